@@ -1,4 +1,4 @@
-"""Audiences: who gets a mailing, in which language, and why the others do not."""
+"""Audiences: which subscribers get a mailing, in which language, and why others are left out."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ from subscribers.suppression import is_suppressed
 
 
 class LeftOut(StrEnum):
-    """Why somebody on the list gets no copy; the first that applies, in this order.
+    """The reason why a subscriber gets no copy; the first that applies, in this order.
 
-    Who reads it in a digest is left out of a mailing of issues for nothing else.
+    ``DIGEST`` applies last: such subscribers meet all other conditions and read the issue in a
+    digest.
     """
 
     ERASED = "erased"
@@ -69,11 +70,11 @@ _BY_FREQUENCY = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudienceCount:
-    """How many would get a mailing now.
+    """The number of subscribers who would get a mailing now.
 
     Attributes:
-        beyond_ascii: Those of ``included`` whose address a relay without SMTPUTF8 (RFC 6531) must
-            refuse.
+        beyond_ascii: How many of ``included`` have an address that needs SMTPUTF8 (RFC 6531), which
+            relays without that extension reject.
     """
 
     included: int
@@ -82,14 +83,14 @@ class AudienceCount:
 
     @property
     def in_digests(self) -> Mapping[str, int]:
-        """How many read it in a digest instead, by its frequency's word."""
+        """The number of subscribers who read it in a digest instead, by frequency."""
         return {
             frequency.value: self.left_out.get(why, 0) for frequency, why in _BY_FREQUENCY.items()
         }
 
     @property
     def reached(self) -> int:
-        """How many would read it, be it in a digest."""
+        """The number of readers, including those who read it in a digest."""
         return self.included + sum(self.in_digests.values())
 
 
@@ -101,19 +102,20 @@ class _Octets(GenericFunction[int]):
 
 @compiles(_Octets, "sqlite")
 def _octets_in_sqlite(element: _Octets, compiler: SQLCompiler, **options: object) -> str:
-    # SQLite knows octet_length from 3.43 on.
+    # SQLite has octet_length only from version 3.43.
     return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"
 
 
 def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
-    """Select everybody subscribed, confirmed, in the segment, not pausing, not suppressed.
+    """Return the query of a mailing's audience.
 
-    Of an issue, who reads it in a digest is not among them, unless it is urgent. A digest goes to
-    those for whom something was set aside, whatever they chose since.
+    It selects confirmed subscribers in the segment who are neither pausing nor suppressed. For an
+    issue that is not urgent, digest readers are left out. A digest goes to subscribers who have
+    entries, even if they changed their frequency since.
 
     Args:
-        mailing: Whose audience; its segment is a query, blank for everybody.
-        time_zone: The newsletter's, in which the segment's days begin.
+        mailing: The mailing; its segment is a query, blank for all subscribers.
+        time_zone: The newsletter's time zone, in which the days of the segment begin.
     """
     everybody = mailing.urgent or mailing.kind is not MailingKind.ISSUE
     people = audience_of(
@@ -133,26 +135,26 @@ def audience(mailing: MailingRow, *, time_zone: str) -> Select[int]:
 def audience_of(
     newsletter_id: int, segment: str, *, time_zone: str, urgent: bool = False
 ) -> Select[int]:
-    """Select whom a mailing to a segment would go to now; an urgent one whatever they chose.
+    """Return the query of the audience of a mailing to a segment; urgent includes digest readers.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     people = _everybody(newsletter_id, segment, time_zone)
     return people if urgent else people.where(~reads_digests(newsletter_id))
 
 
 def digest_readers(newsletter_id: int, segment: str, *, time_zone: str) -> Select[int]:
-    """Select those who read a mailing to a segment in a digest: whom `audience_of` leaves out.
+    """Return the query of digest readers in a segment, whom `audience_of` leaves out.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     return _everybody(newsletter_id, segment, time_zone).where(reads_digests(newsletter_id))
 
 
 def reads_digests(newsletter_id: int) -> ColumnElement[bool]:
-    """Return the condition that a subscription is for a digest which the newsletter offers."""
+    """Return the condition that a subscriber chose a digest that the newsletter offers."""
     return offers_digests(newsletter_id).where(DigestRuleRow.frequency == SubscriptionRow.frequency)
 
 
@@ -173,14 +175,14 @@ def _everybody(newsletter_id: int, segment: str, time_zone: str) -> Select[int]:
 def count_audience(
     session: Session, newsletter: NewsletterRow, segment: str, *, urgent: bool = False
 ) -> AudienceCount:
-    """Count who would get a mailing of this segment now, and why the others would not.
+    """Count who would get a mailing to this segment now, and the others by reason.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     conditions = _conditions(newsletter.id, segment, newsletter.time_zone)
     gets_each = true() if urgent else ~reads_digests(newsletter.id)
-    # Unknown counts as no, as it does in the audience: so the last reason is what remains.
+    # NULL counts as false, as in the audience's WHERE clause; the last reason is the ELSE branch.
     reason: ColumnElement[str] = case(
         (and_(*conditions.values(), gets_each), "included"),
         *(
@@ -212,10 +214,10 @@ def count_audience(
 
 
 def has_audience(session: Session, newsletter: NewsletterRow, segment: str) -> bool:
-    """Return whether anybody would get a mailing of this segment now, be it in a digest.
+    """Return whether anybody would get a mailing to this segment now, even if in a digest.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     people = audience_of(newsletter.id, segment, time_zone=newsletter.time_zone, urgent=True)
     return session.scalar(people.limit(1)) is not None
@@ -229,10 +231,10 @@ def audience_figure(
     *,
     urgent: bool = False,
 ) -> Figure[AudienceCount]:
-    """Return the count of `count_audience`, as of when it was counted.
+    """Return the cached result of `count_audience`, with the time of counting.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     key = ("audience", newsletter.id, newsletter.time_zone, segment, urgent)
     return figures.of(
@@ -243,7 +245,7 @@ def audience_figure(
 def _conditions(
     newsletter_id: int, segment: str, time_zone: str
 ) -> dict[LeftOut, ColumnElement[bool]]:
-    """Return what everybody in an audience meets, by the reason for leaving out who does not."""
+    """Return the conditions of an audience, by the reason for leaving out those who fail them."""
     return {
         LeftOut.ERASED: SubscriberRow.address_key.is_not(None),
         LeftOut.LEFT: SubscriptionRow.state != SubscriptionState.UNSUBSCRIBED,
@@ -257,9 +259,9 @@ def _conditions(
 
 
 def language_clause(condition: str) -> ColumnElement[bool] | None:
-    """Return a language's condition as one on subscriptions; None where it is another condition.
+    """Return the clause on subscriptions for a language's condition; None for other conditions.
 
-    See `newsletter.issues.translations` for which translation somebody gets.
+    The rule which translation a reader gets is in `newsletter.issues.translations`.
     """
     named = read_language_condition(condition)
     if named is None:
@@ -272,7 +274,7 @@ def language_clause(condition: str) -> ColumnElement[bool] | None:
 
 
 def _reads(tag: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's language is one, or a more exact form of it."""
+    """Return the condition that a subscriber's language is this tag or a more specific one."""
     return or_(false(), *_forms(tag))
 
 
@@ -280,7 +282,7 @@ def _forms(tag: str) -> Iterator[ColumnElement[bool]]:
     language = func.lower(SubscriptionRow.language)
     for form in tags_within(tag):
         yield language == form.lower()
-        # A tag has neither sign that LIKE knows.
+        # Language tags contain no LIKE wildcards.
         yield language.like(f"{form.lower()}-%")
 
 

@@ -1,4 +1,4 @@
-"""What a mailing sends, frozen when it was made: it stays so whatever becomes of the issue."""
+"""The content of a mailing, stored when the mailing is created and independent of the issue."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _PATHS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeAction:
-    """Where the button of a notice leads, as numbers.
+    """The target of a notice's button, as numbers.
 
-    The link itself is signed when the message is composed. Whoever reads the database, a dump or a
-    replica of it, could otherwise follow it in the recipient's place.
+    The link is signed only when the message is composed. A link stored in the database could be
+    followed by anybody who reads the database, a dump or a replica.
     """
 
     purpose: Purpose
@@ -49,10 +49,10 @@ class NoticeAction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """As whom mail goes out.
+    """The sender of messages.
 
     Attributes:
-        bounce_address: Where bounces go; empty for the null return path.
+        bounce_address: The return path for bounces; empty for the null return path.
     """
 
     name: str
@@ -63,16 +63,16 @@ class Sender:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailingContent:
-    """The rendered issue with the sender as it was then.
+    """The rendered issue and the sender of a mailing.
 
     Attributes:
-        bounce_address: Where bounces go; empty for the null return path.
-        date: Every message's Date.
-        counts_clicks: Whether its links lead through ours.
-        action: Where the button of a notice leads; None for what has none of its own.
-        varies: Whether there are variants of it for some readers.
-        links: The links that are counted, by number, where readers get different ones of them;
-            empty where all get those of ``rendered``.
+        bounce_address: The return path for bounces; empty for the null return path.
+        date: The Date header of all messages.
+        counts_clicks: Whether links are replaced by counting ones.
+        action: The target of a notice's button; None for other mail.
+        varies: Whether the mailing has variants.
+        links: The counted links, by number, if the variants have different ones; empty if all
+            readers get the links of ``rendered``.
     """
 
     newsletter_id: int
@@ -87,7 +87,7 @@ class MailingContent:
     links: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
 
 
-#: The variant of those who meet no condition, or whose mailing has none.
+#: The variant of readers who meet no condition, and of mailings without conditions.
 COMMON = 0
 _RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
@@ -102,9 +102,9 @@ def save_content(
     *,
     correction: int = 0,
 ) -> None:
-    """Freeze a mailing's content, and what variants of it are rendered from.
+    """Store a mailing's content, and the recipe from which its variants are rendered.
 
-    ``correction`` is the last one of its issue that it contains.
+    ``correction`` is the number of the last correction of the issue that the content includes.
     """
     payload = _ADAPTER.dump_json(content).decode()
     kept = None if recipe is None else _RECIPE.dump_json(recipe).decode()
@@ -116,7 +116,7 @@ def save_content(
 
 
 def redate_content(session: Session, mailing_id: int, date: datetime) -> None:
-    """Give a mailing that has not begun another Date for its messages."""
+    """Change the Date header of the messages of a mailing that has not begun."""
     rows = session.scalars(
         select(MailingContentRow).where(MailingContentRow.mailing_id == mailing_id)
     )
@@ -133,7 +133,7 @@ def save_variant(
     *,
     correction: int = 0,
 ) -> None:
-    """Freeze what the readers of a variant get; what was frozen before stays."""
+    """Store the content of a variant, unless it is stored already."""
     row = {
         "mailing_id": mailing_id,
         "correction": correction,
@@ -144,12 +144,12 @@ def save_variant(
 
 
 def load_recipe(session: Session, mailing_id: int) -> Recipe | None:
-    """Return what a mailing's variants are rendered from now; None where there are none."""
+    """Return the recipe of a mailing's variants; None if it has no variants."""
     return load_numbered_recipe(session, mailing_id)[1]
 
 
 def load_numbered_recipe(session: Session, mailing_id: int) -> tuple[int, Recipe | None]:
-    """Return what `load_recipe` does, behind the number of the last correction it contains."""
+    """Return the number of the last correction in the recipe, and the recipe of `load_recipe`."""
     newest = MailingContentRow.correction.desc()
     row = session.execute(
         select(MailingContentRow.correction, MailingContentRow.recipe)
@@ -163,9 +163,9 @@ def load_numbered_recipe(session: Session, mailing_id: int) -> tuple[int, Recipe
 
 
 def planned_conditions(session: Session, mailing_id: int) -> tuple[str, ...]:
-    """Return the conditions that the numbers of a mailing's variants stand for, in their order.
+    """Return the conditions from which a mailing's variant numbers are computed, in order.
 
-    They are those of the content that it was planned with, whatever a correction removed since.
+    They are the conditions at the time of planning; corrections do not change them.
     """
     kept = session.scalar(
         select(MailingContentRow.recipe)
@@ -177,9 +177,9 @@ def planned_conditions(session: Session, mailing_id: int) -> tuple[str, ...]:
 
 
 def recipe_conditions(recipe: Recipe) -> tuple[str, ...]:
-    """Return what decides which of a mailing's variants a reader gets.
+    """Return the conditions that determine a reader's variant.
 
-    Translations that a correction left behind have theirs, too.
+    They include those of translations that lack a later correction.
     """
     parts = (part_conditions(each) for each in (recipe.issue, *(e.issue for e in recipe.earlier)))
     languages = language_conditions(recipe.issue, (each.language for each in recipe.earlier))
@@ -189,13 +189,13 @@ def recipe_conditions(recipe: Recipe) -> tuple[str, ...]:
 def load_content(
     session: Session, mailing_id: int, variant: int = COMMON, *, correction: int | None = None
 ) -> MailingContent:
-    """Return a mailing's frozen content, as the readers of a variant get it.
+    """Return the content of a mailing's variant.
 
     Args:
-        session: To read with.
-        mailing_id: Which mailing.
-        variant: For whom.
-        correction: The last correction that it contains; None for how it is sent now.
+        session: The database session.
+        mailing_id: The mailing's number.
+        variant: The variant's number.
+        correction: The last correction to include; None for the content that is sent now.
 
     Raises:
         NotFoundError: There is no such mailing, or no such variant of it.
@@ -211,7 +211,7 @@ def load_content(
     if row is None:
         raise no_such_mailing(mailing_id)
     content = _ADAPTER.validate_json(row.payload)
-    # A correction may have removed the last part that was for some alone.
+    # A correction may have removed the last part with a condition.
     if variant == COMMON or not content.varies:
         return content
     rendered = session.scalar(
@@ -229,7 +229,7 @@ def load_content(
 
 
 def no_such_mailing(mailing_id: int) -> NotFoundError:
-    """Return the error that no mailing has this number, or none that the asker may see."""
+    """Return the error for a mailing that does not exist, or that the user may not see."""
     return NotFoundError(
         msg("There is no mailing {mailing}.", mailing=mailing_id),
         command=msg("See the list with: newsletter mailing list."),

@@ -1,7 +1,8 @@
-"""What is personal in one delivery: its links, signed and without personal data, and its fields.
+"""The personal parts of a delivery: its signed links, and the reader's fields.
 
-A link holds numbers of rows, which are given out again once a backup is restored. So who reads one
-compares its marks with the rows of today, and acts on nobody else.
+A link contains ids of rows and no personal data. After a restore, ids are used again for other
+rows. Therefore a link also contains marks, which are compared with the present rows before the link
+is acted on.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _PURPOSES = (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryLinks:
-    """Where a recipient leaves, chooses and reads on the web."""
+    """A recipient's links for unsubscribing, for preferences and for reading on the web."""
 
     unsubscribe_token: str
     unsubscribe_url: str
@@ -48,7 +49,7 @@ class DeliveryLinks:
 
     @classmethod
     def leading_nowhere(cls) -> DeliveryLinks:
-        """Return the links of a preview: nobody leaves by trying them, and anchors lead within."""
+        """Return the links of a preview, which have no effect; anchors work."""
         return cls(unsubscribe_token="", unsubscribe_url="#", preferences_url="#", view_url="")
 
     def slots(
@@ -59,13 +60,13 @@ class DeliveryLinks:
         action: str = "",
         fields: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Return what differs from one recipient to the next, in mail and preview alike.
+        """Return the values of all slots, for mail and preview.
 
         Args:
-            name: How they are addressed.
-            address: Where.
-            action: Where the button of a notice leads.
-            fields: What the newsletter's own fields hold of them, by key, in words.
+            name: The recipient's name.
+            address: The recipient's address.
+            action: The target of a notice's button.
+            fields: The values of the newsletter's own fields as text, by key.
         """
         own = {slot_of(key): value for key, value in (fields or {}).items()}
         return own | {
@@ -81,7 +82,7 @@ class DeliveryLinks:
 def refer(
     session: Session, newsletter_id: int, subscriber_id: int, mailing_id: int = 0
 ) -> DeliveryRef:
-    """Return what to sign for a person, with the marks of today; mailing 0 stands for none.
+    """Return the reference to sign for a person, with present marks; mailing 0 means none.
 
     Raises:
         NotFoundError: There is no such newsletter or person.
@@ -96,10 +97,10 @@ def refer(
 
 
 def read_link(session: Session, signer: TokenSigner, purpose: Purpose, token: str) -> DeliveryRef:
-    """Return whom a link is about; of a mailing that is another one's now, 0 stands in its place.
+    """Return the reference in a link; its mailing is 0 if that id now belongs to another mailing.
 
     Raises:
-        TokenError: See `TokenSigner.read`; or its numbers are those of others since a restore.
+        TokenError: See `TokenSigner.read`; or the ids belong to other rows since a restore.
     """
     signed = signer.read_delivery(purpose, token)
     ref = compare(session, [signed])[signed]
@@ -111,10 +112,10 @@ def read_link(session: Session, signer: TokenSigner, purpose: Purpose, token: st
 def compare(
     session: Session, refs: Collection[DeliveryRef]
 ) -> Mapping[DeliveryRef, DeliveryRef | None]:
-    """Return what each reference that somebody signed is about today.
+    """Return for each signed reference the present one.
 
-    None where newsletter or subscriber are others of the same number; without its mailing where
-    that is another. A reference of before there were marks is taken at its word.
+    The result is None if the ids of newsletter or subscriber now belong to others, and has mailing
+    0 if only the mailing's does. References of older versions, without marks, are not checked.
     """
     rows = _Rows.of(session, refs)
     return {ref: rows.compared(ref) for ref in refs}
@@ -122,7 +123,7 @@ def compare(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Rows:
-    """What marks are made of, by number."""
+    """The column values from which marks are computed, by id."""
 
     newsletters: Mapping[int, datetime]
     subscribers: Mapping[int, datetime]
@@ -146,7 +147,7 @@ class _Rows:
         )
 
     def marked(self, ref: DeliveryRef) -> DeliveryRef:
-        """Return a reference with the marks of today, and with none where a row is gone."""
+        """Return a reference with present marks; 0 for rows that do not exist."""
         newsletter = self.newsletters.get(ref.newsletter_id)
         subscriber = self.subscribers.get(ref.subscriber_id)
         if newsletter is None or subscriber is None:
@@ -171,10 +172,10 @@ class _Rows:
 def fields_of_readers(
     session: Session, content: MailingContent, subscriber_ids: Collection[int]
 ) -> Mapping[int, Mapping[str, str]]:
-    """Return values in the mail's language by the reader's number and the field's key.
+    """Return the values of fields, in the mail's language, by subscriber id and field key.
 
-    A text that uses none asks the database nothing. A notice answers what anybody may have typed
-    into a form, so nothing of a person stands in it.
+    The database is queried only if the content uses fields. Notices contain no personal data:
+    anybody can trigger one by a form.
     """
     rendered = content.rendered
     parts = (*rendered.subject, *rendered.html, *rendered.text)

@@ -1,4 +1,4 @@
-"""Planning: the audience of a mailing, written down in one transaction and never twice."""
+"""Planning: write a mailing's audience into the ledger, in one transaction and only once."""
 
 from __future__ import annotations
 
@@ -64,38 +64,38 @@ from newsletter.mailings.trials.subjects import (
 )
 from subscribers.segments.saved import demand_fields
 
-#: PostgreSQL's code for it (SQLSTATE class 40).
+#: The SQLSTATE of PostgreSQL's serialization failures.
 _SERIALIZATION_FAILURE = "40001"
-#: A mailing that is spread over time is cut so finely that one batch is due about every so often.
+#: Seconds between two batches of a mailing that is distributed over time.
 _SPREAD_STEP_SECONDS = 30
-#: A small mailing is cut into so many batches, so that several workers share it.
+#: The number of batches of a small mailing, so that several workers can share it.
 _SHARES = 8
 _SMALLEST_BATCH = 50
 
 
 def plan_mailing(engine: Engine, mailing_id: int) -> int:
-    """Snapshot the audience into the ledger and let the mailing flow; return how many were written.
+    """Write the audience into the ledger and start the mailing; return the number of deliveries.
 
-    Killed before its end it leaves nothing; run again, or twice at once, it changes nothing more.
-    Where it counts people and writes them down by several statements, nobody may join or leave
-    between these: who is counted and not written would be in no batch.
+    If the process is killed, nothing is written; running it again, or twice at the same time, has
+    no further effect. People are counted and inserted by several statements, which read one
+    snapshot of the database: a person who joined in between would be in no batch.
 
     Raises:
-        ListError: The segment is none, or asks for a field that was deleted.
+        ListError: The segment is not valid, or uses a field that was deleted.
     """
     try:
         return _plan(engine, mailing_id, MailingState.PLANNING)
     except DBAPIError as error:
-        # Another came first, between our first look and our lock: it planned, held or ended it.
+        # Another transaction planned, paused or cancelled the mailing before our lock.
         if getattr(error.orig, "sqlstate", None) != _SERIALIZATION_FAILURE:
             raise
         return 0
 
 
 def plan_restored(engine: Engine) -> None:
-    """Plan what was due when the database lost what it knew, and keep it held.
+    """Plan the mailings that were due when the database was set back, and keep them paused.
 
-    It may have been sent: workers' journals tell to whom, once there is somebody to tell of.
+    They may have been sent already. Journals are restored into deliveries, so these must exist.
     """
     with reading(engine) as session:
         unplanned = session.scalars(
@@ -111,9 +111,10 @@ def plan_restored(engine: Engine) -> None:
 
 
 def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
-    """Plan a mailing, and first render what its readers need; that is done outside the snapshot.
+    """Plan a mailing; before that, render the variants that its readers need.
 
-    Who joins or changes meanwhile may need another variant, so it is looked at anew.
+    Rendering happens outside the snapshot. People who join or change meanwhile may need other
+    variants, so the check is repeated inside the snapshot.
     """
     while True:
         try:
@@ -134,7 +135,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
         if mailing is None:
             return 0
         if mailing.kind is MailingKind.CORRECTION and uncorrected_leave(session, mailing):
-            # Who gets one of them is to get this mail, too.
+            # Some readers need a variant that is not rendered yet.
             return 0
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
@@ -150,7 +151,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             subject = trial_column(mailing.identity, trial)
             variant = subject if variant is None else variant + subject
         if variant is None and not mailing.local_hour:
-            # All at once and all alike: to count them first would read the list twice.
+            # One wave and one variant: no need to count first, which would read the list twice.
             planned = _snapshot(session, mailing, people, (), variant)
             waves: Sequence[_Wave] = [
                 _Wave(zones=(), due_at=started_at, variants=((COMMON, planned),))
@@ -176,19 +177,19 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
 
 
 def _queries(mailing: MailingRow) -> list[str]:
-    """Return what a mailing asks of people by queries."""
+    """Return the queries of a mailing: its segment and its variants' conditions."""
     conditions = mailing.conditions or []
     return [mailing.segment, *(each for each in conditions if clause_beside_queries(each) is None)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Wave:
-    """Those of the audience whose messages are due from the same instant on.
+    """The part of the audience whose messages become due at the same time.
 
     Attributes:
-        variants: How many of them get which variant, in the order of their numbers.
-        trial: Whether they are in the trial of subjects, whose mail leaves at once.
-        held: Whether their mail waits until the subject is decided.
+        variants: Pairs of a variant's number and its readers' count, ordered by number.
+        trial: Whether they are in the trial of subjects, whose mail is sent at once.
+        held: Whether their mail waits until the subject is chosen.
     """
 
     zones: tuple[str, ...]
@@ -199,7 +200,7 @@ class _Wave:
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of people."""
         return sum(size for _variant, size in self.variants)
 
 
@@ -211,12 +212,12 @@ def _waves(
     started_at: datetime,
     variant: ColumnElement[int] | None,
 ) -> Sequence[_Wave]:
-    """Group the audience by when it is due: all at once, or as each zone's clock says."""
+    """Group the audience by due time: one group, or one per time zone."""
     hour = datetime.fromisoformat(mailing.local_hour) if mailing.local_hour else None
     zones: dict[datetime, list[str]] = {}
     variants: dict[datetime, Counter[int]] = {}
     for zone, number, size in _groups(session, people, variant):
-        # Where the hour has passed already, the message is due at once.
+        # In zones where the hour has passed already, messages are due at once.
         due_at = max(due_in(zone, hour, fallback=time_zone), started_at) if hour else started_at
         zones.setdefault(due_at, []).append(zone)
         variants.setdefault(due_at, Counter())[number] += size
@@ -250,7 +251,7 @@ def _groups(
 def _with_trial(
     waves: Sequence[_Wave], trial: SubjectTrialRow, started_at: datetime
 ) -> Sequence[_Wave]:
-    """Part who is in a trial from who waits for its decision; all are due by one clock."""
+    """Split a wave into those in the trial and those who wait for its decision."""
     groups = [group for wave in waves for group in wave.variants]
     inside = [(number, size) for number, size in groups if number < UNDECIDED]
     rest = [(number - UNDECIDED, size) for number, size in groups if number >= UNDECIDED]
@@ -261,7 +262,7 @@ def _with_trial(
 
 
 def _needed(waves: Sequence[_Wave], trial: SubjectTrialRow | None) -> frozenset[int]:
-    """Return the variants that readers may get."""
+    """Return the numbers of all variants that readers of these waves may get."""
     numbers = frozenset(number for wave in waves for number, _size in wave.variants)
     return numbers if trial is None else frames_of(trial, numbers)
 

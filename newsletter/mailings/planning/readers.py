@@ -1,4 +1,4 @@
-"""Which readers something concerns, in words: by a condition's, or the saved segment's name."""
+"""Names for groups of readers: by the names of conditions and saved segments."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from newsletter.mailings.planning.variants import VariantCount, VariantName, con
 from subscribers.segments.saved import names_of_queries
 from subscribers.segments.wording import Labels
 
-#: Variants that are named of those that nothing but their number has in common.
+#: The number of variants that are named if no condition describes the group.
 _NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ReadersName(Worded):
-    """Readers of one or several variants.
+    """The name of the readers of one or several variants.
 
     Attributes:
-        met: Conditions that they all meet, and
-        unmet: those that none of them meets; together they tell them from all other readers.
-        variants: The most read of their variants, where no conditions tell them so.
-        more: How many variants there are besides.
+        met: Conditions that all of them meet.
+        unmet: Conditions that none of them meets. No other reader meets all of ``met`` and none of
+            ``unmet``.
+        variants: If no conditions describe the group, its variants with the most readers.
+        more: The number of further variants.
     """
 
     met: tuple[str, ...] = ()
@@ -41,7 +42,7 @@ class ReadersName(Worded):
     labels: Labels = field(default=(), compare=False)
 
     def in_language(self, language: Language) -> str:
-        """Return it as what the readers meet, and do not meet."""
+        """Return the name as the conditions that the readers meet and do not meet."""
         met, unmet = self._quoted(self.met), self._quoted(self.unmet)
         words: Message | Listing
         if self.met and self.unmet:
@@ -77,7 +78,7 @@ class ReadersName(Worded):
 
 
 def without_languages(variants: Sequence[VariantCount]) -> list[VariantCount]:
-    """Return variants by their parts alone, as readers of all languages are shown the same."""
+    """Return the variants merged over languages, if their parts do not depend on the language."""
     people: Counter[tuple[str, ...]] = Counter()
     labels = variants[0].labels if variants else ()
     for variant in variants:
@@ -90,10 +91,9 @@ def without_languages(variants: Sequence[VariantCount]) -> list[VariantCount]:
 
 
 def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]) -> ReadersName:
-    """Return what the readers of some variants are called among those of all.
+    """Return the name of the readers of some variants, by the fewest conditions that suffice.
 
-    They are told by the fewest conditions that none of the others meets, or fails, as they do;
-    all readers together have no name.
+    All readers together have no name.
     """
     chosen = {variant.met for variant in some}
     labels = some[0].labels if some else ()
@@ -129,11 +129,11 @@ def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]
 def segment_names(
     session: Session, newsletter_id: int, mailings: Iterable[MailingRow]
 ) -> Mapping[int, str]:
-    """Return what the segments of a newsletter's mailings are called, by the mailings' numbers.
+    """Return the names of the segments of mailings, by mailing number.
 
-    A segment that asks for just this now is called as it is now. One that was redefined or deleted
-    since is called as it was when the mailing was ordered, which the audit log tells; a query that
-    nobody saved, and one whose entry is gone, has no name.
+    If a saved segment has the same query now, its present name is used. Otherwise it was redefined
+    or deleted, and the name at the time of the order is taken from the audit log. A query that was
+    not a saved segment, or has no entry in the log any more, has no name.
     """
     asked = {row.id: row.segment for row in mailings if row.segment}
     if not asked:

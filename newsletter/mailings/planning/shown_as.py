@@ -1,8 +1,8 @@
-"""Shown as: for which of its readers an issue is previewed, sent as a test, looked at once sent.
+"""Shown as: the reader for whom an issue is previewed, tested, or shown after it was sent.
 
-A preview shows all parts, or what the readers of one variant get, or what one person gets. Which
-of these is a key in the address of a page, so that it stays while views change. A variant's key
-depends on its conditions alone: it stays the same while the issue is edited.
+A preview shows all parts, or one variant, or the mail of one person. The choice is a key in the
+page's address, so that it is kept when the view changes. A variant's key depends on its conditions
+only, so it stays valid while the issue is edited.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from newsletter.rendering.slots import fill_some, worded_for
 from subscribers.fields.values import shown_values
 from subscribers.preview_readers import FoundReader, find_reader, find_reader_by_key
 
-#: All parts, for a reader of whom nothing is known: every merge field shows its fallback.
+#: The key for all parts with the fallbacks of merge fields, as for a reader without any data.
 UNKNOWN = "unknown"
-#: Keys beyond this are none.
+#: The maximum length of a key in characters.
 LONGEST_KEY = 40
-#: Slots that hold what is the recipient's own, also in a test of what somebody else gets.
+#: Slots with the recipient's own data, even in a test that shows another reader's mail.
 _OF_RECIPIENT = frozenset(slot.value for slot in Slot) - {Slot.SUBSCRIBER_NAME.value}
 _PERSON = re.compile(r"p([1-9][0-9]{0,17})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
-    """Whose eyes a mail is seen with.
+    """The reader for whom a mail is shown.
 
     Attributes:
-        language: The tag of the one that they chose; empty for the mail's.
-        fields: What the newsletter's own fields hold of them, by key, in the mail's language.
+        language: The language tag that they chose; empty for the mail's.
+        fields: The values of the newsletter's own fields in the mail's language, by key.
     """
 
     name: str
@@ -68,13 +68,13 @@ class Reader:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownAs:
-    """As which of its readers an issue is shown, and as which it could be.
+    """The chosen reader of a preview, and the choices.
 
     Attributes:
-        key: Names it in an address; empty for all parts.
+        key: The key in a page's address; empty for all parts.
         met: The conditions whose parts are shown; None for all parts.
-        variants: The variants to choose from, the most read first.
-        person: Who is shown what they get, found by search; None of a sample reader.
+        variants: The variants to choose from, those with the most readers first.
+        person: The subscriber whose mail is shown; None for a sample reader.
     """
 
     key: str = ""
@@ -85,26 +85,26 @@ class ShownAs:
 
 
 def sample_reader(language: Language) -> Reader:
-    """Return a reader who is nobody."""
+    """Return a reader with sample data, for previews."""
     name = pmsg("a name", "Jane Sample").in_language(language)
     return Reader(name=name, address="reader@example.jp")
 
 
 def variant_key(met: Sequence[str]) -> str:
-    """Return the key of the readers who meet these conditions and no others."""
+    """Return the key of the variant whose readers meet exactly these conditions."""
     return "v" + sha256("\n".join(sorted(met)).encode()).hexdigest()[:12]
 
 
 def person_key(subscriber_id: int) -> str:
-    """Return the key of one subscriber: a number, as addresses of pages land in logs."""
+    """Return the key of a subscriber: an id, not an email address, since URLs are logged."""
     return f"p{subscriber_id}"
 
 
 def key_of_person(session: Session, newsletter_id: int, address: Address) -> str:
-    """Return the key of the subscriber with an address.
+    """Return the key of the subscriber with an email address.
 
     Raises:
-        NotFoundError: Nobody on the list has it.
+        NotFoundError: No subscriber has this address.
     """
     reader = find_reader_by_key(session, newsletter_id, address.key)
     if reader is None:
@@ -116,7 +116,7 @@ def key_of_person(session: Session, newsletter_id: int, address: Address) -> str
 
 
 def choose_variant(key: str, variants: Sequence[VariantCount], *, language: Language) -> ShownAs:
-    """Return what a key that names no person stands for; all parts where it stands for nothing."""
+    """Return the choice for a key of a variant; all parts if there is no such variant."""
     chosen = ShownAs(reader=sample_reader(language), variants=variants)
     if key == UNKNOWN:
         nobody = replace(chosen.reader, name="")
@@ -130,7 +130,7 @@ def choose_variant(key: str, variants: Sequence[VariantCount], *, language: Lang
 def find_person(
     session: Session, newsletter: NewsletterRow, key: str, *, language: Language
 ) -> tuple[FoundReader, Reader] | None:
-    """Return the subscriber whom a key names, with their values; None where it names nobody."""
+    """Return the subscriber of a key, with their values; None if there is no such subscriber."""
     number = _PERSON.fullmatch(key)
     reader = find_reader(session, newsletter.id, int(number[1])) if number else None
     if reader is None:
@@ -155,22 +155,22 @@ def find_shown_as(
     language: Language,
     figures: Figures | None = None,
 ) -> ShownAs:
-    """Return as whom an issue is shown; all parts where a key stands for nobody any more.
+    """Return the choice for a key; all parts if its variant or person does not exist any more.
 
     Args:
-        session: To read with.
-        newsletter: Whose issue.
-        issue: As it is now.
-        key: As an address or a form says it.
-        sees_people: Whether a single subscriber may be shown; else a key of one stands for nobody.
-        segment: The query of those whom it is sent to, for the counts.
-        urgent: Whether it goes at once to those, too, who read digests.
-        language: Of who looks, for the sample reader's name.
-        figures: Counts readers; without, they are counted anew.
+        session: The database session.
+        newsletter: The issue's newsletter.
+        issue: The present content.
+        key: The key from a page's address or a form.
+        sees_people: Whether the user may see single subscribers; otherwise their keys are ignored.
+        segment: The query of the audience, for the counts.
+        urgent: Whether digest readers get it at once as well.
+        language: The user's language, for the sample reader's name.
+        figures: Cached counts of readers; None to count again.
     """
     issue = resolve_snippets(issue, dict(publisher_of(newsletter).snippets))
     variants: Sequence[VariantCount] = ()
-    # Preflight says which condition is none; until it is mended, all parts are shown.
+    # Preflight reports invalid conditions; until they are corrected, all parts are shown.
     with suppress(ConflictError, ListError):
         counted = variants_now(
             session, newsletter, issue, segment=segment, urgent=urgent, figures=figures
@@ -188,7 +188,7 @@ def find_shown_as(
 
 
 def _unread(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[VariantCount]:
-    """Yield the variants of translations that nobody would get now; their writers look at them."""
+    """Yield the variants of translations that have no readers, so that editors can see them."""
     read = {variant.met for variant in variants}
     conditions = conditions_of(issue)
     for condition in language_conditions(issue):
@@ -207,9 +207,10 @@ def sent_shown_as(
     sees_people: bool,
     language: Language,
 ) -> tuple[ShownAs, MailingContent]:
-    """Return as whom a mailing is shown, and what they got; most readers' mail, unless chosen.
+    """Return the choice and the content of a sent mailing; by default what most readers got.
 
-    Of who got a copy, it is theirs; else the mail as it first went out, before any correction.
+    For a person who got a copy, the content is that of the copy; otherwise it is the content before
+    any correction.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -228,7 +229,7 @@ def sent_shown_as(
     if shown.met is None and variants:
         shown = replace(shown, key=shown.key or variant_key(variants[0].met), met=variants[0].met)
     number = next((each.number for each in variants if each.met == shown.met), COMMON)
-    # A variant may be there for a correction alone.
+    # Some variants exist only since a correction.
     with suppress(NotFoundError):
         number = with_subject(number, subject)
         return shown, load_content(session, mailing_id, number, correction=0)
@@ -236,10 +237,10 @@ def sent_shown_as(
 
 
 def demand_shown_as(shown: ShownAs, key: str) -> None:
-    """Refuse a key that stands for nobody any more.
+    """Check that a key was understood.
 
     Raises:
-        NotFoundError: It does.
+        NotFoundError: The key's variant or person does not exist any more.
     """
     if shown.key != key:
         raise NotFoundError(
@@ -249,7 +250,7 @@ def demand_shown_as(shown: ShownAs, key: str) -> None:
 
 
 def with_values(rendered: RenderedIssue, reader: Reader) -> RenderedIssue:
-    """Put what is known of a reader into a mail that goes to others; its links stay theirs."""
+    """Insert a reader's data into a mail for other recipients; the links stay the recipients'."""
     rendered = worded_for(rendered, language_for(reader.language, rendered.language))
     bodies = (rendered.subject, rendered.html, rendered.text)
     uses = {part.slot for body in bodies for part in body if isinstance(part, SlotUse)}

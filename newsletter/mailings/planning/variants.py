@@ -1,12 +1,12 @@
 """Variants: the different mails of one mailing, by the parts that readers are shown and by subject.
 
-Who meets which conditions is asked of the database when a mailing is planned. Readers who meet the
-same are in batches of their own, so sending knows a batch's variant and asks nothing of anybody.
-A variant is rendered once, from what the order froze, the first time that planning meets it.
+Planning evaluates in the database which conditions each reader meets. Each batch has readers of one
+variant only, so sending evaluates nothing. A variant is rendered once, from the recipe that was
+stored with the order, when planning first needs it.
 
-A variant's number is the sum of 2^n over the conditions met, counted from n = 0, and of 2^60 for
-each place of its subject among those that are compared. Who meets no condition and gets the issue's
-own subject has variant 0, which is the mailing's content itself.
+A variant's number is the sum of 2^n over the conditions met, counted from n = 0, plus 2^60 times
+the index of its subject in a trial. Variant 0, with no condition met and the issue's own subject,
+is the mailing's content itself.
 """
 
 from __future__ import annotations
@@ -60,19 +60,19 @@ from subscribers.segments.saved import (
 )
 from subscribers.segments.wording import ConditionName, Labels, labels_of
 
-#: Each is a mail of its own, which preflight looks at and somebody should have read.
+#: Each variant is checked by preflight, and should be read by somebody before it is sent.
 MOST_VARIANTS = 64
-#: Of a digest, which is made of what was looked at already: who joined or chose it meanwhile gets
-#: fewer of its issues than the others.
+#: The maximum for digests, whose issues were checked already. Subscribers who joined or chose the
+#: digest at different times get different sets of its issues.
 MOST_IN_DIGEST = 1000
-#: A variant's number has to fit into a column, with its subject.
+#: Together with the subject's index, a variant's number must fit into a 64-bit column.
 MOST_CONDITIONS = 60
 _PARTS: int = 2**MOST_CONDITIONS - 1
-#: Subjects that may be compared in one mailing.
+#: The maximum number of subjects in a trial.
 MOST_SUBJECTS = 4
-#: A round of the workers renders for so long, and goes on with the next.
+#: Seconds of rendering in one round of the workers; the next round continues.
 _RENDERING_SECONDS = 5.0
-#: A correction may take effect between rendering and reading.
+#: How often reading is repeated if a correction takes effect between rendering and reading.
 _TRIES = 3
 _T = TypeVar("_T")
 
@@ -81,17 +81,17 @@ _T = TypeVar("_T")
 _BETWEEN = pmsg("between conditions", " + ")
 _NONE_MET = pmsg("variant", "Only what is for everybody")
 _ORIGINAL = pmsg("variant", "The original")
-#: Characters of a condition in a variant's name; a query may be long.
+#: The maximum number of characters of a condition in a variant's name.
 _NAMED = 60
 
 
 @dataclass(frozen=True, slots=True)
 class VariantName(Worded):
-    """What a variant is called: by the conditions that its readers meet.
+    """The name of a variant: the conditions that its readers meet.
 
     Attributes:
-        by_language: Whether the variants differ by their language alone, so that whoever meets no
-            condition reads the original.
+        by_language: Whether the variants differ by language only, so that readers who meet no
+            condition get the original language.
     """
 
     met: tuple[str, ...]
@@ -99,7 +99,7 @@ class VariantName(Worded):
     by_language: bool = field(default=False, compare=False)
 
     def in_language(self, language: Language) -> str:
-        """Return the conditions side by side, or words for who meets none."""
+        """Return the names of the conditions, or a name for readers who meet none."""
         names = [self._name(each).in_language(language) for each in self.met]
         none_met = _ORIGINAL if self.by_language else _NONE_MET
         return _BETWEEN.in_language(language).join(names) or none_met.in_language(language)
@@ -108,40 +108,40 @@ class VariantName(Worded):
         named = read_language_condition(condition)
         if named is None or self.by_language:
             return condition_name(condition, self.labels)
-        # Beside "language is English", which a part may be for, the name alone says nothing.
+        # "English" alone could be confused with a condition "language is English" of a part.
         return pmsg("variant", "{language} version", language=LanguageName(named[0]))
 
 
 def differ_by_language(conditions: Iterable[str]) -> bool:
-    """Return whether nothing but its translations makes the variants of an issue."""
+    """Return whether all conditions of an issue are those of its translations."""
     return all(read_language_condition(each) is not None for each in conditions)
 
 
 def condition_name(condition: str, labels: Labels = ()) -> Worded:
-    """Return what a condition is called where a sentence names it."""
+    """Return the name of a condition for use in sentences."""
     named = read_language_condition(condition)
     return LanguageName(named[0]) if named else _Shortened(ConditionName(condition, labels))
 
 
 @dataclass(frozen=True, slots=True)
 class _Shortened(Worded):
-    """A name as a sentence has room for it."""
+    """A name shortened for use in a sentence."""
 
     name: Worded
 
     def in_language(self, language: Language) -> str:
-        """Return its beginning, where it is long."""
+        """Return the name, cut if it is long."""
         words = self.name.in_language(language)
         return words if len(words) <= _NAMED else f"{words[:_NAMED]}…"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariantCount:
-    """A variant with how many readers get it.
+    """A variant with the number of its readers.
 
     Attributes:
-        met: The conditions that they meet, as the issue says them.
-        labels: What the newsletter's fields are called, of which conditions may speak.
+        met: The conditions that they meet, as written in the issue.
+        labels: The labels of the newsletter's fields, for naming conditions.
         by_language: See `VariantName`.
     """
 
@@ -153,16 +153,16 @@ class VariantCount:
 
     @property
     def name(self) -> VariantName:
-        """What it is called."""
+        """The variant's name."""
         return VariantName(self.met, self.labels, self.by_language)
 
 
 def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) -> list[str]:
-    """Return the queries of conditions: of the saved segments that they name, or themselves.
+    """Return the queries of conditions, each of which names a saved segment or is a query.
 
     Raises:
-        ListError: One is neither.
-        ConflictError: There are too many.
+        ListError: A condition is neither.
+        ConflictError: There are too many conditions.
     """
     if len(conditions) > MOST_CONDITIONS:
         raise ConflictError(
@@ -177,15 +177,15 @@ def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) 
 
 
 def condition_query(session: Session, newsletter_id: int, condition: str) -> str:
-    """Return the query of a condition; one that stands for a language is its own.
+    """Return the query of a condition; a language's condition is returned unchanged.
 
     Raises:
-        ListError: It is neither the name of a saved segment nor a query.
+        ListError: The condition is neither the name of a saved segment nor a query.
     """
     if read_language_condition(condition) is not None:
         return condition
     name = segment_name(condition)
-    # No query is a name, so it can only have been one.
+    # A name cannot be parsed as a query, so the segment must have been deleted.
     if is_segment_name(name) and named_segment(session, newsletter_id, name) is None:
         names = [row.name for row in list_segments(session, newsletter_id)]
         raise ListError(
@@ -198,7 +198,7 @@ def condition_query(session: Session, newsletter_id: int, condition: str) -> str
 
 
 def clause_beside_queries(condition: str) -> ColumnElement[bool] | None:
-    """Return what a condition asks that is no query: an entry of a digest, or a language."""
+    """Return the clause of a condition that is no query: a digest's entry, or a language."""
     entry = entry_clause(condition)
     return language_clause(condition) if entry is None else entry
 
@@ -206,10 +206,10 @@ def clause_beside_queries(condition: str) -> ColumnElement[bool] | None:
 def variant_column(
     queries: Sequence[str], newsletter_id: int, *, time_zone: str
 ) -> ColumnElement[int]:
-    """Return the number of a subscription's variant, as an expression for a query of people.
+    """Return the SQL expression for the variant number of a subscription.
 
     Raises:
-        ListError: A query is none.
+        ListError: A query is not valid.
     """
     number: ColumnElement[int] = literal(0, BigInteger())
     for place, query in enumerate(queries):
@@ -221,17 +221,17 @@ def variant_column(
 
 
 def with_subject(number: int, subject: int) -> int:
-    """Return the variant that shows the same parts as another, with the subject at a place."""
+    """Return the number of the variant with the same parts and another subject."""
     return (number & _PARTS) + (subject << MOST_CONDITIONS)
 
 
 def subject_in(number: int) -> int:
-    """Return the place of a variant's subject among those that are compared."""
+    """Return the index of a variant's subject in the trial."""
     return number // (_PARTS + 1)
 
 
 def met_in(conditions: Sequence[str], number: int) -> tuple[str, ...]:
-    """Return which of the conditions the readers of a variant meet."""
+    """Return the conditions that the readers of a variant meet."""
     return tuple(condition for place, condition in enumerate(conditions) if number >> place & 1)
 
 
@@ -243,10 +243,10 @@ def count_variants(
     *,
     urgent: bool = False,
 ) -> Sequence[VariantCount]:
-    """Return the variants that a mailing to a segment would have now, the most read first.
+    """Return the variants that a mailing to a segment would have now, by number of readers.
 
     Raises:
-        ListError: A condition or the segment is none.
+        ListError: A condition or the segment is not valid.
         ConflictError: There are too many conditions.
     """
     queries = queries_of(session, newsletter.id, conditions)
@@ -267,7 +267,7 @@ def _counts(
     conditions: Sequence[str],
     people: Iterable[tuple[int, int]],
 ) -> Sequence[VariantCount]:
-    """Return variants, given their numbers with how many people each is for."""
+    """Return variants for pairs of a number and its readers' count."""
     labels = labels_of(list_fields(session, newsletter_id))
     by_language = differ_by_language(conditions)
     return [
@@ -285,11 +285,11 @@ def _counts(
 def conditions_met(
     session: Session, newsletter: NewsletterRow, conditions: Sequence[str], subscriber_id: int
 ) -> tuple[str, ...]:
-    """Return which conditions one subscriber meets now; none where they do not subscribe.
+    """Return the conditions that a subscriber meets now; empty for people who do not subscribe.
 
     Raises:
-        ListError: A condition is none.
-        ConflictError: There are too many.
+        ListError: A condition is not valid.
+        ConflictError: There are too many conditions.
     """
     queries = queries_of(session, newsletter.id, conditions)
     number = session.scalar(
@@ -302,7 +302,7 @@ def conditions_met(
 
 
 def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
-    """Return the variant of a mailing that somebody got, or will get; 0 for who has no copy."""
+    """Return the variant that a subscriber got or will get; 0 without a delivery."""
     variant = session.scalar(
         select(BatchRow.variant)
         .join(
@@ -320,7 +320,7 @@ def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
 def content_of_reader(
     session: Session, mailing_id: int, subscriber_id: int, *, correction: int | None = None
 ) -> MailingContent:
-    """Return what a mailing sends to one of its readers, now or by an earlier ``correction``.
+    """Return the content for one reader of a mailing, present or with an earlier ``correction``.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -333,7 +333,7 @@ def content_of_reader(
 
 
 def original_of_reader(session: Session, mailing_id: int, subscriber_id: int) -> MailingContent:
-    """Return what a reader of a translation would get of a mailing in its original language.
+    """Return the content for a reader of a translation, in the original language.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -350,7 +350,7 @@ def original_of_reader(session: Session, mailing_id: int, subscriber_id: int) ->
 def content_of_those_who_meet(
     session: Session, mailing_id: int, conditions: Sequence[str], met: Collection[str]
 ) -> MailingContent:
-    """Return what readers who meet these of a mailing's conditions would get, if there were any.
+    """Return the content for readers who would meet these conditions, even if there are none.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -363,7 +363,7 @@ def content_of_those_who_meet(
 
 
 class VariantsMissingError(Exception):
-    """Readers meet conditions together for which no mail is rendered yet."""
+    """A variant that readers need is not rendered yet."""
 
     def __init__(self, mailing_id: int, numbers: Collection[int]) -> None:
         super().__init__(mailing_id, sorted(numbers))
@@ -372,13 +372,13 @@ class VariantsMissingError(Exception):
 
 
 def read_rendered(engine: Engine, read: Callable[[Session], _T]) -> _T:
-    """Return what ``read`` does; a variant that it lacks is rendered and kept before.
+    """Return the result of ``read``; if it misses a variant, render and store that first.
 
-    Anybody may open a translation in the archive, again and again: it is rendered once, as what is
-    sent is.
+    Translations can be opened in the archive by anybody and often, so they are rendered only once,
+    like variants that are sent.
 
     Raises:
-        TemplateError: The template fails for one.
+        TemplateError: The template fails for a variant.
     """
     for _try in range(_TRIES):
         try:
@@ -391,7 +391,7 @@ def read_rendered(engine: Engine, read: Callable[[Session], _T]) -> _T:
 
 
 def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
-    """Return the variants that a planned mailing has, the most read first; none where all is one.
+    """Return the variants of a planned mailing, by number of readers; empty if it has none.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -414,7 +414,7 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
 
 
 def missing_variants(session: Session, mailing_id: int, needed: Collection[int]) -> frozenset[int]:
-    """Return those of the variants that a mailing's readers need which are not rendered yet."""
+    """Return the needed variants of a mailing that are not rendered yet."""
     known = session.scalars(
         select(MailingVariantRow.variant)
         .join(MailingRow, MailingRow.id == MailingVariantRow.mailing_id)
@@ -427,13 +427,13 @@ def missing_variants(session: Session, mailing_id: int, needed: Collection[int])
 
 
 def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) -> bool:
-    """Render variants of a mailing and keep them; return whether all of them are there.
+    """Render and store variants of a mailing; return whether all of them are stored now.
 
-    It ends after a few seconds, so that a round of the workers is not held up. Done twice at once,
-    what is kept first stays.
+    It stops after a few seconds, so that a round of the workers is not delayed. If it runs twice at
+    the same time, the content that is stored first is kept.
 
     Raises:
-        TemplateError: The template fails for one.
+        TemplateError: The template fails for a variant.
     """
     began = time.monotonic()
     with reading(engine) as session:
@@ -455,16 +455,16 @@ def render_missing(engine: Engine, mailing_id: int, numbers: Collection[int]) ->
 
 
 def other_subjects(session: Session, mailing_id: int) -> Sequence[Subject]:
-    """Return the subjects that a mailing tries besides its issue's own."""
+    """Return the alternative subjects of a mailing's trial."""
     trial = session.get(SubjectTrialRow, mailing_id)
     return [Subject(**each) for each in trial.subjects[1:]] if trial else []
 
 
 def demand_few(count: int, *, most: int = MOST_VARIANTS) -> None:
-    """Refuse more variants than a mailing may have.
+    """Check the number of variants.
 
     Raises:
-        ConflictError: There are more.
+        ConflictError: There are more than ``most``.
     """
     if count > most:
         raise ConflictError(
