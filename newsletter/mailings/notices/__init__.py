@@ -1,1 +1,1 @@
-"""Notices: mail to one person who asked for something, by the same ledger as every issue."""
+"""Notices: mail to one person in reply to an action, sent through the same ledger as issues."""

@@ -1,8 +1,7 @@
-"""Mail to accounts: one-time links, and what changed; notices in the transaction of the change.
+"""Mail to accounts: one-time links and notices of changes, queued in the same transaction.
 
-Whoever holds a mailbox of the newsletter that writes could otherwise be sent an administrator's
-link: by a bounce, or by a program that answers. So this mail has the null return path (RFC 5321
-section 4.5.5) and no Reply-To.
+This mail has the null return path (RFC 5321 section 4.5.5) and no Reply-To. Otherwise a bounce or
+an automatic reply could bring an administrator's link into a mailbox of the newsletter.
 """
 
 from __future__ import annotations
@@ -30,7 +29,10 @@ from subscribers.people import find_or_add_person
 
 
 def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None:
-    """Return the newsletter that writes to an account: one of its own, else the first; or None."""
+    """Return the newsletter in whose name an account gets mail; None if there is no newsletter.
+
+    It is one in which the account has a role, or else the first.
+    """
     own = exists().where(
         RoleGrantRow.account_id == account_id, RoleGrantRow.newsletter_id == NewsletterRow.id
     )
@@ -40,7 +42,7 @@ def sender_for(session: Session, account_id: int | None) -> NewsletterRow | None
 
 
 def _account_sender(settings: Settings, newsletter: NewsletterRow) -> Sender:
-    """Return as whom mail to accounts goes out: the installation's sender, else a newsletter's."""
+    """Return the sender of mail to accounts: the installation's, or else the newsletter's."""
     name, address = parseaddr(settings.account_sender)
     return Sender(
         name=name if address else newsletter.from_name,
@@ -51,9 +53,9 @@ def _account_sender(settings: Settings, newsletter: NewsletterRow) -> Sender:
 
 
 def post_link(session: Session, settings: Settings, token: str) -> str | None:
-    """Queue the mail that hands a link over, from the newsletter that writes to its account.
+    """Queue the mail with a one-time link; return the address to which it is sent.
 
-    Return the address that it goes to; None, and nothing is queued, where no newsletter is there.
+    Without any newsletter nothing is queued, and None is returned.
     """
     invited = read_invitation(session, token)
     sender = sender_for(session, invited.account_id)
@@ -64,13 +66,13 @@ def post_link(session: Session, settings: Settings, token: str) -> str | None:
 
 
 def mail_link(session: Session, settings: Settings, newsletter: NewsletterRow, token: str) -> int:
-    """Queue the mail that hands a link over; return its mailing's number.
+    """Queue the mail with a one-time link; return its mailing's number.
 
     Args:
-        session: Within the transaction that made the link.
-        settings: Where the templates are, and as whom the installation writes to accounts.
-        newsletter: Which one writes.
-        token: Of an invitation, or of a reset.
+        session: The database session, in the transaction that created the link.
+        settings: The settings, for templates and the installation's sender.
+        newsletter: The newsletter in whose name the mail is sent.
+        token: The token of an invitation or of a password reset.
     """
     invited = read_invitation(session, token)
     is_reset = invited.purpose is InvitationPurpose.RESET
@@ -100,20 +102,20 @@ def mail_link(session: Session, settings: Settings, newsletter: NewsletterRow, t
 
 
 class AccountChange(StrEnum):
-    """What an account's owner is told of, in case it was somebody else."""
+    """A change that the account's owner is notified of, in case somebody else made it."""
 
     SECOND_FACTOR_ON = "second-factor-on"
     SECOND_FACTOR_OFF = "second-factor-off"
     SECOND_FACTOR_RESET = "second-factor-reset"
-    PASSWORD = "password"  # noqa: S105 - the word for a change of it
+    PASSWORD = "password"  # noqa: S105 - the name of a change
 
 
 def tell_owner(
     session: Session, settings: Settings, account_id: int, change: AccountChange
 ) -> int | None:
-    """Queue the mail that tells an account's owner of a change, within the change's transaction.
+    """Queue the mail that notifies an account's owner of a change, in the same transaction.
 
-    Return its mailing's number; None where no newsletter is there to send it.
+    Returns the mailing's number; None if there is no newsletter.
     """
     account, sender = session.get_one(AccountRow, account_id), sender_for(session, account_id)
     if sender is None:

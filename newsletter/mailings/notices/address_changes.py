@@ -1,4 +1,4 @@
-"""Changes of address, from the form to the mail: confirmed at the new address, told at the old."""
+"""Address changes: confirmed by a link at the new address, and notified to the old one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from subscribers.suppression import erased_among
 
 
 class Notice(StrEnum):
-    """What the mail to the old address tells."""
+    """The kind of mail to the old address."""
 
     CHANGED = "changed"
     UNDONE = "undone"
@@ -43,7 +43,7 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddressChanges:
-    """Takes changes of address; made once from the settings."""
+    """Requests, confirms and undoes address changes; created once from the settings."""
 
     engine: Engine
     signer: TokenSigner
@@ -54,7 +54,7 @@ class AddressChanges:
 
     @classmethod
     def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> AddressChanges:
-        """Return the changes as the settings have it."""
+        """Create the object from the settings."""
         return cls(
             engine=engine,
             signer=signer,
@@ -74,15 +74,15 @@ class AddressChanges:
         client: str,
         is_certain: bool = False,
     ) -> bool:
-        """Mail a link to a new address; return False when network or newsletter sent too many.
+        """Mail a link to the new address; return False if a limit on requests is exceeded.
 
-        Whether the address is new, known or erased, the answer is the same. Its domain is judged
-        as that of an address that asks to join; ``is_certain`` leaves a slip of it to the reader.
+        The result does not tell whether the address is new, known or erased. The domain is checked
+        as for requests to join; ``is_certain`` skips the check for typing errors.
 
         Raises:
-            ListError: The address is at a domain that is not taken, or looks mistyped.
-            NotFoundError: The subscriber is unknown, or erased.
-            ConflictError: It is the address they have.
+            ListError: The address's domain is not accepted, or looks mistyped.
+            NotFoundError: The subscriber does not exist, or was erased.
+            ConflictError: The subscriber has this address already.
         """
         if not is_certain:
             self.domains.question_mistyped(address)
@@ -98,7 +98,7 @@ class AddressChanges:
                 about="address change",
             ):
                 return False
-        # Counted before: nobody has many names asked of DNS.
+        # After the limits, so that nobody can cause many DNS queries.
         self.domains.refuse_without_host(address.domain)
         with transaction(self.engine) as session:
             mailable = count_address(session, self.signer.pseudonyms, self.limits, address.key)
@@ -116,25 +116,25 @@ class AddressChanges:
                 ),
                 NoticeAction(purpose=Purpose.ADDRESS_CHANGE, numbers=numbers_of_change(change)),
             )
-            # Only now: adding the person waited for an erasure that was under way.
+            # After the person was added, which waits for erasures that run at the same time.
             if not mailable or erased_among(session, [address.key], self.signer.pseudonyms):
                 session.rollback()
         return True
 
     def find(self, session: Session, token: str) -> AddressChange:
-        """Return what the link at the new address is about; see `find_change`."""
+        """Return the change of the link at the new address; see `find_change`."""
         return find_change(
             session, self.signer, Purpose.ADDRESS_CHANGE, token, days=self.confirm_days
         )
 
     def find_undo(self, session: Session, token: str) -> AddressChange:
-        """Return what the link at the old address is about; see `find_change`."""
+        """Return the change of the link at the old address; see `find_change`."""
         return find_change(
             session, self.signer, Purpose.ADDRESS_CHANGE_UNDO, token, days=self.confirm_days
         )
 
     def confirm(self, token: str, *, network: str) -> AddressChange:
-        """Make a change; a second time, or by a link that no longer holds, nothing happens.
+        """Make a change; has no effect the second time, or with a link that is no longer valid.
 
         Raises:
             TokenError: See `find_change`.
@@ -147,7 +147,7 @@ class AddressChanges:
         return change
 
     def undo(self, token: str, *, network: str) -> AddressChange:
-        """Take a change back; a second time, or by a link that no longer holds, nothing happens.
+        """Undo a change; has no effect the second time, or with a link that is no longer valid.
 
         Raises:
             TokenError: See `find_change`.
@@ -160,7 +160,7 @@ class AddressChanges:
         return change
 
     def _tell(self, session: Session, change: AddressChange, notice: Notice) -> None:
-        """Queue the mail to the address that gets no more newsletters."""
+        """Queue the mail to the address that is no longer used."""
         is_change = notice is Notice.CHANGED
         to = change.subscriber_id if is_change else change.successor_id
         purpose = Purpose.ADDRESS_CHANGE_UNDO if is_change else Purpose.ADDRESS_CHANGE

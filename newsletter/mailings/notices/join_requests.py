@@ -1,7 +1,8 @@
-"""Requests to join, from the form to the confirmation mail, in one transaction.
+"""Requests to join: check the form, store the request and queue the confirmation mail.
 
-Whether an address is new, known, suppressed or erased, the same work is done and the same answer
-given; for those who must not be written down it is rolled back at the end.
+All of it is one transaction. Nobody can find out whether an address is new, known, suppressed or
+erased: work and answer are the same, and for addresses that must not be stored the transaction is
+rolled back at the end.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def send_settings_link(
     language: Language,
     templates_dir: Path,
 ) -> int:
-    """Queue the mail with the link to somebody's settings; return its mailing's number.
+    """Queue the mail with the link to a subscriber's settings; return its mailing's number.
 
-    It goes to the address itself: whoever came by another link may not be its owner.
+    The link is mailed and not shown: the person who asks may not be the owner of the address.
     """
     template = NoticeTemplate.SETTINGS_LINK
     draft = NoticeDraft(
@@ -69,7 +70,7 @@ def send_settings_link(
 
 
 class Answer(StrEnum):
-    """What whoever asked to join is told; never whether the address is known."""
+    """The answer to a request; it never tells whether the address is known."""
 
     MAILED = "mailed"
     TOO_MANY = "too_many"
@@ -82,14 +83,16 @@ _WRONG_AGES = {FormAge.TOO_YOUNG: Answer.TOO_YOUNG, FormAge.TOO_OLD: Answer.TOO_
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What a form brought besides its fields.
+    """The data of a request that protect against programs.
 
     Attributes:
-        stamp: When it was shown; see `subscribers.forms.proof.stamp_form`.
-        work: The solution of a challenge.
-        trap: A field that people do not see; whoever fills it is a program, thanked for nothing.
-        message: The digest of a mail, which asks once however often it comes.
-        authenticated: Whether a mail's sender was found to be genuine.
+        stamp: The signed time at which the form was shown; see
+            `subscribers.forms.proof.stamp_form`.
+        work: The solution of the proof-of-work challenge.
+        trap: The value of the honeypot field, which people do not see. Requests that fill it get
+            the usual answer, and are dropped.
+        message: The digest of a mail, so that a mail that arrives twice counts once.
+        authenticated: Whether the sender of a mail was authenticated.
     """
 
     stamp: str = ""
@@ -101,20 +104,20 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applicant:
-    """Who asks to join, with what they filled in and what else came with it.
+    """A request to join, as submitted.
 
     Attributes:
-        address: Whose mailbox gets the confirmation.
-        origin: Where and to what they consent.
-        client: The network address that the request comes from; None of a mail.
-        evidence: What the form brought besides its fields.
-        name: How they want to be addressed.
-        time_zone: That of the browser; empty if unknown.
-        form: By which form it came.
-        given: What was filled in, by the keys of fields.
-        frequency: How often they want mail, where the form asks it; empty for each issue.
-        invitation: The secret of an invitation link; empty for none.
-        is_certain: Whether they saw that the domain looks mistyped, or did not type it at all.
+        address: The address to confirm.
+        origin: The source of the request, and the text consented to.
+        client: The network address of the browser; None for a mail.
+        evidence: The data that protect against programs.
+        name: The person's name.
+        time_zone: The browser's time zone; empty if unknown.
+        form: The form that was used.
+        given: The submitted values, by field key.
+        frequency: The chosen frequency, if the form asks for it; empty for each issue.
+        invitation: The secret of an invitation link; empty without one.
+        is_certain: Whether the domain was confirmed although it looks mistyped, or was not typed.
     """
 
     address: Address
@@ -132,7 +135,7 @@ class Applicant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinRequests:
-    """Takes requests to join; made once from the settings."""
+    """Processes requests to join; created once from the settings."""
 
     engine: Engine
     signer: TokenSigner
@@ -144,7 +147,7 @@ class JoinRequests:
 
     @classmethod
     def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoinRequests:
-        """Return what takes requests, as the settings have it."""
+        """Create the object from the settings."""
         return cls(
             engine=engine,
             signer=signer,
@@ -157,18 +160,19 @@ class JoinRequests:
 
     @property
     def pseudonyms(self) -> Pseudonyms:
-        """By which limits know senders, and the erased stay known."""
+        """The pseudonyms by which limits and erased addresses are stored."""
         return self.signer.pseudonyms
 
     def take(self, newsletter: NewsletterRow, applicant: Applicant) -> Answer:
-        """Take a request, unless the form, its network or the newsletter's limit forbids it.
+        """Process a request; the answer tells whether the form or a limit prevented it.
 
-        An address that had its mails of the day gets no other, and the answer does not say so.
+        An address that has had its maximum of mails per day gets no further one, which the answer
+        does not tell.
 
         Raises:
-            ListError: The address is at a domain that is not taken or looks mistyped, or a field is
-                filled in wrong; the place names the field.
-            ForbiddenError: The newsletter is joined by invitation, and there is none that holds.
+            ListError: The address's domain is not accepted or looks mistyped, or the value of a
+                field is not valid. The place names the field.
+            ForbiddenError: The newsletter requires an invitation, and there is no valid one.
         """
         evidence, domain = applicant.evidence, applicant.address.domain
         self._demand_invitation(newsletter, applicant.invitation)
@@ -185,14 +189,14 @@ class JoinRequests:
         answers, frequency = self._read(newsletter, applicant)
         if not self._count_sender(newsletter, applicant):
             return Answer.TOO_MANY
-        # Counted before: nobody has many names asked of DNS.
+        # After the limits, so that nobody can cause many DNS queries.
         self.domains.refuse_without_host(domain)
         if self._count_address(newsletter, applicant):
             self._write(newsletter, applicant, answers, frequency)
         return Answer.MAILED
 
     def _was_taken(self, message: str) -> bool:
-        """Tell whether a mail, by its digest, was taken before; a form has none."""
+        """Return whether a mail with this digest was processed before; False for forms."""
         if not message:
             return False
         with reading(self.engine) as session:
@@ -201,10 +205,10 @@ class JoinRequests:
     def _read(
         self, newsletter: NewsletterRow, applicant: Applicant
     ) -> tuple[Mapping[str, FieldValue | None], Frequency | None]:
-        """Return what was answered, and how often they want mail; None where they do not say.
+        """Return the values of the fields, and the chosen frequency or None.
 
         Raises:
-            ListError: A field is filled in wrong.
+            ListError: The value of a field is not valid.
         """
         form, asked = applicant.form, applicant.frequency
         with reading(self.engine) as session:
@@ -214,7 +218,7 @@ class JoinRequests:
             return answers, read_frequency(session, newsletter.id, asked)
 
     def _count_sender(self, newsletter: NewsletterRow, applicant: Applicant) -> bool:
-        """Count a request for the network it comes from; tell whether that may send another."""
+        """Count a request of a network; return whether the network's limit permits it."""
         evidence = applicant.evidence
         solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
@@ -229,10 +233,10 @@ class JoinRequests:
             )
 
     def _count_address(self, newsletter: NewsletterRow, applicant: Applicant) -> bool:
-        """Count a request for its address and its form; tell whether the address may get mail.
+        """Count a request of an address and a form; return whether the address may get mail.
 
-        Whoever asks by mail saw no form. One that brings no time at which it was shown stands on
-        another site, and was shown there, at least to whoever sent it.
+        Requests by mail are not counted for the form. A form without a signed time is embedded in
+        another website; it counts as shown once when it is submitted.
         """
         with transaction(self.engine) as session:
             may = count_address(session, self.pseudonyms, self.limits, applicant.address.key)
@@ -249,7 +253,7 @@ class JoinRequests:
         answers: Mapping[str, FieldValue | None],
         frequency: Frequency | None,
     ) -> None:
-        """Write a request down and queue its mail, or do as much work and roll it back."""
+        """Store a request and queue its mail; for some addresses, roll this back at the end."""
         message = applicant.evidence.message
         with transaction(self.engine) as session:
             request = request_join(
@@ -267,12 +271,12 @@ class JoinRequests:
             if message and not is_first_use(session, self.pseudonyms, message):
                 session.rollback()
                 return
-            # Only now: adding the person waited for an erasure that was under way.
+            # After the person was added, which waits for erasures that run at the same time.
             if erased_among(session, [applicant.address.key], self.pseudonyms):
                 session.rollback()
 
     def _demand_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
-        """Refuse who may not ask, before anything tells whether the address is known."""
+        """Raise without a valid invitation, before the address is looked up."""
         with reading(self.engine) as session:
             if not may_join(session, newsletter, invitation):
                 raise by_invitation(newsletter)
@@ -284,7 +288,7 @@ class JoinRequests:
         request: JoinRequest,
         applicant: Applicant,
     ) -> None:
-        """Send what there is to confirm, which uses an invitation up by one, or the settings."""
+        """Queue the confirmation, which counts a use of the invitation, or the settings link."""
         if request.confirmed:
             send_settings_link(
                 session,

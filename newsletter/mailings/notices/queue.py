@@ -1,8 +1,8 @@
-"""Notices: mail to one person who asked for something, by the same ledger as every issue.
+"""The queue of notices.
 
-A notice is a mailing of its own with one delivery, so it is claimed, sent once and settled like
-any other, and overtakes issues by its priority. Its recipient is a subscriber by number; somebody
-without any subscription, such as an administrator, is one too (`subscribers.people`).
+A notice is a mailing with one delivery. So it is claimed, sent once and settled like all others,
+and has priority over issues. Its recipient is a subscriber row, which also people without a
+subscription have, such as administrators (`subscribers.people`).
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def create_notice(
     action: NoticeAction | None = None,
     sender: Sender | None = None,
 ) -> int:
-    """Write a notice into the ledger, to be sent once committed; return its mailing's number.
+    """Write a notice into the ledger, to be sent after the commit; return its mailing's number.
 
-    Whoever waits for a notice asks again when none comes, so one in doubt is left, not repeated.
+    An uncertain notice is not sent again: a person who does not receive it will ask again.
 
     Args:
-        session: Within the transaction of what the notice is about: both happen, or neither.
-        newsletter_id: Whose mailing it is.
-        subscriber_id: Whom it goes to.
-        rendered: Its content, complete but for the slots that name the recipient.
-        kind: What it is, such as ``confirmation``; shown to operators.
-        action: Where its button leads, where that is a secret of its reader's.
-        sender: As whom it goes out; the newsletter's sender when None.
+        session: The database session, in the transaction of the action that causes the notice.
+        newsletter_id: The newsletter of the mailing.
+        subscriber_id: The recipient.
+        rendered: The content, with slots for the recipient's data.
+        kind: The kind of notice, such as ``confirmation``, which is shown to operators.
+        action: The target of its button, if that is secret.
+        sender: The sender; None for the newsletter's.
     """
     moment = now()
     newsletter = session.get_one(NewsletterRow, newsletter_id)

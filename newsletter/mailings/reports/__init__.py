@@ -1,1 +1,1 @@
-"""Reports: what became of a mailing, as sums."""
+"""Reports: the results of mailings, as counts."""

@@ -1,8 +1,9 @@
-"""Figures that are dear to count: kept for as long as counting them stays a small part of the work.
+"""A cache of counts, with an expiry that depends on the cost of counting.
 
-A list of a million takes seconds to count, one of a thousand milliseconds. A figure is therefore
-counted again once it is twenty times older than its counting took: what is cheap is as good as
-new, and what is dear is counted in the background while the last figure is shown.
+Counting a list of a million people takes seconds, a list of a thousand milliseconds. A figure is
+counted again when its age is twenty times the duration of its counting. So cheap figures are
+practically always up to date, and expensive ones are counted in the background while the last value
+is shown.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-#: At most one part in so many of the time is spent on counting one figure again and again.
+#: At most 1/20 of the time is spent on counting the same figure repeatedly.
 _SHARE = 20
-#: What is counted in so many seconds, nobody minds to wait for.
+#: Figures that take at most this many seconds are counted while the user waits.
 _CHEAP = 0.05
-#: A figure older than so many seconds is not shown any more: it is counted while its reader waits.
+#: Figures older than this many seconds are not shown, but counted while the user waits.
 _LONGEST = 300.0
-#: So many figures are kept.
+#: The maximum number of figures in the cache.
 _KEPT = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure(Generic[T]):
-    """A value with the moment at which it was true."""
+    """A value with the time of its counting."""
 
     value: T
     counted_at: datetime
@@ -59,7 +60,7 @@ class _Known:
 
 
 class Figures:
-    """What this process knows of the database's figures; safe for threads."""
+    """The figures that this process has cached; thread-safe."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine, self._clock = engine, clock
@@ -68,15 +69,15 @@ class Figures:
         self._counting: set[Hashable] = set()
 
     def of(self, session: Session, key: Hashable, count: Callable[[Session], T]) -> Figure[T]:
-        """Return a figure: the one known, or else counted by ``count`` now.
+        """Return a figure from the cache, or count it now.
 
         Args:
-            session: Counts while its owner waits; in the background a session of its own does.
-            key: What is counted; the same key must always be counted in the same way.
-            count: Counts within a session.
+            session: The session for counting now; counting in the background opens its own.
+            key: The figure's key; one key must always be counted in the same way.
+            count: The function that counts.
 
         Raises:
-            SQLAlchemyError: The database does not answer, and nothing is known.
+            SQLAlchemyError: The database failed, and the figure is not in the cache.
         """
         with self._lock:
             known, moment = self._known.get(key), self._clock()

@@ -1,8 +1,8 @@
-"""Clicks, where a newsletter counts them: as sums, without persons, through signed links.
+"""Clicks: counted as sums per link, without persons, if the newsletter counts clicks.
 
-The links of a mailing are numbered and kept; its mail carries, in their place, an address that
-names mailing and number under a signature. It is the same for every recipient, so a click says
-nothing about who clicked, and it leads only where the mailing's own mail led.
+The links of a mailing are stored with numbers. In the mail, each link is replaced by a signed one
+that contains the numbers of the mailing and the link. It is the same for all recipients, so a click
+does not tell who clicked, and it redirects only to links of the mailing.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from newsletter.rendering.blocks import CALENDAR
 from newsletter.rendering.model import RenderedIssue, WordedText
 from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 
-#: A link that stands in the mail as it is; one that holds a slot is personal, and not counted.
+#: A link without slots. Links with slots are personal and not counted.
 _HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
-#: Where an event's calendar file lies, by its digest.
+#: The path of an event's calendar file, with its digest.
 _CALENDAR_FILE = re.compile(r"/files/([0-9a-f]{32})\.ics$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkClicks:
-    """How often a link was followed.
+    """The clicks of a link.
 
     Attributes:
-        headline: Of the part of the issue that it stands in first; empty in the lead.
-        label: The words that readers follow it by there, where they are others than the URL.
+        headline: The headline of the first part of the issue that contains the link; empty for the
+            lead.
+        label: The link's text there, if it is not the URL.
     """
 
     url: str
@@ -48,13 +49,13 @@ class LinkClicks:
 
 
 def counted_urls(html: WordedText) -> tuple[str, ...]:
-    """Return the links of a mail that can be counted, each once, in the order of reading."""
+    """Return the links of a mail that can be counted, without duplicates, in order."""
     texts = (part for part in html if isinstance(part, str))
     return tuple(dict.fromkeys(unescape(m[2]) for text in texts for m in _HREF.finditer(text)))
 
 
 def keep_links(session: Session, mailing_id: int, html: WordedText, *, subjects: int = 1) -> None:
-    """Write down where the links of a mailing lead; each subject has numbers of its own."""
+    """Store the links of a mailing; each subject has its own numbers."""
     urls = counted_urls(html)
     session.add_all(
         MailingLinkRow(
@@ -69,14 +70,14 @@ def keep_links(session: Session, mailing_id: int, html: WordedText, *, subjects:
 
 
 def first_link(urls: Sequence[str], subject: int) -> int:
-    """Return the number of a mailing's first link in the mails with one of its subjects."""
+    """Return the number of the first link in the mails with a subject."""
     return 1 + subject * len(urls)
 
 
 def add_links(session: Session, mailing_id: int, html: WordedText) -> tuple[str, ...]:
-    """Add where the links of a corrected mailing lead; return all of its links by their numbers.
+    """Store the new links of a corrected mailing; return all its links, in order of their numbers.
 
-    Those that it had before keep theirs, as copies with them are read on.
+    Earlier links keep their numbers, since copies with them have been sent.
     """
     rows = session.scalars(
         select(MailingLinkRow.url)
@@ -102,10 +103,10 @@ def with_counted_links(
     urls: Sequence[str] = (),
     first: int = 1,
 ) -> RenderedIssue:
-    """Return the mail with its links leading through ours; the plain text keeps its own.
+    """Return the mail with counted links in the HTML body; the text body is unchanged.
 
-    ``urls`` are the mailing's links in the order of their numbers, where this mail has only some;
-    ``first`` is the number of the first of them.
+    ``urls`` are all links of the mailing in order of their numbers, if this mail has only some of
+    them; ``first`` is the number of the first one.
     """
     base, mark = f"{public_url.rstrip('/')}/r/", mark_of_mailing(identity)
     counted = {
@@ -126,10 +127,10 @@ def _leading(counted: dict[str, str]) -> Callable[[re.Match[str]], str]:
 
 
 def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) -> str:
-    """Return where a counted link leads, and add one to its sum.
+    """Return the target of a counted link, and count the click.
 
     Raises:
-        TokenError: The token is none of ours, or its mailing is gone; its number may be another's.
+        TokenError: The token is not valid, or its mailing does not exist any more.
     """
     match signer.read(Purpose.CLICK, token):
         case (mailing_id, number):
@@ -152,7 +153,7 @@ def follow(session: Session, signer: TokenSigner, token: str, *, count: bool) ->
 
 
 def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
-    """Return a mailing's counted links, the most followed first; none where it counts none."""
+    """Return a mailing's counted links, by number of clicks; empty if clicks are not counted."""
     clicks = func.sum(MailingLinkRow.clicks)
     rows = session.execute(
         select(MailingLinkRow.url, clicks)
@@ -171,14 +172,14 @@ def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
 
 
 def count_clicks(session: Session, mailing_id: int) -> int | None:
-    """Return how often any link of a mailing was followed; None where it counts none."""
+    """Return the number of clicks of a mailing; None if clicks are not counted."""
     return session.scalar(
         select(func.sum(MailingLinkRow.clicks)).where(MailingLinkRow.mailing_id == mailing_id)
     )
 
 
 def clicks_by_subject(session: Session, mailing_id: int) -> Mapping[int, int]:
-    """Return how often links were followed in the mails with each of a mailing's subjects."""
+    """Return the number of clicks by the index of the mail's subject."""
     rows = session.execute(
         select(MailingLinkRow.subject, func.sum(MailingLinkRow.clicks))
         .where(MailingLinkRow.mailing_id == mailing_id)
@@ -188,9 +189,9 @@ def clicks_by_subject(session: Session, mailing_id: int) -> Mapping[int, int]:
 
 
 def _places(session: Session, mailing_id: int) -> dict[str, tuple[str, str]]:
-    """Return under which headline each link stands first, and by which words.
+    """Return headline and text of each link, by URL.
 
-    What a correction removed is named as it was before.
+    Links that a correction removed have their earlier headline and text.
     """
     mailing = session.get(MailingRow, mailing_id)
     if mailing is None or mailing.issue_id is None:
@@ -212,7 +213,7 @@ def _places(session: Session, mailing_id: int) -> dict[str, tuple[str, str]]:
 def _calendars(
     session: Session, mailing_id: int, urls: Iterable[str]
 ) -> dict[str, tuple[str, str]]:
-    """Return of the links to events' calendar files what each event is called, and their words."""
+    """Return headline and text of each link to an event's calendar file, by URL."""
     by_digest = {found[1]: url for url in urls if (found := _CALENDAR_FILE.search(url))}
     if not by_digest:
         return {}

@@ -1,4 +1,4 @@
-"""Reports: what became of a mailing, over time and by domain, with why; opens are not measured."""
+"""Reports on mailings: results over time, by domain and by reason. Opens are not measured."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
 from newsletter.mailings.trials.subjects import decision_due, find_trial
 
-#: So many bars a chart holds, and so many domains are named; the rest is one line.
+#: The number of bars in a chart, and of domains that are named; further domains are summed up.
 _BARS = 48
 _DOMAINS = 15
 _REASONS = 20
@@ -43,7 +43,7 @@ _STEPS = (60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 _PAGE = 1000
 _RATE_SECONDS = 60
 _LEAST_SECONDS = 5
-#: What somebody may want to know of one by one, because no copy arrived.
+#: States of deliveries that did not, or may not have, reached their recipient.
 _MISSED = (
     DeliveryState.REJECTED,
     DeliveryState.FAILED,
@@ -59,21 +59,21 @@ _UNDER_WAY = frozenset(
         MailingState.PAUSED,
     }
 )
-#: Who got no copy, or may not have: address, state, when, status and why.
+#: A delivery that did not, or may not have, arrived: address, state, time, status and reason.
 Missed = tuple[str, DeliveryState, datetime | None, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailingSummary(Progress):
-    """One mailing's figures.
+    """The figures of one mailing.
 
     Attributes:
-        segment: The query of its audience; empty for everybody.
-        segment_name: What the saved segment is called, or was when it was ordered; empty for none.
-        decides_at: When the subject for all outside the trial is decided that it waits for.
-        restored: Whether it is held because the database lost what it knew of it.
-        bounced: Reports that a message came back later, soft or hard, each recipient once; what
-            was refused while it was handed over is rejected, and not among them.
+        segment: The query of its audience; empty for all subscribers.
+        segment_name: The name of the saved segment, now or at the time of the order; or empty.
+        decides_at: When the subject is chosen, while the mailing waits for that.
+        restored: Whether it was paused because the database was set back.
+        bounced: The number of recipients with later bounces, soft or hard. Rejections during SMTP
+            are counted as rejected, not here.
     """
 
     issue_id: int | None
@@ -90,14 +90,14 @@ class MailingSummary(Progress):
     spread: timedelta
 
     def share(self, count: int) -> float:
-        """Return a count in percent of what was accepted."""
+        """Return a count in percent of the accepted messages."""
         accepted = self.of(DeliveryState.ACCEPTED)
         return 100 * count / accepted if accepted else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcomes:
-    """What became of one mailing, counted; see `MailingSummary`."""
+    """The counts of one mailing's results; see `MailingSummary`."""
 
     counts: StateCounts
     unsubscribed: int
@@ -107,10 +107,11 @@ class Outcomes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Headline:
-    """A mailing in a list, without its figures; ``newsletter`` is a slug where it is known.
+    """A mailing in a list, without figures.
 
     Attributes:
-        decides_at: As of `MailingSummary`.
+        newsletter: The newsletter's slug, or empty.
+        decides_at: See `MailingSummary`.
     """
 
     mailing_id: int
@@ -123,7 +124,7 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """How fast a mailing goes: messages a minute, and the time left if it goes on so."""
+    """The pace of a mailing: messages per minute, and the remaining time at this pace."""
 
     per_minute: int
     left: timedelta | None
@@ -131,7 +132,7 @@ class Pace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutcomeReason:
-    """Why deliveries ended as they did."""
+    """A reason for the result of deliveries, with their number."""
 
     state: DeliveryState
     words: str
@@ -140,7 +141,7 @@ class OutcomeReason:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailingReport:
-    """A mailing in detail; ``step`` is the width of a bar in ``by_time``."""
+    """A detailed report; ``step`` is the time that one bar of ``by_time`` covers."""
 
     step: timedelta
     by_time: Sequence[tuple[datetime, StateCounts]]
@@ -151,10 +152,10 @@ class MailingReport:
 def summarise(
     session: Session, newsletter_id: int, mailing_id: int, figures: Figures
 ) -> MailingSummary:
-    """Return a mailing's figures; also of one that a step of a series sends.
+    """Return the figures of a mailing to subscribers, including steps of series.
 
     Raises:
-        NotFoundError: The newsletter has no such mailing to subscribers.
+        NotFoundError: The newsletter has no such mailing.
     """
     row = session.get(MailingRow, mailing_id)
     if row is None or row.newsletter_id != newsletter_id or not row.kind.is_to_list:
@@ -170,7 +171,7 @@ def list_summaries(
     before: int | None = None,
     limit: int = 20,
 ) -> Sequence[MailingSummary]:
-    """Return the newest mailings, those older than number ``before``."""
+    """Return the newest mailings with numbers below ``before``."""
     query = _newest(newsletter_id).limit(limit)
     if before is not None:
         query = query.where(MailingRow.id < before)
@@ -178,14 +179,14 @@ def list_summaries(
 
 
 def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
-    """Return the newest mailings, with nothing counted."""
+    """Return the newest mailings, without figures."""
     return [_headline(session, row) for row in session.scalars(_newest(newsletter_id).limit(limit))]
 
 
 def list_upcoming(
     session: Session, newsletter_ids: Collection[int], *, limit: int
 ) -> Sequence[Headline]:
-    """Return what is scheduled, under way or held, the one due first before all others."""
+    """Return the mailings that are scheduled, under way or paused, by due time."""
     begins_at = func.coalesce(MailingRow.started_at, MailingRow.scheduled_at, MailingRow.created_at)
     query = _of(newsletter_ids, _UNDER_WAY).order_by(begins_at, MailingRow.id)
     return [_headline(session, row, slug) for row, slug in session.execute(query.limit(limit))]
@@ -194,7 +195,7 @@ def list_upcoming(
 def list_past(
     session: Session, newsletter_ids: Collection[int], *, limit: int
 ) -> Sequence[Headline]:
-    """Return what has begun and ended, the newest first."""
+    """Return the mailings that have ended after they began, the newest first."""
     began = MailingRow.started_at.is_not(None)
     query = _of(newsletter_ids, OVER).where(began).order_by(MailingRow.id.desc())
     return [_headline(session, row, slug) for row, slug in session.execute(query.limit(limit))]
@@ -234,7 +235,7 @@ def _newest(newsletter_id: int) -> Select[MailingRow]:
 
 
 def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSummary:
-    # With what ends it in the key, the last word on a mailing is never one from before its end.
+    # The key includes state and end, so that no earlier figure is shown for a finished mailing.
     key = ("outcomes", row.id, row.state, row.finished_at)
     outcomes = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
     return MailingSummary(
@@ -263,12 +264,12 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
 
 
 def _decides_at(session: Session, row: MailingRow) -> datetime | None:
-    """Return when the subject is decided that a mailing waits for; None where it waits for none."""
+    """Return when the subject of a mailing is chosen; None if it is not waiting for that."""
     return decision_due(session, row.id) if row.state is MailingState.SENDING else None
 
 
 def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
-    """Count what became of a mailing; a million deliveries take some tenths of a second."""
+    """Count a mailing's results; this takes some tenths of a second for a million deliveries."""
     left = session.scalar(
         select(func.count(UnsubscribeEventRow.subscriber_id.distinct())).where(
             UnsubscribeEventRow.mailing_id == mailing_id
@@ -277,7 +278,7 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
     bounces = select(func.count(BounceRow.address.distinct())).where(
         BounceRow.mailing_id == mailing_id
     )
-    # What the relay refused at once is among the deliveries as rejected.
+    # Rejections during SMTP are counted by the deliveries' state.
     returned = BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)) & (
         BounceRow.source != BounceSource.SMTP
     )
@@ -290,10 +291,10 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
 
 
 def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) -> Pace:
-    """Measure the last minute; a mailing that rests has no time left to tell.
+    """Return the pace over the last minute; the remaining time is None if nothing is being sent.
 
-    One that is spread goes as fast as it is meant to: what is left of its time is what is left. One
-    that waits for a decision between its subjects rests.
+    For a mailing that is distributed over time, the remaining time is that of the distribution. A
+    mailing that waits for the choice of a subject is not being sent.
     """
     number = mailing.mailing_id
     if mailing.state is not MailingState.SENDING:
@@ -302,7 +303,7 @@ def measure_pace(session: Session, mailing: MailingSummary, figures: Figures) ->
     settled = figures.of(session, key, lambda counting: _settled_lately(counting, number)).value
     moment = now()
     begun = mailing.started_at or moment
-    # A mailing younger than a minute has gone at its pace for less.
+    # A mailing that began less than a minute ago is measured since its beginning.
     seconds = min(max((moment - begun).total_seconds(), _LEAST_SECONDS), _RATE_SECONDS)
     per_minute = round(settled * 60 / seconds)
     trial = find_trial(session, number)
@@ -328,7 +329,7 @@ def _settled_lately(session: Session, number: int) -> int:
 
 
 def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[MailingReport]:
-    """Return a mailing's figures over time, by domain and by reason, as of when it was counted."""
+    """Return a mailing's figures over time, by domain and by reason, with the time of counting."""
     number = mailing.mailing_id
     key = ("report", number, mailing.state, mailing.finished_at)
     return figures.of(session, key, lambda counting: _report(counting, number))
@@ -389,7 +390,7 @@ def _over_time(
 def _largest(
     by_domain: Mapping[str, dict[DeliveryState, int]],
 ) -> Sequence[tuple[str, StateCounts]]:
-    """Return the largest domains first, and what remains under an empty name."""
+    """Return the counts of the largest domains, followed by the rest under an empty name."""
     ranked = sorted(by_domain.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     shown: list[tuple[str, StateCounts]] = list(ranked[:_DOMAINS])
     if rest := ranked[_DOMAINS:]:
@@ -400,9 +401,9 @@ def _largest(
 
 
 def missed_deliveries(engine: Engine, mailing_id: int) -> Iterator[Missed]:
-    """Yield who got no copy, or may not have, in the order of the ledger.
+    """Yield the deliveries that did not, or may not have, arrived, in the order of the ledger.
 
-    Whoever reads it slowly, or not at all, holds no connection: each page is read by itself.
+    Each page is read in a transaction of its own, so that a slow client holds no connection.
     """
     query = (
         select(

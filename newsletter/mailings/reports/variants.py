@@ -1,4 +1,4 @@
-"""Outcomes by variant: of each subject that is compared, and of each selection of parts."""
+"""Results by variant: by subject of a trial, and by the parts that readers were shown."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from subscribers.segments.wording import labels_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariantReport:
-    """What became of a mailing's variants.
+    """The results of a mailing's variants.
 
     Attributes:
-        by_subject: By letter and title, in their order; last, under an empty name, those who wait
-            for the decision. Empty where no subjects are compared.
-        by_parts: By the conditions that readers meet, the largest first; empty where all get the
-            same parts.
+        by_subject: Counts by the subject's letter and title, in order; the last entry, without a
+            name, is for readers who wait for the decision. Empty without a trial.
+        by_parts: Counts by the conditions that readers meet, the largest first; empty if all
+            readers get the same parts.
     """
 
     by_subject: Sequence[tuple[str, StateCounts]]
@@ -41,11 +41,11 @@ class VariantReport:
 
 
 def report_variants(session: Session, mailing_id: int) -> VariantReport:
-    """Count the outcomes of a mailing by variant, where it has several."""
+    """Count the results of a mailing by variant."""
     trial, conditions = find_trial(session, mailing_id), planned_conditions(session, mailing_id)
     if trial is None and not conditions:
         return VariantReport(by_subject=(), by_parts=())
-    # Asked by batch, whose deliveries lie side by side.
+    # Joined by batch: the deliveries of a batch have consecutive positions.
     counted = session.execute(
         select(BatchRow.variant, BatchRow.state, DeliveryRow.state, func.count())
         .join(

@@ -1,1 +1,1 @@
-"""Trials of subjects: planned, decided by sums of clicks, and the statistics of it."""
+"""Trials of subjects (A/B tests): planning, decision by clicks, and its statistics."""

@@ -1,8 +1,8 @@
-"""Decisions between subjects: at the hour that was set, or earlier by hand, and each once.
+"""Decisions between subjects: at the set time, or earlier by hand, and only once.
 
-The sums of clicks decide, by `newsletter.mailings.trials.statistics`; whose clicks they are nobody
-knows. What is chosen, and that the held batches may go with it, is one transaction, so a round
-that is killed leaves all or nothing of it, and the next one does what is left.
+The numbers of clicks decide, by `newsletter.mailings.trials.statistics`; it is not recorded who
+clicked. Storing the decision and releasing the waiting batches is one transaction, so a round that
+is killed leaves both or neither, and the next round continues.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from newsletter.mailings.trials.subjects import LETTERS, find_trial
 
 
 def decide_due(engine: Engine) -> None:
-    """Decide the trials whose hour has come, of mailings that flow; each once."""
+    """Decide all due trials of mailings that are being sent."""
     with reading(engine) as session:
         due = session.scalars(
             select(SubjectTrialRow.mailing_id)
@@ -64,17 +64,17 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def choose_subject(session: Session, mailing_id: int, chosen: int, *, by: str) -> None:
-    """Decide a trial by hand: the rest is sent with the subject chosen, at once.
+    """Decide a trial by hand; the remaining messages are sent with the chosen subject at once.
 
     Args:
-        session: A transaction.
-        mailing_id: Whose trial.
-        chosen: Which of its subjects, counted from 0.
-        by: Who decides.
+        session: The database session, in a transaction.
+        mailing_id: The mailing's number.
+        chosen: The index of the subject, from 0.
+        by: The name of the person who decides.
 
     Raises:
-        NotFoundError: The mailing has no trial, or none of that many subjects.
-        ConflictError: It is decided already, was cancelled, or has not begun.
+        NotFoundError: The mailing has no trial, or no such subject.
+        ConflictError: The trial is decided, was cancelled, or has not begun.
     """
     mailing = session.get(MailingRow, mailing_id, with_for_update=True)
     trial = find_trial(session, mailing_id)
@@ -114,7 +114,7 @@ def _settle(
     *,
     by: str = "",
 ) -> bool:
-    """Write a decision down and let the rest go, unless it was decided before."""
+    """Store a decision and release the waiting batches; return False if it was decided before."""
     moment = now()
     decided = session.scalar(
         update(SubjectTrialRow)
@@ -143,10 +143,10 @@ def _settle(
 
 
 def _release(session: Session, mailing_id: int, chosen: int, *, early: timedelta) -> None:
-    """Let the batches that are held go with a subject, so much earlier than was planned."""
+    """Release the waiting batches with a subject, ``early`` before their planned time."""
     held = (BatchRow.mailing_id == mailing_id) & (BatchRow.state == BatchState.HELD)
     if early > timedelta():
-        # Those of a mailing that is spread are due one after another.
+        # The batches of a distributed mailing have different due times.
         for due_at in session.scalars(select(BatchRow.due_at).where(held).distinct()).all():
             session.execute(
                 update(BatchRow)
@@ -163,7 +163,7 @@ def _release(session: Session, mailing_id: int, chosen: int, *, early: timedelta
 
 
 def _record(session: Session, mailing: MailingRow, decision: Decision) -> None:
-    """Write down, for whoever ordered the trial, what it came to."""
+    """Write the decision into the audit log."""
     orderer = session.scalar(
         select(MailingOrderRow.orderer).where(MailingOrderRow.mailing_id == mailing.id)
     )
@@ -178,9 +178,9 @@ def _record(session: Session, mailing: MailingRow, decision: Decision) -> None:
 
 
 def _responses(session: Session, trial: SubjectTrialRow) -> list[Response]:
-    """Return recipients and clicks of each subject so far; who is not in the trial has none."""
+    """Return recipients and clicks of each subject so far, within the trial."""
     size = func.count()
-    # Asked by batch, whose deliveries lie side by side.
+    # Joined by batch: the deliveries of a batch have consecutive positions.
     accepted = session.execute(
         select(BatchRow.variant, size)
         .join(
@@ -204,11 +204,11 @@ def _responses(session: Session, trial: SubjectTrialRow) -> list[Response]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedSubject:
-    """A subject with what came of it in the trial.
+    """A subject with its results.
 
     Attributes:
-        response: As it was when the subject was decided; as it is now before.
-        probability: That it is the best; None before the decision.
+        response: Recipients and clicks within the trial, at the decision or until now.
+        probability: The probability that it is the best; None before the decision.
         whole: Recipients and clicks in the whole mailing so far.
     """
 
@@ -222,10 +222,10 @@ class ComparedSubject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialReport:
-    """Where a trial stands.
+    """The state of a trial.
 
     Attributes:
-        chosen: The subject decided on; None before.
+        chosen: The index of the chosen subject; None before the decision.
     """
 
     share: int
@@ -238,7 +238,7 @@ class TrialReport:
 
 
 def report_trial(session: Session, mailing_id: int) -> TrialReport | None:
-    """Return where the trial of a mailing stands; None where it has none."""
+    """Return the state of a mailing's trial; None if it has none."""
     trial = find_trial(session, mailing_id)
     if trial is None:
         return None
@@ -266,7 +266,7 @@ def report_trial(session: Session, mailing_id: int) -> TrialReport | None:
 
 
 def trial_figure(session: Session, mailing_id: int, figures: Figures) -> TrialReport | None:
-    """Return the same for whoever watches: counted again only where that is cheap."""
+    """Return the result of `report_trial` from the cache of figures."""
     trial = find_trial(session, mailing_id)
     if trial is None:
         return None

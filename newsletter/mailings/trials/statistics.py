@@ -1,4 +1,4 @@
-"""What the clicks of a trial say of its subjects: how probable it is that each is the best.
+"""Statistics of a trial: the probability that each subject is the best.
 
 Each subject's rate of clicks has a beta distribution: uniform before the trial, and by Bayes' rule
 Beta(1 + clicks, 1 + recipients - clicks) after it. A subject's probability of being best is that
@@ -14,31 +14,31 @@ from itertools import accumulate
 
 from newsletter.database.vocabulary import TrialVerdict
 
-#: Below this probability there is no difference that a choice could rest on.
+#: The minimum probability for a decision by clicks.
 CONFIDENCE = 0.95
-#: With fewer clicks a subject, on average, nothing is decided by them.
+#: The minimum average number of clicks per subject for a decision by clicks.
 LEAST_CLICKS = 20
-#: Steps of the integral, which reaches so many standard deviations beyond every mean.
+#: Steps of the numerical integral, and the standard deviations that it covers around each mean.
 _STEPS = 2000
 _DEVIATIONS = 9.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """How many got a subject, and how often links of their mails were followed."""
+    """The recipients of a subject, and the clicks in their mails."""
 
     recipients: int
     clicks: int
 
     @property
     def rate(self) -> float:
-        """Clicks in a hundred recipients."""
+        """Clicks per hundred recipients."""
         return 100 * self.clicks / self.recipients if self.recipients else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """Which subject is chosen, counted from 0, why, and how probably each is the best."""
+    """The index of the chosen subject, the reason, and each subject's probability."""
 
     chosen: int
     verdict: TrialVerdict
@@ -46,7 +46,7 @@ class Decision:
 
 
 def decide(responses: Sequence[Response]) -> Decision:
-    """Choose the subject that is best by `CONFIDENCE`; where none is, the first."""
+    """Choose the subject whose probability reaches `CONFIDENCE`, or else the first."""
     probabilities = best_probabilities(responses)
     if sum(each.clicks for each in responses) < LEAST_CLICKS * len(responses):
         return Decision(chosen=0, verdict=TrialVerdict.FEW_CLICKS, probabilities=probabilities)
@@ -57,17 +57,17 @@ def decide(responses: Sequence[Response]) -> Decision:
 
 
 def best_probabilities(responses: Sequence[Response]) -> tuple[float, ...]:
-    """Return how probable it is that each has the highest rate; they add up to 1.
+    """Return for each subject the probability that it has the highest rate; the sum is 1.
 
-    Clicks are sums, so they may exceed the recipients, such as where mail scanners follow links.
-    What exceeds them tells nothing, and is left out.
+    Clicks may exceed the number of recipients, for example if mail scanners follow links. They are
+    capped at that number.
     """
     shapes = [(1 + clicks, 1 + people - clicks) for people, clicks in map(_bounded, responses)]
     low, high = _range(shapes)
     width = (high - low) / _STEPS
     places = [low + (step + 0.5) * width for step in range(_STEPS)]
     weights = [_weights(places, *shape) for shape in shapes]
-    # Of two in the same step, each is below the other half the time.
+    # Two rates within the same step: each is lower with probability 1/2.
     below = [
         [total - weight / 2 for total, weight in zip(accumulate(row), row, strict=True)]
         for row in weights
@@ -87,7 +87,7 @@ def _bounded(response: Response) -> tuple[int, int]:
 
 
 def _range(shapes: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Return between which rates all distributions lie, but for what is too little to count."""
+    """Return the interval of rates that contains practically all of the distributions."""
     ends = []
     for a, b in shapes:
         mean = a / (a + b)
@@ -97,7 +97,7 @@ def _range(shapes: Sequence[tuple[int, int]]) -> tuple[float, float]:
 
 
 def _weights(places: Sequence[float], a: int, b: int) -> list[float]:
-    """Return how much of Beta(a, b) lies around each place; it adds up to 1."""
+    """Return the weight of Beta(a, b) at each step of the integral; the sum is 1."""
     logs = [(a - 1) * math.log(x) + (b - 1) * math.log1p(-x) for x in places]
     highest = max(logs)
     densities = [math.exp(each - highest) for each in logs]

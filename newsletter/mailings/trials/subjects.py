@@ -1,7 +1,7 @@
-"""Trials of subjects: part of the audience gets one of several, the others what these clicked most.
+"""Trials of subjects: a part of the audience gets one of several, the others the best one.
 
-A trial is ordered with its mailing. Planning puts people into it by a keyed hash of their number,
-and holds the batches of all others, which no worker takes before the subject is decided; see
+A trial is ordered with its mailing. Planning selects its readers by a keyed hash of their ids. The
+batches of all other readers are on hold until the subject is chosen; see
 `newsletter.mailings.trials.decisions`.
 """
 
@@ -33,29 +33,29 @@ from newsletter.mailings.planning.variants import (
 from newsletter.mailings.reports.clicks import counted_urls
 from newsletter.rendering.model import RenderedIssue, Subject
 
-#: What subjects are called, in their order.
+#: The names of the subjects, in order.
 LETTERS = "ABCD"
-#: How many in a hundred of the audience may be in the trial.
+#: The permitted sizes of a trial, in percent of the audience.
 SHARES = range(10, 51)
-#: The hour of decision is so many days after the first message at most.
+#: The maximum number of days between the first message and the decision.
 _FARTHEST_DAYS = 7
 _LONGEST = 300
-#: While a mailing is planned, marks the variants of those who are not in its trial.
+#: A flag in the variant numbers of readers outside the trial, during planning.
 UNDECIDED = 1 << 62
-#: A prime of 31 bits: products of two numbers below it fit into a column.
+#: A 31-bit prime: products of two smaller numbers fit into a 64-bit column.
 _PRIME = 2**31 - 1
-#: Where a form has the hour of decision.
+#: The form field with the time of the decision.
 _DECISION_FIELD = Place(field="decide")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubjectTrial:
-    """A trial as it is ordered.
+    """The settings of a trial.
 
     Attributes:
-        others: The subjects that are compared with the issue's own.
-        share: How many in a hundred of the audience are in it.
-        decide: When it is decided and the rest is sent, on the newsletter's clock.
+        others: The alternatives to the issue's own subject.
+        share: The size of the trial, in percent of the audience.
+        decide: When the subject is chosen and the rest is sent, in the newsletter's time zone.
     """
 
     others: tuple[Subject, ...]
@@ -71,18 +71,17 @@ def read_trial(
     *,
     decide_place: Place = _DECISION_FIELD,
 ) -> SubjectTrial | None:
-    """Read what a form or a command says of a trial; None where it names no other subject.
+    """Parse the settings of a trial from a form or command; None without alternative subjects.
 
     Args:
-        subjects: The others; blank ones count for nothing.
-        preheaders: Theirs, in the same order; missing or blank for the issue's own. There are no
-            more of them than of subjects.
-        share: In hundredths of the audience.
-        decide: The hour, such as ``2026-12-01 14:00``.
-        decide_place: Where that was written.
+        subjects: The alternative subjects; blank ones are ignored.
+        preheaders: Their preheaders, in the same order; missing or blank for the issue's own.
+        share: The size of the trial, in percent of the audience.
+        decide: The time, such as ``2026-12-01 14:00``.
+        decide_place: The place that errors about ``decide`` name.
 
     Raises:
-        ContentError: One of these is none.
+        ContentError: A value is not valid.
     """
     others = read_subjects(subjects, preheaders)
     if not others:
@@ -93,10 +92,10 @@ def read_trial(
 
 
 def read_subjects(subjects: Sequence[str], preheaders: Sequence[str]) -> tuple[Subject, ...]:
-    """Read the subjects of a trial besides the issue's own; see `read_trial`.
+    """Parse the alternative subjects of a trial; see `read_trial`.
 
     Raises:
-        ContentError: One is none, or there are too many.
+        ContentError: A subject is not valid, or there are too many.
     """
     if len(preheaders) > len(subjects):
         raise ContentError(
@@ -154,7 +153,7 @@ def _read_decision(text: str, place: Place) -> datetime:
 
 
 def place_of(letter: str) -> int:
-    """Return the place of the subject that a letter calls; -1 for none."""
+    """Return the index of the subject with this letter; -1 if there is none."""
     known = letter.strip().upper()
     return LETTERS.index(known) if len(known) == 1 and known in LETTERS else -1
 
@@ -169,7 +168,7 @@ def trial_to_json(trial: SubjectTrial) -> dict[str, Any]:
 
 
 def trial_from_json(data: Mapping[str, Any]) -> SubjectTrial:
-    """Return what `trial_to_json` wrote."""
+    """Return the trial that `trial_to_json` wrote."""
     return SubjectTrial(
         others=tuple(Subject(**each) for each in data["others"]),
         share=int(data["share"]),
@@ -182,7 +181,7 @@ def _to_json(subject: Subject) -> dict[str, str]:
 
 
 def own_subject(issue: Issue) -> Subject:
-    """Return the subject that an issue has by itself."""
+    """Return the issue's own subject."""
     return Subject(title=issue.title, preheader=issue.preheader)
 
 
@@ -196,20 +195,20 @@ def demand_trial(
     first: datetime | None,
     variants: int,
 ) -> datetime:
-    """Return the instant of decision of a trial that may be ordered.
+    """Check that a trial may be ordered; return the time of its decision.
 
     Args:
-        newsletter: Whose mailing.
-        issue: Its issue.
-        rendered: The issue's mail.
-        trial: What is ordered.
-        schedule: When it is sent.
-        first: When its first message is due; None for at once.
-        variants: How many different mails there are by the parts that readers are shown.
+        newsletter: The mailing's newsletter.
+        issue: The issue.
+        rendered: The rendered issue.
+        trial: The settings of the trial.
+        schedule: The schedule of the mailing.
+        first: When the first message is due; None for at once.
+        variants: The number of variants without regard to subjects.
 
     Raises:
-        ConflictError: Clicks are not counted, there is nothing to click, two subjects are the same,
-            there are too many different mails, or the hour does not fit the schedule.
+        ConflictError: Clicks are not counted, the mail has no link, two subjects are the same,
+            there are too many variants, or the time of the decision does not fit the schedule.
     """
     demand_clicks(newsletter, rendered)
     if len({own_subject(issue), *trial.others}) <= len(trial.others):
@@ -229,10 +228,10 @@ def demand_trial_hours(
     schedule: Schedule,
     first: datetime | None,
 ) -> datetime:
-    """Return the instant of decision of a trial whose hours may be ordered.
+    """Check the times of a trial; return the time of its decision.
 
     Raises:
-        ConflictError: The hour of decision does not fit the schedule.
+        ConflictError: The time of the decision does not fit the schedule.
     """
     if schedule.everywhere:
         raise ConflictError(
@@ -245,10 +244,10 @@ def demand_trial_hours(
 
 
 def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
-    """Refuse an instant of decision that does not fit when the trial begins.
+    """Check the time of a decision.
 
     Raises:
-        ConflictError: It is not later, or more than a week later.
+        ConflictError: It is not after the beginning, or more than a week after it.
     """
     if decide_at <= begins:
         raise ConflictError(
@@ -265,10 +264,10 @@ def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
 
 
 def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
-    """Make sure that clicks can decide between subjects.
+    """Check that clicks can decide between subjects.
 
     Raises:
-        ConflictError: The newsletter does not count them, or the mail has no link.
+        ConflictError: The newsletter does not count clicks, or the mail has no link.
     """
     if not newsletter.count_clicks:
         raise ConflictError(
@@ -286,10 +285,10 @@ def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
 
 
 def demand_few_frames(subjects: int, variants: int) -> None:
-    """Refuse more different mails than a mailing may have.
+    """Check the number of variants together with subjects.
 
     Raises:
-        ConflictError: There are more.
+        ConflictError: There are more than a mailing may have.
     """
     if subjects * max(variants, 1) > MOST_VARIANTS:
         raise ConflictError(
@@ -308,7 +307,7 @@ def demand_few_frames(subjects: int, variants: int) -> None:
 def save_trial(
     session: Session, mailing_id: int, own: Subject, trial: SubjectTrial, decide_at: datetime
 ) -> None:
-    """Write down the trial of a mailing."""
+    """Store the trial of a mailing."""
     session.add(
         SubjectTrialRow(
             mailing_id=mailing_id,
@@ -320,9 +319,9 @@ def save_trial(
 
 
 def correct_own_subject(session: Session, mailing_id: int, own: Subject) -> Subject:
-    """Let the trial of a mailing, if it has one, know its issue's own subject as it is corrected.
+    """Update the issue's own subject in a mailing's trial, after a correction.
 
-    The other subjects stay, and so does what was decided. Returns what the mailing is called now.
+    The other subjects and the decision do not change. Returns the mailing's present subject.
     """
     trial = session.get(SubjectTrialRow, mailing_id, with_for_update=True, populate_existing=True)
     if trial is None:
@@ -333,7 +332,7 @@ def correct_own_subject(session: Session, mailing_id: int, own: Subject) -> Subj
 
 
 def subjects_left(session: Session, mailing_ids: Iterable[int]) -> tuple[str, ...]:
-    """Return the subjects that mailings may still send and that are not their issue's own."""
+    """Return the alternative subjects that mailings may still send."""
     trials = session.scalars(
         select(SubjectTrialRow)
         .join(MailingRow, MailingRow.id == SubjectTrialRow.mailing_id)
@@ -350,10 +349,10 @@ def subjects_left(session: Session, mailing_ids: Iterable[int]) -> tuple[str, ..
 
 
 def trial_column(identity: str, trial: SubjectTrialRow) -> ColumnElement[int]:
-    """Return what a person's subject adds to the number of their variant, as an expression.
+    """Return the SQL expression that adds a person's subject to their variant number.
 
-    It is a hash of the person's number under the mailing's identity: planned twice, everybody gets
-    the same; in the next mailing, others are in the trial.
+    It is a hash of the person's id, keyed by the mailing's identity. So planning a mailing again
+    gives the same result, and each mailing's trial has other readers.
     """
     keyed = sha256(identity.encode()).digest()
     factor, addend, last_factor, last_addend = (
@@ -365,7 +364,7 @@ def trial_column(identity: str, trial: SubjectTrialRow) -> ColumnElement[int]:
 
     number = mixed(SubscriberRow.id % _number(_PRIME), factor, addend)
     square = number * number % _number(_PRIME)
-    # The fifth power of each number is another one, as 5 divides none of _PRIME - 1.
+    # n -> n^5 is a permutation modulo _PRIME, since 5 does not divide _PRIME - 1.
     fifth = square * square % _number(_PRIME) * number % _number(_PRIME)
     place = mixed(fifth, last_factor, last_addend)
     width = _PRIME * trial.share // 100 // len(trial.subjects)
@@ -381,9 +380,9 @@ def _number(value: int) -> ColumnElement[int]:
 
 
 def frames_of(trial: SubjectTrialRow, variants: Iterable[int]) -> frozenset[int]:
-    """Return all variants that a mailing in trial may need, whichever subject is chosen.
+    """Return all variants that a mailing with a trial may need, whichever subject is chosen.
 
-    Who meets no condition is among them: the archive shows their mail.
+    They include the readers who meet no condition, whose mail the archive shows.
     """
     return frozenset(
         with_subject(number, subject)
@@ -393,18 +392,18 @@ def frames_of(trial: SubjectTrialRow, variants: Iterable[int]) -> frozenset[int]
 
 
 def find_trial(session: Session, mailing_id: int) -> SubjectTrialRow | None:
-    """Return the trial of a mailing; None where it has none."""
+    """Return the trial of a mailing; None if it has none."""
     return session.get(SubjectTrialRow, mailing_id)
 
 
 def decision_due(session: Session, mailing_id: int) -> datetime | None:
-    """Return when the subject for all outside a mailing's trial is decided; None once it is."""
+    """Return when a mailing's subject is chosen; None after the decision, or without a trial."""
     trial = find_trial(session, mailing_id)
     return trial.decide_at if trial is not None and trial.decided_at is None else None
 
 
 def published_content(session: Session, mailing_id: int) -> MailingContent:
-    """Return what a mailing shows to the public: for all readers, with the subject chosen.
+    """Return the content of a mailing for the archive: for all readers, with the chosen subject.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -413,6 +412,6 @@ def published_content(session: Session, mailing_id: int) -> MailingContent:
 
 
 def chosen_subject(session: Session, mailing_id: int) -> int:
-    """Return the place of the subject chosen; the first before, and where there is no trial."""
+    """Return the index of the chosen subject; 0 before the decision and without a trial."""
     trial = find_trial(session, mailing_id)
     return (trial.chosen if trial else None) or 0
