@@ -1,1 +1,1 @@
-"""Corrections of sent issues: put into effect, and whose copies lack them."""
+"""Corrections of sent issues: taking effect, notes, and mail to readers of faulty copies."""

@@ -1,7 +1,7 @@
-"""Copies of an issue: how many people have which version of it, and whose lacks a correction.
+"""Copies of an issue: how many readers have which version, and which copies lack a correction.
 
-A delivery keeps the number of the last correction that its copy contains. A copy counts as soon as
-it may have arrived: what is in doubt is taken for delivered.
+Each delivery stores the number of the last correction that its copy includes. A copy that may have
+arrived counts as delivered.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from newsletter.database.states import CLAIMABLE
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, SubscriberRow
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingKind
 
-#: States of a delivery whose message may have left.
+#: States of deliveries whose message may have been sent.
 MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Copies:
-    """How many copies of an issue there are.
+    """The numbers of copies of an issue.
 
     Attributes:
-        by_correction: How many were or may have been delivered, by the number of the last
-            correction that they contain, 0 for none; in the order of the numbers.
-        waiting: How many are still to be sent; they will contain the last correction.
+        by_correction: Copies that were or may have been delivered, by the number of the last
+            correction they include (0 for none), in ascending order.
+        waiting: Copies that are still to be sent, with the last correction.
     """
 
     by_correction: Sequence[tuple[int, int]]
@@ -35,9 +35,9 @@ class Copies:
 
 
 def count_copies(session: Session, issue_id: int) -> Copies:
-    """Count the copies of an issue in all of its mailings; a million take some tenths of a second.
+    """Count the copies of an issue in all its mailings, without tests.
 
-    Tests are none.
+    This takes some tenths of a second for a million copies.
     """
     of_issue = DeliveryRow.mailing_id.in_(_mailings_of(issue_id))
     counted = session.execute(
@@ -55,11 +55,11 @@ def count_copies(session: Session, issue_id: int) -> Copies:
 
 
 def lacks_correction(issue_id: int, number: int) -> ColumnElement[bool]:
-    """Return the condition on subscribers that a copy which they may have lacks a correction.
+    """Return the condition that a subscriber may have a copy that lacks a correction.
 
     Args:
         issue_id: The issue.
-        number: The correction's.
+        number: The correction's number.
     """
     return SubscriberRow.id.in_(
         select(DeliveryRow.subscriber_id).where(
@@ -70,7 +70,7 @@ def lacks_correction(issue_id: int, number: int) -> ColumnElement[bool]:
 
 
 def somebody_lacks(session: Session, issue_id: int, number: int) -> bool:
-    """Return whether a copy that somebody has or may have lacks a correction."""
+    """Return whether any copy that was or may have been delivered lacks a correction."""
     return bool(
         session.scalar(
             select(
@@ -83,9 +83,9 @@ def somebody_lacks(session: Session, issue_id: int, number: int) -> bool:
 
 
 def uncorrected_leave(session: Session, mailing: MailingRow) -> bool:
-    """Return whether copies without the correction that a mailing is about may still leave.
+    """Return whether copies without the correction of this mailing may still be sent.
 
-    A batch that is being sent goes on with the copies it began with.
+    A batch that was claimed before the correction is sent with the earlier content.
     """
     return bool(
         session.scalar(
@@ -101,9 +101,9 @@ def uncorrected_leave(session: Session, mailing: MailingRow) -> bool:
 
 
 def correction_of_copy(session: Session, mailing_id: int, subscriber_id: int) -> int | None:
-    """Return the number of the last correction that somebody's copy contains.
+    """Return the number of the last correction that a subscriber's copy includes.
 
-    None where no copy of theirs can have arrived.
+    Returns None if no copy can have arrived.
     """
     return session.scalar(
         select(func.coalesce(DeliveryRow.doubted, DeliveryRow.correction)).where(
@@ -115,7 +115,7 @@ def correction_of_copy(session: Session, mailing_id: int, subscriber_id: int) ->
 
 
 def faulty_copy(session: Session, issue_id: int, number: int, subscriber_id: int) -> int | None:
-    """Return the mailing by which somebody got their last copy that lacks a correction."""
+    """Return the mailing of a subscriber's last copy that lacks a correction; None without one."""
     return session.scalar(
         select(func.max(DeliveryRow.mailing_id)).where(
             DeliveryRow.subscriber_id == subscriber_id,

@@ -1,7 +1,7 @@
-"""A correction put into effect: in the archive, and in every copy of the issue still to be made.
+"""Putting a correction into effect: in the archive, and in all copies that are still to be sent.
 
-All is one transaction. What was frozen before stays, so that what was sent can be shown; a batch
-that is being sent goes on with it, and every batch claimed afterwards has the corrected content.
+This is one transaction. The earlier content is kept, so that it can be shown what was sent. A batch
+that was claimed before is sent with the earlier content, every later batch with the corrected one.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ from newsletter.rendering.render import derived_preheader, render_variant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorrectionReview:
-    """What a correction would do, for whoever is to put it into effect.
+    """The effect of a correction, shown for confirmation.
 
     Attributes:
-        before: What the issue says now.
-        after: What it will say.
-        digest: Names the content and the note that are confirmed.
-        subjects: What may still be sent as a subject besides the issue's own, and stays as it is.
+        before: The present content.
+        after: The corrected content.
+        digest: The digest of the corrected content and the note.
+        subjects: Alternative subjects that may still be sent; they are not corrected.
     """
 
     correction: CorrectionRow
@@ -93,19 +93,19 @@ class CorrectionReview:
     subjects: Sequence[str]
 
 
-#: The variants of a mailing that its copies are made of, rendered.
+#: A mailing's rendered variants, by number.
 _Rendered = Mapping[int, RenderedIssue]
 
 
 class _VariantsMissingError(Exception):
-    """A mailing was planned since its variants were rendered."""
+    """A mailing was planned after its variants were rendered."""
 
 
 def demand_readied(session: Session, issue_id: int) -> IssueRow:
-    """Return the issue that the correction of a sent one was readied as.
+    """Return the stored correction of a sent issue.
 
     Raises:
-        ConflictError: No correction is written, or its draft was not readied yet.
+        ConflictError: There is no correction, or its draft was not made ready yet.
     """
     demand_written(session, issue_id)
     readied = readied_correction(session, issue_id)
@@ -124,18 +124,18 @@ def review_correction(
     readied: IssueRow,
     preflight: Preflight,
 ) -> CorrectionReview:
-    """Return what the correction of a sent issue would change, if it can be put into effect.
+    """Check that a correction can take effect; return its effect.
 
     Args:
-        session: To read with.
-        newsletter: Whose issue it is.
-        issue: As it was sent.
-        readied: What the correction was readied as; see `demand_readied`.
-        preflight: Of that.
+        session: The database session.
+        newsletter: The issue's newsletter.
+        issue: The sent issue.
+        readied: The stored correction; see `demand_readied`.
+        preflight: The check of the correction.
 
     Raises:
-        ConflictError: Preflight found errors, the note or approval is lacking, nothing changes, a
-            part has a condition that the sent issue had not, or the draft was changed since.
+        ConflictError: Preflight found errors, the note or approval is missing, nothing changes, a
+            part has a condition that the sent issue does not have, or the draft was changed since.
     """
     _demand_newest(session, issue, readied)
     demand_note(session, readied)
@@ -168,23 +168,23 @@ def put_into_effect(
     *,
     with_warnings: bool = False,
 ) -> int:
-    """Correct a sent issue by what its correction was readied as; return the correction's number.
+    """Put the correction of a sent issue into effect; return the correction's number.
 
-    Done twice at once, one of the two finds no correction that is still written.
+    If this runs twice at the same time, the second call finds no correction any more.
 
     Args:
         engine: The database.
-        actor: Who corrects.
-        issue: As it was sent.
-        readied: What the correction was readied as.
-        preflight: Of that.
-        digest: Of the content and note that were confirmed.
-        with_warnings: Preflight's warnings were seen, and it is to take effect all the same.
+        actor: The person who corrects.
+        issue: The sent issue.
+        readied: The stored correction.
+        preflight: The check of the correction.
+        digest: The digest of the confirmed content and note.
+        with_warnings: Whether preflight's warnings are accepted.
 
     Raises:
-        ConflictError: As `review_correction`; or the content is not what was confirmed, or warnings
-            were not accepted.
-        TemplateError: The template fails for some readers.
+        ConflictError: As for `review_correction`; or the content is not the confirmed one, or
+            warnings were not accepted.
+        TemplateError: The template fails for a variant.
     """
     rendered = _cleared(preflight)
     if preflight.of(Severity.WARNING) and not with_warnings:
@@ -212,7 +212,7 @@ def _put_into_effect(
     *,
     variants: Mapping[int, _Rendered],
 ) -> int:
-    # As whoever orders a mailing of it does, so that none is overlooked.
+    # The same lock that orders take, so that no mailing is overlooked.
     issue = session.get_one(IssueRow, issue_id, with_for_update=True, populate_existing=True)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     readied = demand_readied(session, issue.id)
@@ -251,7 +251,7 @@ def _put_into_effect(
 
 
 def _lock_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
-    """Lock an issue's mailings, one after the other: whoever claims a batch waits, or is done."""
+    """Lock an issue's mailings one by one, so that no batch is claimed meanwhile."""
     numbers = sorted(row.id for row in sent_as(session, issue_id))
     return [
         session.get_one(MailingRow, number, with_for_update=True, populate_existing=True)
@@ -267,9 +267,9 @@ def _freeze_corrected(
     review: CorrectionReview,
     rendered_variants: _Rendered,
 ) -> None:
-    """Freeze the corrected content of a mailing; of one that has not begun, in place of the other.
+    """Store the corrected content of a mailing; replace it if the mailing has not begun.
 
-    Sender, date and the numbers of its links stay.
+    The sender, the date and the numbers of links do not change.
     """
     rendered = review.rendered
     content = load_content(session, mailing.id)
@@ -279,7 +279,7 @@ def _freeze_corrected(
     is_varied = variants is not None or bool(recipe and recipe.earlier)
     tries_subjects = bool(other_subjects(session, mailing.id))
     links = content.links
-    # The links of a trial are numbered by subject: there, added ones are not counted.
+    # The links of a trial are numbered by subject, so added ones cannot be counted there.
     if content.counts_clicks and not tries_subjects:
         links = add_links(session, mailing.id, rendered.html)
     content = replace(
@@ -307,7 +307,7 @@ def _freeze_corrected(
 
 
 def _name_anew(session: Session, mailing: MailingRow, readied: IssueRow) -> None:
-    """Call a mailing what its issue says now, or by the other subject that was chosen for it."""
+    """Set a mailing's title to the corrected one, or to the alternative subject if chosen."""
     issue = issue_from_json(readied.content)
     shown = correct_own_subject(session, mailing.id, own_subject(issue))
     mailing.title, mailing.summary = shown.title, shown.preheader or derived_preheader(issue)
@@ -315,7 +315,7 @@ def _name_anew(session: Session, mailing: MailingRow, readied: IssueRow) -> None
 
 
 def _correct_issue(session: Session, issue: IssueRow, readied: IssueRow) -> None:
-    """Let an issue say what its correction says; its address stays."""
+    """Copy the correction's content into the issue; its slug does not change."""
     for name in ("title", "issue_date", "language", "template", "content", "words"):
         setattr(issue, name, getattr(readied, name))
     issue.source, issue.source_format = readied.source, readied.source_format
@@ -328,7 +328,7 @@ def _correct_issue(session: Session, issue: IssueRow, readied: IssueRow) -> None
 def _render_variants(
     engine: Engine, issue_id: int, rendered: RenderedIssue, after: Issue
 ) -> Mapping[int, _Rendered]:
-    """Render the variants that batches of an issue's mailings are of; nothing is held meanwhile."""
+    """Render the variants used by batches of an issue's mailings; no locks are held."""
     with reading(engine) as session:
         note = note_in(demand_written(session, issue_id))
         needed = {
@@ -355,9 +355,9 @@ def _render_variants(
 
 
 def _variants_of(session: Session, mailing: MailingRow) -> set[int]:
-    """Return the variants that a mailing's batches are of, or will be once a subject is chosen.
+    """Return the variants that a mailing's batches use, or may use after the subject is chosen.
 
-    Left out is the one that is its content.
+    The mailing's own content, variant 0, is left out.
     """
     numbers = select(BatchRow.variant).where(BatchRow.mailing_id == mailing.id).distinct()
     parts = {COMMON, *session.scalars(numbers)}
@@ -368,7 +368,7 @@ def _variants_of(session: Session, mailing: MailingRow) -> set[int]:
 def _demand_known_conditions(
     session: Session, mailing: MailingRow, rendered: RenderedIssue
 ) -> None:
-    """Refuse parts for readers of whom nobody asked when a mailing was planned."""
+    """Raise if a part has a condition that was not evaluated when the mailing was planned."""
     if mailing.started_at is None or rendered.variants is None or rendered.recipe is None:
         return
     known = planned_conditions(session, mailing.id)
@@ -396,7 +396,7 @@ def _demand_known_conditions(
 
 
 def _demand_newest(session: Session, issue: IssueRow, readied: IssueRow) -> None:
-    """Refuse what is not what the draft says now: that would be lost."""
+    """Raise if the draft was changed after it was made ready: the changes would be lost."""
     demand_written(session, issue.id)
     draft = correction_draft(session, issue.id)
     if draft is not None and (issue_to_json(draft.issue), draft.template) != (

@@ -1,8 +1,7 @@
-"""Mail about a correction: what was wrong and what is right, to whoever may have a faulty copy.
+"""Mail about a correction, to subscribers who may have a copy without it.
 
-Each correction is mailed once at most, to each reader in the language in which they have the issue.
-It goes to those whose copy was or may have been delivered
-without it and who are still subscribed; copies that are still to be sent contain the correction.
+Each correction is mailed at most once, to each reader in the language in which they got the issue.
+Copies that are still to be sent include the correction, and their readers get no such mail.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ from newsletter.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorrectionMail:
-    """What is sent about a correction, for whoever is to confirm it.
+    """The mail about a correction, shown for confirmation.
 
     Attributes:
-        digest: Names the content that is confirmed.
-        people: How many get it, as far as is known now.
+        digest: The digest of the content.
+        people: The number of recipients at present.
     """
 
     correction: Correction
@@ -55,11 +54,11 @@ class CorrectionMail:
 
     @property
     def languages(self) -> Sequence[str]:
-        """The languages, besides the issue's own, that it is sent in; by their tags."""
+        """The language tags of its translations."""
         return [language_met([each]) for each in self._conditions]
 
     def said_in(self, tag: str) -> RenderedIssue:
-        """Return what readers of a language get; of one that it is not sent in, the original."""
+        """Return the mail in a language; the original if there is no such translation."""
         met = [each for each in self._conditions if language_met([each]) == tag]
         return render_as(self.rendered, met)
 
@@ -75,11 +74,11 @@ def compose_correction_mail(
     number: int,
     settings: Settings,
 ) -> CorrectionMail:
-    """Return the mail about a correction that is in effect, if it can be sent.
+    """Return the mail about a correction that is in effect.
 
     Raises:
         NotFoundError: The issue has no such correction in effect.
-        ConflictError: It was mailed already, or nobody has a copy without it.
+        ConflictError: The correction was mailed already, or nobody has a copy without it.
         TemplateError: The newsletter's template fails.
     """
     correction = find_correction(session, issue.id, number)
@@ -117,20 +116,21 @@ def send_correction_mail(
     *,
     batch_size: int,
 ) -> int:
-    """Make the mailing about a correction; return its number.
+    """Create the mailing about a correction; return its number.
 
-    Done twice, or at once on two hosts, there is one mailing: the correction takes only one.
+    A correction stores its mailing, so running this twice, or on two hosts at the same time, makes
+    only one.
 
     Args:
         engine: The database.
-        actor: Who sends it.
-        issue: Which was corrected.
-        mail: As it was composed now.
-        digest: Of the content that was confirmed.
-        batch_size: How many deliveries a batch of it has.
+        actor: The person who sends it.
+        issue: The corrected issue.
+        mail: The mail as composed now.
+        digest: The digest of the confirmed content.
+        batch_size: The number of deliveries per batch.
 
     Raises:
-        ConflictError: The correction was mailed already, or the mail is not what was confirmed.
+        ConflictError: The correction was mailed already, or the mail is not the confirmed one.
     """
     if mail.digest != digest:
         raise ConflictError(
@@ -203,7 +203,7 @@ def _content(
     correction: Correction,
     settings: Settings,
 ) -> Issue:
-    """Return what is said about a correction, in each language in which the issue is read."""
+    """Return the content of the mail, with a translation for each language of the issue."""
     corrected = issue_from_json(issue.content)
     readable = newsletter.visibility.readable
     address = ""
@@ -219,15 +219,15 @@ def _content(
 
 
 def _read_in(session: Session, issue_id: int) -> Mapping[str, Issue]:
-    """Return what readers have of an issue in other languages than its own, by their tags."""
+    """Return the translations of an issue as readers have them, by language tag."""
     recipes = (load_recipe(session, each.id) for each in sent_as(session, issue_id))
     translations = [each for recipe in recipes if recipe for each in translations_of(recipe)]
-    # Of several mailings, the newest is what counts.
+    # If there are several mailings, the newest one wins.
     return {each.language: each.issue for each in reversed(translations)}
 
 
 def _said_in(shown: Issue, corrected: Issue, correction: Correction, address: str) -> Issue:
-    """Return the mail for those who read an issue as ``shown``: itself, or a translation of it."""
+    """Return the mail for readers who got ``shown``, the issue itself or a translation."""
     about = msg("This is a correction of the issue “{title}”.", title=shown.title)
     blocks: list[Block] = [
         fixed_words(about, shown.tag),

@@ -1,7 +1,8 @@
-"""The note of a correction, in each language it was sent in; translations that stay as sent.
+"""The note of a correction, in each language of the issue; and translations without corrections.
 
-Whoever reads one is told so in its language, with the note of each correction that it lacks, until
-a correction mends the translation, too. Whose draft has the translation no more withdraws it.
+A translation that was not corrected stays as it was sent. Its readers are told so in its language,
+with the notes of the corrections that it lacks, until it is corrected as well. If the correction's
+draft no longer has the translation, it is withdrawn.
 """
 
 from __future__ import annotations
@@ -29,27 +30,27 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def note_languages(session: Session, issue_id: int) -> Sequence[str]:
-    """Return the tags of the languages, besides its own, in which an issue is read today."""
+    """Return the language tags of an issue's published translations."""
     return sorted(languages_sent(session, issue_id))
 
 
 def keep_note(
     session: Session, issue_id: int, note: str, translations: Mapping[str, str] = _NONE
 ) -> None:
-    """Keep the note of the correction of a sent issue that is still written.
+    """Store the note of a correction that is not in effect yet.
 
-    What was asked for or approved with another note is so no longer.
+    Approval that was requested or given with another note becomes invalid.
 
     Args:
-        session: The transaction.
+        session: The database session, in a transaction.
         issue_id: The sent issue.
-        note: In the language of the issue.
-        translations: In others, by their tags; all of them, so that what is not among them is
-            forgotten. One without words is none.
+        note: The note in the issue's language.
+        translations: The note in other languages, by tag. They replace all earlier ones; blank ones
+            are ignored.
 
     Raises:
-        ConflictError: No correction of it is written now.
-        ListError: The note is too long in some language, or the issue was not sent in one.
+        ConflictError: The issue has no correction that is being written.
+        ListError: A note is too long, or the issue was not sent in its language.
     """
     words = _read(note)
     others = {tag: read for tag, each in translations.items() if (read := _read(each))}
@@ -78,14 +79,14 @@ def _read(note: str) -> str:
 
 
 def note_paragraph(note: Note, tag: str, original: str) -> Paragraph:
-    """Return a note for readers of a language, or in the ``original`` one where it has no other."""
+    """Return a note in a language, or in ``original`` if it has no such translation."""
     words, is_translated = note.said_in(tag)
     other = "" if is_translated or tag == original else original
     return _paragraph(words, language_tag=other)
 
 
 def fixed_words(words: Message, tag: str) -> Paragraph:
-    """Return words of the product for readers of a language, in the closest that they are in."""
+    """Return a text of the product in the closest language in which it exists."""
     language = language_of_words(tag)
     other = "" if is_form_of(tag, language.value) else language.value
     return _paragraph(words.in_language(language), language_tag=other)
@@ -101,14 +102,14 @@ def _paragraph(words: str, *, language_tag: str) -> Paragraph:
 def with_earlier(
     session: Session, mailing_id: int, recipe: Recipe, after: Issue, note: Note
 ) -> Recipe:
-    """Return what a corrected mailing is rendered from, with the translations left behind.
+    """Return the recipe of a corrected mailing, with its translations that are not corrected.
 
     Args:
-        session: To read with.
-        mailing_id: The mailing, of which the earlier content is the newest still.
-        recipe: Of the corrected issue.
-        after: What the issue will say, with its incomplete translations.
-        note: Of the correction; readers of these are shown it.
+        session: The database session.
+        mailing_id: The mailing; its stored content is still the earlier one.
+        recipe: The recipe of the corrected issue.
+        after: The corrected issue, with its incomplete translations.
+        note: The correction's note, which is shown to readers of these translations.
     """
     before = load_recipe(session, mailing_id)
     if before is None:
@@ -120,7 +121,7 @@ def with_earlier(
 
 
 def translations_of(recipe: Recipe) -> tuple[EarlierTranslation, ...]:
-    """Return what a mailing says in each language besides its original's."""
+    """Return the translations of a mailing."""
     complete = tuple(
         EarlierTranslation(
             language=each.language, issue=translated(recipe.issue, each.language), notice=()

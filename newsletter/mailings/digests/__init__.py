@@ -1,1 +1,1 @@
-"""Digests: what came since the last one, for subscribers who chose not to get each issue."""
+"""Digests: mails with the issues since the last digest, for subscribers who chose them."""

@@ -1,4 +1,4 @@
-"""Composing: an issue made by rule from the issues that a digest carries."""
+"""Composing: build a digest, which is itself an issue, from the issues it contains."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ from newsletter.issues.walking import map_within
 if TYPE_CHECKING:
     from newsletter.rendering.model import Publisher
 
-#: How long what an item says may be in a digest, in characters.
+#: The maximum length of an item's summary, in characters.
 _LONGEST = 200
-#: More are different conditions that readers may meet together, beyond any use.
+#: The maximum number of conditions; with more, parts for some readers are left out.
 _MOST_CONDITIONS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CarriedIssue:
-    """An issue that a digest carries.
+    """An issue in a digest.
 
     Attributes:
-        label: What tells it from the others; the condition of its chapter.
-        content: As it is read today, corrections included, with its complete translations.
-        queries: What the conditions of its parts ask, by their words, as frozen with its mailing.
-        url: Where it is read on the web; empty where its readers cannot read it there.
+        label: The condition of its chapter, which identifies the issue within the digest.
+        content: The present content, with corrections and complete translations.
+        queries: The queries of its conditions, by condition, as stored with its mailing.
+        url: Its address in the archive; empty if the readers cannot open it there.
     """
 
     label: str
@@ -63,7 +63,7 @@ class CarriedIssue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DigestLook:
-    """How a digest is made of its issues; see `DigestRuleRow`."""
+    """How issues appear in a digest; see `DigestRuleRow`."""
 
     frequency: Frequency
     detail: DigestDetail
@@ -71,7 +71,7 @@ class DigestLook:
 
 
 def digest_title(name: str, frequency: Frequency, day: date) -> Message:
-    """Return what a newsletter's digest of a day is called."""
+    """Return the title of a newsletter's digest."""
     if frequency is Frequency.WEEKLY:
         return msg("{newsletter}: weekly digest, {day}", newsletter=name, day=Day(day))
     return msg("{newsletter}: monthly digest, {day}", newsletter=name, day=Day(day))
@@ -85,14 +85,14 @@ def compose(
     day: date,
     language: Language,
 ) -> Issue:
-    """Return the digest of some issues: a chapter for each, for those who did not get it yet.
+    """Return the digest of some issues, with a chapter for each.
 
-    Where an issue cannot be read on the web, the digest carries the whole of it. Conditions of its
-    parts go along as queries; where there are too many of them, parts for some readers are left
-    out.
+    A chapter is shown to readers who have an entry of its issue. An issue that cannot be read on
+    the web is included completely. Conditions of parts are included as queries; if there are too
+    many, parts for some readers are left out.
 
-    The digest is translated into each language that one of its issues is: an issue that is not
-    stands there in the language in which its readers got it apart.
+    The digest is translated into each language of any of its issues. An issue without that
+    translation appears in the language in which its readers would have got it by itself.
     """
     snippets = dict(publisher.snippets)
     whole = [replace(each, content=resolve_snippets(each.content, snippets)) for each in carried]
@@ -123,7 +123,7 @@ def compose(
 
 
 def _in_language(issue: Issue, tag: str, *, parts_for_some: bool) -> Issue:
-    """Return an issue as readers of a language got it apart."""
+    """Return an issue as readers of a language would have got it by itself."""
     tags = [issue.tag, *(each.language for each in issue.translations)]
     closest = closest_language(tag, tags)
     translation = translated(issue, "" if closest == issue.tag else closest)
@@ -131,16 +131,16 @@ def _in_language(issue: Issue, tag: str, *, parts_for_some: bool) -> Issue:
 
 
 def _tied(original: Issue, said: Issue, tag: str) -> Translation | None:
-    """Return a digest in another language as a translation of it.
+    """Return the digest in another language as a translation of the original one.
 
-    None where its parts are others, as where a translator wrote a table in place of a paragraph,
-    of which a summary has no sentence: readers get the original then.
+    Returns None if the parts do not correspond, for example if a translator replaced a paragraph by
+    a table, which has no sentence for a summary. Readers then get the original.
     """
     try:
         translation = translation_from_issue(original, said, tag)
     except ContentError:
         return None
-    # Of what several issues say, the last counts: that of one that is translated.
+    # If several issues have the same unit, the last one wins, which is a translated one.
     units = sorted(
         translation.units,
         key=lambda unit: translated_markdown(unit).strip() != unit.original.strip(),
@@ -171,7 +171,7 @@ def _made(
 
 
 def first_sentence(blocks: Sequence[Block]) -> str:
-    """Return the first sentence of what some blocks say to everybody; empty for nothing."""
+    """Return the first sentence in blocks that are for everybody; empty if there is none."""
     for block in blocks:
         if isinstance(block, Paragraph):
             words = " ".join(inline_words(block.content).split())
@@ -183,7 +183,7 @@ def first_sentence(blocks: Sequence[Block]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Composer:
-    """Makes the chapter of one issue."""
+    """Builds the chapter of one issue."""
 
     carried: CarriedIssue
     detail: DigestDetail
@@ -255,7 +255,7 @@ class _Composer:
     def _links(self, links: tuple[Link, ...], anchor: str, *, alone: bool) -> tuple[Link, ...]:
         if self._is_whole:
             return links
-        # Who reads parts for everybody alone finds others at these places.
+        # With conditional parts the anchors depend on the reader, and cannot be linked to.
         place = "" if part_conditions(self.carried.content) else f"#{anchor}"
         label = msg("Read more").in_language(self.language)
         return (Link(url=f"{self.carried.url}{place}", label=label),) if alone else ()
@@ -268,7 +268,7 @@ class _Composer:
         return _paragraph(first_sentence(blocks))
 
     def _blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        """Return blocks with the queries of their conditions, without what is not for readers."""
+        """Return the blocks for a digest, with queries in the place of their conditions."""
         return tuple(
             map_within(
                 replace(block, condition=self._query(block.condition))

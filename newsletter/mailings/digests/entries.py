@@ -1,9 +1,8 @@
-"""What is set aside for the readers of digests, decided when an issue's mailing is planned.
+"""Entries: the issues that are set aside for readers of digests.
 
-The rule, by dates: an issue goes by the choice that held at the instant when its recipients were
-written down. Who had chosen each issue then has a delivery; who had chosen a digest that the
-newsletter offers has an entry; nobody has both. An entry goes with the next digest of the frequency
-it was made for, whatever its reader chooses afterwards, and with no other.
+When an issue's mailing is planned, each subscriber gets either a delivery or an entry, by the
+frequency that they have chosen at that moment. An entry is sent with the next digest of that
+frequency, even if the reader chooses another frequency afterwards.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ _CONDITION = re.compile(r"digest ([1-9][0-9]{0,18}) has issue ([1-9][0-9]{0,18})
 
 
 def entry_condition(digest_mailing_id: int, issue_id: int) -> str:
-    """Return what the part of a digest carries that is for those who have an entry of an issue.
+    """Return the condition of a digest's part that is for readers with an entry of an issue.
 
-    It stands where issues carry names or queries of segments, and is neither.
+    It is used like the conditions of other parts, but is neither a segment's name nor a query.
     """
     return f"digest {digest_mailing_id} has issue {issue_id}"
 
 
 def entry_clause(condition: str) -> ColumnElement[bool] | None:
-    """Return an entry's condition as one on subscribers; None where it is another condition."""
+    """Return the clause on subscribers for an entry's condition; None for other conditions."""
     match = _CONDITION.fullmatch(condition)
     if match is None:
         return None
@@ -43,9 +42,9 @@ def entry_clause(condition: str) -> ColumnElement[bool] | None:
 
 
 def set_aside(session: Session, mailing: MailingRow, *, time_zone: str) -> None:
-    """Write down who reads a mailing in a digest, in the transaction that plans it.
+    """Create the entries of a mailing, in the transaction that plans it.
 
-    What a digest carries is delivered once it is planned, so its own entries go.
+    For the mailing of a digest, delete the entries it contains instead.
     """
     if mailing.kind is MailingKind.DIGEST:
         session.execute(
@@ -55,7 +54,7 @@ def set_aside(session: Session, mailing: MailingRow, *, time_zone: str) -> None:
         )
         return
     is_read_in_digests = mailing.kind is MailingKind.ISSUE and not mailing.urgent
-    # Where no digest is offered, to look for its readers would read the whole list.
+    # Checked first, since looking for readers of digests would read the whole list.
     if is_read_in_digests and session.scalar(select(offers_digests(mailing.newsletter_id))):
         session.execute(_setting_aside(mailing, time_zone))
 
@@ -74,7 +73,7 @@ def _setting_aside(mailing: MailingRow, time_zone: str) -> Insert:
 
 
 def forget_entries(session: Session, mailing_id: int) -> None:
-    """Forget what waits of a mailing that is cancelled, be it an issue's or a digest's."""
+    """Delete the entries of a cancelled mailing, whether of an issue or a digest."""
     waits = (DigestEntryRow.mailing_id == mailing_id) & DigestEntryRow.digest_mailing_id.is_(None)
     session.execute(
         delete(DigestEntryRow)
@@ -84,7 +83,7 @@ def forget_entries(session: Session, mailing_id: int) -> None:
 
 
 def forget_waiting(session: Session, newsletter_id: int, frequency: Frequency) -> None:
-    """Forget what waits for the readers of a newsletter's digest."""
+    """Delete the waiting entries of a newsletter's digest."""
     session.execute(
         delete(DigestEntryRow)
         .where(

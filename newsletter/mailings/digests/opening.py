@@ -1,10 +1,10 @@
-"""Opening: the round makes the mailing of each digest that is due.
+"""Opening: the round creates the mailing of each digest that is due.
 
-The rule is moved to its next date in the transaction that makes the mailing, only where it still
-stands where it was read, and a digest's newsletter, frequency and date are a unique key: of two
-hosts, or after a kill, each date opens at most one. What it carries is marked in that transaction,
-so no other digest carries it. Dates that passed while nothing ran are not made up for: one digest
-has what waited.
+One transaction creates the mailing, marks its entries and moves the rule to its next date, if the
+rule has not changed meanwhile. Newsletter, frequency and date of a digest are a unique key. So two
+hosts at the same time, or a round after a kill, create at most one digest per date, and no entry is
+in two digests. Dates that passed while no worker was running are skipped: the next digest contains
+everything that waits.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.settings import Settings
 
-#: A month of daily issues, and some more; what exceeds it waits for the next digest.
+#: The maximum number of issues in a digest; further ones wait for the next digest.
 MOST_ISSUES = 40
-#: Of a mailing that is held or cancelled, nothing goes into a digest.
+#: The states of mailings whose issues are included; others are paused or cancelled.
 _GOES_OUT = (MailingState.SENDING, MailingState.FINISHED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DigestSetting:
-    """What digests are made with.
+    """The settings for building digests.
 
     Attributes:
-        public_url: Where the archive lies.
+        public_url: The base URL of the archive.
     """
 
     templates_dir: Path
@@ -72,7 +72,7 @@ class DigestSetting:
 
     @classmethod
     def of(cls, settings: Settings) -> DigestSetting:
-        """Return it as the product's settings have it."""
+        """Create the object from the settings."""
         return cls(
             templates_dir=settings.templates_dir,
             public_url=settings.public_url,
@@ -82,11 +82,11 @@ class DigestSetting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DigestPreview:
-    """What the next digest would be now.
+    """A preview of the next digest.
 
     Attributes:
-        people: For how many something waits.
-        issue: None where nothing waits.
+        people: The number of subscribers with waiting entries.
+        issue: The digest; None without entries.
     """
 
     day: date
@@ -98,10 +98,10 @@ class DigestPreview:
 def preview_digest(
     session: Session, newsletter: NewsletterRow, rule: DigestRule, setting: DigestSetting
 ) -> DigestPreview:
-    """Return the next digest as it would be now, with all that anybody gets in it.
+    """Return a preview of the next digest, with the chapters of all readers.
 
     Raises:
-        TemplateError: Its template fails.
+        TemplateError: The newsletter's template fails.
     """
     carried = _carried(session, newsletter, rule, setting)
     people = session.scalar(
@@ -128,7 +128,7 @@ def list_digests(session: Session, newsletter_id: int, *, limit: int = 12) -> Se
 def open_due_digests(
     engine: Engine, setting: DigestSetting, moment: datetime | None = None
 ) -> Sequence[int]:
-    """Make the mailings of the digests that are due; return their numbers."""
+    """Create the mailings of all due digests; return their numbers."""
     moment = moment or now()
     with reading(engine) as session:
         due = session.execute(
@@ -141,7 +141,7 @@ def open_due_digests(
         try:
             mailing_id = _open(engine, newsletter_id, frequency, day, setting, moment)
         except NewsletterError as error:
-            # Such as a template that fails: somebody must look at it.
+            # For example, the template fails: the digest is paused until somebody looks at it.
             _halt(engine, newsletter_id, frequency, error)
             continue
         if mailing_id is not None:
@@ -151,7 +151,7 @@ def open_due_digests(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Carried:
-    """An issue with the mailings whose entries a digest takes."""
+    """An issue in a digest, with the mailings whose entries it includes."""
 
     issue_id: int
     mailing_ids: tuple[int, ...]
@@ -166,7 +166,7 @@ def _open(
     setting: DigestSetting,
     moment: datetime,
 ) -> int | None:
-    # Rendered before the transaction, which would hold others up.
+    # Rendered before the transaction, so that its locks are held briefly.
     with reading(engine) as session:
         newsletter = session.get_one(NewsletterRow, newsletter_id)
         rule = session.get_one(DigestRuleRow, (newsletter_id, frequency))
@@ -268,7 +268,7 @@ def _waits(rule: DigestRule) -> ColumnElement[bool]:
 def _carried(
     session: Session, newsletter: NewsletterRow, rule: DigestRule, setting: DigestSetting
 ) -> list[_Carried]:
-    """Return the issues that wait, those sent first in front."""
+    """Return the waiting issues, the oldest first."""
     waiting = select(DigestEntryRow.mailing_id).where(_waits(rule)).distinct()
     rows = session.execute(
         select(MailingRow, IssueRow)
@@ -307,7 +307,7 @@ def _read(
             for condition in part_conditions(content)
         }
     except ListError:
-        # A correction names a segment that is none any more: what is for everybody is left, in
+        # A correction names a segment that was deleted: only parts for everybody are included, in
         # the issue's own language.
         content, queries = select_parts(content, ()), {}
     place = archived_as(session, row)
@@ -322,7 +322,7 @@ def _read(
 
 
 def _frozen_queries(session: Session, mailing: MailingRow) -> dict[str, str]:
-    """Return what the conditions of a mailing's parts asked when it was ordered, by their words."""
+    """Return the queries of a mailing's conditions at the time of the order, by condition."""
     if mailing.conditions is None:
         return {}
     words = planned_conditions(session, mailing.id)
@@ -359,6 +359,6 @@ def _render(
 
 
 def _queries(issue: Issue, carried: Sequence[_Carried], mailing_id: int) -> list[str]:
-    """Return what the conditions of a digest's parts ask, in their order."""
+    """Return the queries of a digest's conditions, in order."""
     entries = {each.issue.label: entry_condition(mailing_id, each.issue_id) for each in carried}
     return [entries.get(condition, condition) for condition in conditions_of(issue)]

@@ -1,4 +1,4 @@
-"""Rules: whether a newsletter offers digests, when they go out and how they look."""
+"""Rules: whether a newsletter offers digests, when they are sent and how they look."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from newsletter.mailings.digests.entries import forget_waiting
 from newsletter.mailings.ledger.schedule import Schedule, first_hour
 from newsletter.newsletters.recurrence import Rule
 
-#: A digest's rule as it is kept.
+#: The stored rule of a digest.
 DigestRule = DigestRuleRow
-#: What readers choose beside each issue.
+#: The frequencies of digests.
 DIGESTS = (Frequency.WEEKLY, Frequency.MONTHLY)
 _INTRODUCTION = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DigestTerms:
-    """When a digest goes out and how it looks; see `DigestRuleRow` for each attribute."""
+    """When a digest is sent and how it looks; see `DigestRuleRow` for each attribute."""
 
     offered: bool = False
     day: int = 0
@@ -50,7 +50,7 @@ class DigestTerms:
 
 
 def terms_of(rule: DigestRule | None, frequency: Frequency) -> DigestTerms:
-    """Return a rule's terms; where there is none, those that are proposed."""
+    """Return a rule's terms, or default terms if there is no rule."""
     if rule is None:
         return DigestTerms(day=0 if frequency is Frequency.WEEKLY else 1)
     return DigestTerms(
@@ -65,13 +65,13 @@ def terms_of(rule: DigestRule | None, frequency: Frequency) -> DigestTerms:
 
 
 def find_rules(session: Session, newsletter_id: int) -> Mapping[Frequency, DigestRule]:
-    """Return a newsletter's rules by their frequency."""
+    """Return a newsletter's rules by frequency."""
     rows = session.scalars(select(DigestRule).where(DigestRule.newsletter_id == newsletter_id))
     return {row.frequency: row for row in rows}
 
 
 def count_by_frequency(session: Session, newsletter_id: int) -> Mapping[Frequency, int]:
-    """Return how many confirmed subscribers chose which frequency."""
+    """Return the number of confirmed subscribers by frequency."""
     rows = session.execute(
         select(SubscriptionRow.frequency, func.count())
         .where(
@@ -84,10 +84,10 @@ def count_by_frequency(session: Session, newsletter_id: int) -> Mapping[Frequenc
 
 
 def dates_of(frequency: Frequency, day: int) -> Rule:
-    """Return the dates of a digest.
+    """Return the rule for the dates of a digest.
 
     Raises:
-        ListError: There is no such day.
+        ListError: The day is not valid.
     """
     if frequency is Frequency.WEEKLY:
         return Rule(every=Every.WEEK, weekday=day)
@@ -97,7 +97,7 @@ def dates_of(frequency: Frequency, day: int) -> Rule:
 def due_on(
     session: Session, newsletter: NewsletterRow, day: date, hour: str, *, everywhere: bool
 ) -> datetime:
-    """Return the instant at which the first message of a digest of a day is due."""
+    """Return when the first message of a digest is due on a day."""
     wall = datetime.combine(day, time.fromisoformat(hour))
     schedule = Schedule(hour=wall, everywhere=everywhere)
     due = first_hour(session, newsletter, schedule)
@@ -113,13 +113,13 @@ def set_digest(
     *,
     shown: str = "",
 ) -> None:
-    """Offer a digest by these terms, or no more; what waits for its readers goes with the next.
+    """Set the terms of a digest, or stop offering it.
 
-    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
+    ``shown`` is the state that the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
-        ListError: A term is wrong; the place names it.
-        EditConflictError: Somebody else changed the same.
+        ListError: A term is not valid; the place names it.
+        EditConflictError: Another person changed the digest meanwhile.
     """
     if frequency not in DIGESTS:
         raise ListError(msg("A digest is weekly or monthly."), place=Place(field="frequency"))
@@ -157,10 +157,10 @@ def set_digest(
 def pause_digest(
     session: Session, actor: Actor, newsletter: NewsletterRow, frequency: Frequency
 ) -> None:
-    """Let no digest go out until it is resumed; issues for its readers go on waiting.
+    """Pause a digest until it is resumed; entries for its readers are still collected.
 
     Raises:
-        ConflictError: There is none, or it is paused already.
+        ConflictError: The digest does not exist, or is paused already.
     """
     rule = _held(session, newsletter, frequency)
     if rule.paused:
@@ -178,18 +178,18 @@ def resume_digest(
     *,
     without_waiting: bool = False,
 ) -> None:
-    """Let the digest go out again, from its next date on.
+    """Resume a digest from its next date on.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        newsletter: Whose digest.
-        frequency: Which.
-        without_waiting: Whether the issues that wait are in none, such as after a restored backup
-            of which the operator knows that readers have them.
+        session: The database session, in a transaction.
+        actor: The person who resumes.
+        newsletter: The digest's newsletter.
+        frequency: The digest's frequency.
+        without_waiting: Whether to delete the waiting entries, for example after restoring a backup
+            if readers are known to have received them.
 
     Raises:
-        ConflictError: There is none, or it is not paused.
+        ConflictError: The digest does not exist, or is not paused.
     """
     rule = _held(session, newsletter, frequency)
     if not rule.paused:
@@ -209,7 +209,7 @@ def resume_digest(
 
 
 def halt_digests(session: Session, reason: Message) -> None:
-    """Pause all digests that go out by themselves, for the database lost which went out."""
+    """Pause all digests, because the database was set back and may not know of sent ones."""
     for rule in session.scalars(select(DigestRule).where(~DigestRule.paused)):
         rule.paused, rule.halt_reason = True, reason
 
@@ -225,7 +225,7 @@ def _held(session: Session, newsletter: NewsletterRow, frequency: Frequency) -> 
 
 
 def _move_on(session: Session, newsletter: NewsletterRow, rule: DigestRule) -> None:
-    """Set the next date: the first that lies ahead and of which no digest was opened."""
+    """Set the next date: the first one in the future for which no digest exists."""
     moment = now()
     dates = dates_of(rule.frequency, rule.day)
     today = moment.astimezone(ZoneInfo(newsletter.time_zone)).date()
