@@ -1,1 +1,1 @@
-"""Approvals: asking a second person for their word, with comments and the mail about both."""
+"""Approvals: a second person approves an issue before it is sent; with comments and notices."""

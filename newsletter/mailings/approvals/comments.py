@@ -1,7 +1,7 @@
-"""Comments on the parts of an issue before it is sent: threads, settled or open, mailed together.
+"""Comments on parts of an issue: threads that are open or resolved, and mail about them.
 
-A thread belongs to a part by its anchor, and keeps what the part was called: parts move while an
-issue is edited, and their anchors, which count, with them.
+A thread stores the anchor of its part and also the part's heading. Anchors are numbered, so they
+change when parts are moved; the part is then found by its heading.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from newsletter.rendering.notices import NoticeTemplate
 
 #: The anchor of the text before the first chapter.
 LEAD = "lead"
-#: Between the anchor of a part and the number of a block in it.
+#: The separator between a part's anchor and the number of a block in it.
 _BLOCK = "-b"
-#: Characters by which a block is called and found again.
+#: The number of first characters by which a block is named and found again.
 _FIRST_WORDS = 60
 _LONGEST = 4000
-#: So long after the last comment on an issue they are mailed, and in any case so long after the
-#: first: somebody who goes through an issue makes one mail of it.
+#: Comments on an issue are mailed together: this long after the last one, but not later than the
+#: second time after the first one.
 _QUIET = timedelta(minutes=5)
 _LONGEST_WAIT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReviewComment:
-    """Something said, by whom and when."""
+    """A comment, with its author and time."""
 
     id: int
     author_id: int
@@ -60,13 +60,13 @@ class ReviewComment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thread:
-    """A comment with its answers.
+    """A comment with its replies.
 
     Attributes:
-        anchor: Where the part is now; empty for the whole issue, or where the part is gone.
-        heading: What the part was called when the thread began; empty for the whole issue.
-        gone: Whether the part is no longer there.
-        resolver: Who settled it; empty while it is open.
+        anchor: The part's present anchor; empty for the whole issue, or if the part was removed.
+        heading: The part's heading when the thread began; empty for the whole issue.
+        gone: Whether the part was removed.
+        resolver: The person who resolved the thread; empty while it is open.
     """
 
     id: int
@@ -79,10 +79,10 @@ class Thread:
 
 
 def parts_of(issue: Issue) -> dict[str, str]:
-    """Return what can be commented on, in the order of reading: parts, and the blocks of each.
+    """Return the parts and blocks that can be commented on: their names by anchor, in order.
 
-    A part is called by its heading, the lead by nothing, and a block by the words it begins with,
-    by which it is found again after others were put before it.
+    The name of a part is its heading, that of the lead is empty, and that of a block its first
+    words, by which it is found again after other blocks were inserted before it.
     """
     known: dict[str, str] = {}
     for part in walk_parts(issue):
@@ -97,7 +97,7 @@ def parts_of(issue: Issue) -> dict[str, str]:
 
 
 def part_of(anchor: str) -> str:
-    """Return the anchor of the part that a block stands in; of a part, its own."""
+    """Return the anchor of the part that contains a block; for a part, its own anchor."""
     return anchor.partition(_BLOCK)[0]
 
 
@@ -110,19 +110,19 @@ def write_comment(
     anchor: str = "",
     thread_id: int | None = None,
 ) -> int:
-    """Say something about a part of an issue, or answer in a thread, which opens it again.
+    """Comment on a part of an issue, or reply in a thread, which opens it again; return the thread.
 
     Args:
-        session: A transaction.
-        actor: Who says it.
-        issue: What it is about.
-        words: What is said.
-        anchor: The part's; empty for the whole issue. An answer is about its thread's.
-        thread_id: The thread that is answered.
+        session: The database session, in a transaction.
+        actor: The author.
+        issue: The issue.
+        words: The text.
+        anchor: The anchor of the part; empty for the whole issue. Ignored for a reply.
+        thread_id: The thread to reply to; None for a new one.
 
     Raises:
-        ForbiddenError: A command without an account; nobody could be answered.
-        ListError: There are no words, or too many, or no such part.
+        ForbiddenError: The actor is a command without an account, to which nobody could reply.
+        ListError: The text is empty or too long, or there is no such part.
         NotFoundError: There is no such thread.
     """
     text = words.replace("\r\n", "\n").strip()
@@ -159,7 +159,7 @@ def write_comment(
 def settle_thread(
     session: Session, actor: Actor, issue: IssueRow, thread_id: int, *, resolved: bool
 ) -> None:
-    """Settle a thread, or open it again; doing so twice is doing it once.
+    """Resolve a thread, or open it again; doing so twice has no further effect.
 
     Raises:
         NotFoundError: There is no such thread.
@@ -174,12 +174,12 @@ def settle_thread(
 
 
 def threads_of(session: Session, issue_id: int, content: Issue) -> Sequence[Thread]:
-    """Return an issue's threads in the order of reading, those about all of it first.
+    """Return an issue's threads in the order of their parts; those about the whole issue first.
 
     Args:
-        session: To read with.
+        session: The database session.
         issue_id: The issue.
-        content: As it is edited now, where each thread's part is looked for by what it was called.
+        content: The present content, in which the part of each thread is looked for.
     """
     rows = session.execute(
         select(IssueCommentRow, AccountRow)
@@ -203,7 +203,7 @@ def threads_of(session: Session, issue_id: int, content: Issue) -> Sequence[Thre
 
 
 def open_threads(session: Session, issue_id: int) -> int:
-    """Return how many threads of an issue are not settled."""
+    """Return the number of open threads of an issue."""
     found = session.scalar(
         select(func.count()).where(
             IssueCommentRow.issue_id == issue_id,
@@ -215,10 +215,11 @@ def open_threads(session: Session, issue_id: int) -> int:
 
 
 def mail_comments(engine: Engine, post: Post, *, quiet: timedelta = _QUIET) -> int:
-    """Mail what was said, once nobody says more, to those concerned; return how many issues it was.
+    """Mail new comments once nobody adds more; return the number of issues.
 
-    Those are who asked for approval, who is asked, and whoever said something; nobody is told of
-    their own words. Marking and mailing are one transaction, so that of two hosts one does it.
+    The recipients are the person who requested approval, the approvers who were asked, and the
+    authors of comments; nobody gets mail about their own comments only. Marking comments as mailed
+    and queuing the mail is one transaction, so that two hosts do not mail twice.
     """
     moment = now()
     with reading(engine) as session:

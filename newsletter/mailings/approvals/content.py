@@ -1,4 +1,4 @@
-"""What is approved: the content of one mail, told from every other's by a digest."""
+"""The digest of a mail's content, by which an approval refers to exactly this content."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def content_digest(
     *,
     note: Note = _NO_NOTE,
 ) -> str:
-    """Return what tells one mail's content and sender from every other's.
+    """Return the digest of a mail's content and sender.
 
-    The subjects of a trial are part of the content; its share and hour are not. ``note`` is a
-    correction's, which readers see above it.
+    The subjects of a trial are part of the content; its size and time are not. ``note`` is the note
+    of a correction, which readers see above the content.
     """
     sender: tuple[object, ...]
     sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
@@ -32,8 +32,8 @@ def content_digest(
         sender = (*sender, "counts clicks")
     parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
     if rendered.variants is not None and rendered.recipe is not None:
-        # Its conditions too: they say who gets which of what is shown above. And what else the
-        # variants are made from, of which what is rendered above may show nothing.
+        # The conditions are included, since they determine who gets which part; and the rest of the
+        # recipe, since variants have content that the rendering above does not show.
         recipe = rendered.recipe
         own = dict(recipe.publisher.templates).get(recipe.template)
         parts = (*parts, recipe.issue, recipe.files, own, recipe.publisher.theme)
@@ -46,7 +46,7 @@ def content_digest(
 
 
 def _queries(newsletter: NewsletterRow, conditions: Sequence[str]) -> Iterator[str]:
-    """Yield what the saved segments ask for that conditions name, in the order of these."""
+    """Yield the queries of the saved segments named by conditions, in order."""
     saved = {segment_name(row.name): row.query for row in newsletter.segments}
     for condition in conditions:
         if (query := saved.get(segment_name(condition))) is not None:

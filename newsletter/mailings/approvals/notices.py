@@ -1,4 +1,4 @@
-"""Mail about approvals and comments: to those concerned; its link opens the page."""
+"""Mail about approvals and comments, with a link to the page."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from newsletter.mailings.notices.queue import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from subscribers.people import find_or_add_person
 
-#: What leads to the page where an issue is looked at as a whole.
+#: The notices that link to the page for reviewing the whole issue.
 _OF_REVIEW = frozenset({NoticeTemplate.APPROVAL_REQUEST, NoticeTemplate.COMMENTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Post:
-    """By what a notice is made: the templates' folder, and where the pages are."""
+    """The settings for notices: the templates' folder, and the base URL of pages."""
 
     templates_dir: Path
     public_url: str
@@ -32,7 +32,7 @@ class Post:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApprovalNews:
-    """What happened: who asked for approval, gave it, sent an issue back, or commented on it."""
+    """An event to notify people of: an approval requested, given or returned, or a comment."""
 
     template: NoticeTemplate
     issue: IssueRow
@@ -44,10 +44,10 @@ class ApprovalNews:
 def tell_by_mail(
     session: Session, news: ApprovalNews, recipients: Iterable[AccountRow], post: Post
 ) -> None:
-    """Queue a notice to each account that may still see what it is about, in its language.
+    """Queue a notice to each account, in its language.
 
-    Whoever had a part in it may have lost the role since, or be disabled. The link opens a page
-    behind the sign-in: it is no secret, and lasts.
+    Accounts that were disabled or lost the role since are left out. The link opens a page that
+    requires signing in, so it is not secret and does not expire.
     """
     newsletter = session.get_one(NewsletterRow, news.issue.newsletter_id)
     page = "review" if news.template in _OF_REVIEW else ""

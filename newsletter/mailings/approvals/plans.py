@@ -1,4 +1,4 @@
-"""How an issue is meant to be sent; what of that changed since its approval was asked for."""
+"""Sending plans: how an issue is to be sent, and what changed after approval was requested."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _NONE = written("–")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendingPlan:
-    """To whom and when an editor means to send an issue.
+    """The intended audience, time and subjects of an issue.
 
-    Approval is of the content, the subjects of a trial included: another audience or hour does not
-    void it, and is shown.
+    Approval concerns the content, including the subjects of a trial. A changed audience or time
+    does not make it invalid, but is shown.
 
     Attributes:
-        segment: The name of a saved segment, or a query; empty for everybody.
-        query: What the segment asked for when approval was asked for, as it may ask for others
-            since; empty where nobody asked.
-        urgent: Whether it goes at once to those, too, who chose a digest, and is in none.
-        trial: The subjects to be compared; None where all get the issue's own.
+        segment: The name of a saved segment, or a query; empty for all subscribers.
+        query: The segment's query when approval was requested, since saved segments can change;
+            empty without a request.
+        urgent: Whether readers of digests get it at once as well, and not in a digest.
+        trial: The trial of subjects; None if all readers get the issue's own subject.
     """
 
     segment: str = ""
@@ -58,7 +58,7 @@ def plan_to_json(plan: SendingPlan) -> dict[str, Any]:
 
 
 def plan_from_json(written: Mapping[str, Any]) -> SendingPlan:
-    """Return what `plan_to_json` wrote."""
+    """Return the plan that `plan_to_json` wrote."""
     trial = written.get("trial")
     return SendingPlan(
         segment=str(written.get("segment", "")),
@@ -71,7 +71,7 @@ def plan_from_json(written: Mapping[str, Any]) -> SendingPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanChange:
-    """Something of a plan that is not as it was; both in words."""
+    """A changed property of a plan, before and after, as text."""
 
     name: Worded
     before: Worded
@@ -79,7 +79,7 @@ class PlanChange:
 
 
 def plan_changes(before: SendingPlan | None, after: SendingPlan | None) -> Sequence[PlanChange]:
-    """Return what of a plan is not as it was; nothing where either is not known."""
+    """Return the differences between two plans; empty if one of them is unknown."""
     if before is None or after is None:
         return ()
     if not before.query or not after.query:
@@ -93,13 +93,13 @@ def plan_changes(before: SendingPlan | None, after: SendingPlan | None) -> Seque
 
 
 def plan_facts(plan: SendingPlan) -> tuple[Worded, ...]:
-    """Return to whom and when an issue goes, a line each."""
+    """Return the audience, time and other properties of a plan, one line each."""
     named = list(_described(plan))[:2]
     return tuple(pmsg("plan", "{name}: {value}", name=name, value=value) for name, value in named)
 
 
 def _described(plan: SendingPlan) -> Iterator[tuple[Worded, Worded]]:
-    """Yield what a plan says, each with its name, always the same and in one order."""
+    """Yield name and value of all properties of a plan, always in the same order."""
     yield msg("To whom"), _audience(plan)
     yield msg("When"), _when(plan)
     spread = plan.schedule.spread

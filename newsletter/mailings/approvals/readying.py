@@ -1,4 +1,4 @@
-"""From a draft to what is decided on: readied as an issue, and approval asked for, in one go."""
+"""Making a draft ready: store it as an issue, and request approval, in one transaction."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from newsletter.settings import Settings
 def ready_draft(
     session: Session, actor: Actor, draft: Draft, settings: Settings
 ) -> tuple[IssueRow, Preflight]:
-    """Make a draft's content the issue that is sent, if preflight lets it be sent.
+    """Store a draft's content as its issue, after preflight; return the issue and the preflight.
 
     Raises:
-        UnfitDraftError: Preflight found errors, or another issue has its date and number.
-        ConflictError: A correction has no note, or a series sends it.
-        DraftConflictError: Somebody saved since ``draft`` was read.
-        IssueSentError: The issue was sent, or is about to be, and says something else.
+        UnfitDraftError: Preflight found errors, or another issue has the same date and number.
+        ConflictError: A correction has no note, or the draft belongs to a series.
+        DraftConflictError: The draft was saved after ``draft`` was read.
+        IssueSentError: The issue was sent or ordered, with other content.
     """
     issue = publish_draft(session, actor, draft)
     demand_note(session, issue)
@@ -61,11 +61,11 @@ def ask_approval_of_draft(
     plan: SendingPlan,
     asked: Collection[int] = (),
 ) -> IssueRow:
-    """Ready a draft, and ask for approval of exactly what it says.
+    """Make a draft ready, and request approval of exactly this content.
 
     Raises:
-        ConflictError: As `ready_draft`; or the subjects of the plan cannot be compared.
-        ListError: Somebody asked may not approve.
+        ConflictError: As for `ready_draft`; or the subjects of the plan cannot be compared.
+        ListError: A person in ``asked`` may not approve.
     """
     issue, preflight = ready_draft(session, actor, draft, settings)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)

@@ -1,7 +1,7 @@
-"""Approval: a second person's word for exactly the mail that will be sent.
+"""Requests for approval of exactly the mail that will be sent: made, approved, or returned.
 
-It is asked for, given, or sent back with words; whoever waits for the answer is told by mail, in
-the transaction that answers.
+A return has a comment. The person who waits for the answer is notified by mail, in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def _trial_in(approval: ApprovalRow) -> SubjectTrial | None:
 
 
 def _hold_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
-    """Return it as it is once nobody else asks for it or answers it."""
+    """Lock the approval of this content and return it; None if there is none."""
     own = (ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
-    # By itself: what is joined to a row that was waited for is as it was before.
+    # A statement of its own: rows joined to a locked row are read as before the wait.
     session.execute(select(ApprovalRow.id).where(*own).with_for_update())
     fresh = select(ApprovalRow).where(*own).execution_options(populate_existing=True)
     return session.scalars(fresh).one_or_none()
@@ -88,25 +88,27 @@ def request_approval(
     plan: SendingPlan | None = None,
     asked: Collection[int] = (),
 ) -> None:
-    """Ask for approval, and tell by mail whoever is asked; asking twice is asking once.
+    """Request approval, and notify the approvers by mail; a repeated request has no effect.
 
-    What was sent back, is void, or is now asked of others, is asked for anew.
+    If the content was returned, or its approval is void, or other people are asked now, the request
+    is made anew.
 
     Args:
-        session: A transaction.
-        actor: Who asks.
-        issue: What is to be approved.
-        rendered: Its mail as it is now; None where its template fails.
-        digest: Of the content that was looked at, with no subject but its own; see
+        session: The database session, in a transaction.
+        actor: The person who requests it.
+        issue: The issue.
+        rendered: Its present mail; None if its template fails.
+        digest: The digest of the content that the actor saw, without a trial's subjects; see
             `content_digest`.
-        post: By what the mail is made.
-        plan: To whom and when it is to be sent, and which subjects are to be compared.
-        asked: The accounts asked; whoever may approve when empty.
+        post: The settings for notices.
+        plan: The intended audience, time and trial.
+        asked: The accounts asked; empty for all who may approve.
 
     Raises:
-        ConflictError: The content is not what was looked at, or nobody could send it as planned.
-        ContentError: No mail can carry one of the subjects that are to be compared.
-        ListError: Somebody asked may not approve.
+        ConflictError: The content is not the one that the actor saw, or cannot be sent by this
+            plan.
+        ContentError: A subject of the trial cannot be sent.
+        ListError: A person in ``asked`` may not approve.
     """
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     if rendered is None or _digest(session, newsletter, issue, rendered) != digest:
@@ -174,22 +176,22 @@ def approve(
     unconfirmed: Sequence[Finding] = (),
     request: str = "",
 ) -> None:
-    """Approve this content, and tell whoever asked.
+    """Approve this content, and notify the person who requested it.
 
     Args:
-        session: A transaction.
-        actor: Who approves.
-        issue: What is approved.
-        rendered: Its mail as it is now; None where its template fails.
-        digest: Of the content that was looked at.
-        post: By what the mail is made.
-        unconfirmed: What preflight warns of and whoever approves did not say to have seen.
-        request: Which request was looked at, see `name_of_request`; empty for the one that waits.
+        session: The database session, in a transaction.
+        actor: The person who approves.
+        issue: The issue.
+        rendered: Its present mail; None if its template fails.
+        digest: The digest of the content that the actor saw.
+        post: The settings for notices.
+        unconfirmed: The warnings of preflight that the actor did not accept.
+        request: The request that the actor saw, by `name_of_request`; empty for the waiting one.
 
     Raises:
-        ConflictError: Nobody asked for it, what is to be approved has changed, was asked for anew
-            or was sent back, an approval of it is void, or a warning is not confirmed.
-        ForbiddenError: Whoever asked cannot be the second person, or others were asked.
+        ConflictError: There is no such request, or it was made anew or returned meanwhile; the
+            content has changed; the approval is void; or a warning is not accepted.
+        ForbiddenError: The actor made the request, or other people were asked.
     """
     approval = _answerable(session, actor, issue, rendered, digest)
     if request not in {"", name_of_request(approval)}:
@@ -226,12 +228,12 @@ def send_back(
     because: str,
     post: Post,
 ) -> None:
-    """Send this content back with words, which are kept, and told to whoever asked.
+    """Return this content with a comment, and notify the person who requested approval.
 
     Raises:
-        ConflictError: Nobody asked for it, it is approved already, or was sent back meanwhile.
+        ConflictError: There is no request, or it was approved or returned already.
         ForbiddenError: See `approve`.
-        ListError: There are no words, or too many.
+        ListError: The comment is empty or too long.
     """
     words = because.replace("\r\n", "\n").strip()
     if not 0 < len(words) <= _LONGEST:
@@ -273,7 +275,7 @@ def _answerable(
     rendered: RenderedIssue | None,
     digest: str,
 ) -> ApprovalRow:
-    """Return what somebody may approve or send back."""
+    """Return the request, locked, after checking that the actor may answer it."""
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     approval = _hold_approval(session, issue.id, digest)
     trial = _trial_in(approval) if approval else None
@@ -302,11 +304,11 @@ def _answerable(
 def demand_approval(
     session: Session, newsletter: NewsletterRow, issue: IssueRow, digest: str
 ) -> None:
-    """Refuse an issue that a second person must approve and has not.
+    """Check that an issue is approved, if its newsletter requires that.
 
     Raises:
-        ConflictError: It lacks approval, or changed since it was approved, or whoever approved it
-            may not sign in any more.
+        ConflictError: The issue is not approved, or changed since; or the account that approved it
+            was disabled.
     """
     if not newsletter.approval_required:
         return

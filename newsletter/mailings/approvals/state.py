@@ -1,4 +1,4 @@
-"""Where the approval of an issue stands, and what of approvals waits for one person."""
+"""The state of approvals, and the list of those that wait for a person."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from newsletter.mailings.approvals.plans import (
 )
 from subscribers.segments.saved import named_segment
 
-#: An approval, asked for or given, as it is kept.
+#: A stored approval, requested or given.
 Approval = ApprovalRow
 
 
 class ApprovalState(StrEnum):
-    """Where the approval of one content stands."""
+    """The state of the approval of one content."""
 
     WAITING = "waiting"
     APPROVED = "approved"
     RETURNED = "returned"
-    #: Given by somebody whose account was disabled since, or asked of nobody who can give it now.
+    #: The account that approved was disabled since, or nobody who was asked can approve any more.
     VOID = "void"
 
 
 def state_of(approval: ApprovalRow) -> ApprovalState:
-    """Return where an approval stands; what was asked for again after a return waits.
+    """Return the state of an approval; one that was requested again after a return is waiting.
 
-    Whoever disables an account takes back its word, too: it may have been somebody else's.
+    Disabling an account makes its approvals void, since they may have been given by an intruder.
     """
     if approval.approver is not None:
         is_disabled = approval.approver.disabled_at is not None
@@ -51,15 +51,12 @@ def state_of(approval: ApprovalRow) -> ApprovalState:
 
 
 def plan_of(approval: ApprovalRow) -> SendingPlan | None:
-    """Return the audience and hour that were meant; None where nobody said."""
+    """Return the plan of an approval; None if it has none."""
     return None if approval.plan is None else plan_from_json(approval.plan)
 
 
 def plan_before(session: Session, approval: ApprovalRow) -> SendingPlan | None:
-    """Return the audience, hour and subjects that were meant when approval was last asked before.
-
-    That was of the same content or of another; None where nobody asked, or said.
-    """
+    """Return the plan of the request before, for the same or other content; None without one."""
     kept = (approval.plan or {}).get("before")
     if kept is not None:
         return plan_from_json(kept)
@@ -68,9 +65,9 @@ def plan_before(session: Session, approval: ApprovalRow) -> SendingPlan | None:
 
 
 def changes_since_asked(session: Session, approval: ApprovalRow) -> Sequence[PlanChange]:
-    """Return how an issue would be sent now otherwise than when approval was asked for before.
+    """Return the differences between the present plan and that of the request before.
 
-    A saved segment may ask for other people since then.
+    They include changes of a saved segment's query.
     """
     plan = plan_of(approval)
     if plan is None:
@@ -83,7 +80,7 @@ def changes_since_asked(session: Session, approval: ApprovalRow) -> Sequence[Pla
 def differs_from_approved(
     session: Session, newsletter_id: int, approval: ApprovalRow | None, plan: SendingPlan
 ) -> bool:
-    """Return whether ``plan``, whose segment is a query, is another than was approved."""
+    """Return whether ``plan``, whose segment is a query, differs from the approved plan."""
     meant = plan_of(approval) if approval and approval.approved_by else None
     if meant is None:
         return False
@@ -92,13 +89,13 @@ def differs_from_approved(
 
 
 def _query_now(session: Session, newsletter_id: int, segment: str) -> str:
-    """Return what a saved segment asks for; a query is its own, and may be none any more."""
+    """Return the present query of a saved segment; a query is returned unchanged, even invalid."""
     row = named_segment(session, newsletter_id, segment)
     return row.query if row else segment
 
 
 def last_plan(session: Session, issue_id: int) -> SendingPlan | None:
-    """Return to whom, when and with which subjects an issue was last meant to be sent."""
+    """Return the plan of the last request for an issue; None without one."""
     asked = session.scalars(
         select(ApprovalRow)
         .where(ApprovalRow.issue_id == issue_id)
@@ -109,22 +106,22 @@ def last_plan(session: Session, issue_id: int) -> SendingPlan | None:
 
 
 def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
-    """Return the approval of this content, given or asked for."""
+    """Return the approval of this content, requested or given; None if there is none."""
     return session.scalars(
         select(ApprovalRow).where(ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
     ).one_or_none()
 
 
 def name_of_request(approval: ApprovalRow) -> str:
-    """Return what tells a request from a later one for the same content, by another plan."""
+    """Return a value that identifies a request among those for the same content."""
     return approval.requested_at.isoformat()
 
 
 def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalState]:
-    """Return where approval stands of each issue of a newsletter, by its last request.
+    """Return the state of the last request of each issue of a newsletter, by issue id.
 
-    Left out is an issue that was changed since, or whose approval nobody asked for. What waits for
-    people who cannot answer any more waits no longer.
+    Issues without a request, or changed since, are left out. A request that nobody can answer any
+    more is not waiting but void.
     """
     newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
     rows = session.scalars(
@@ -140,14 +137,14 @@ def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalS
 
 
 def is_asked_for(session: Session, issue_id: int) -> bool:
-    """Return whether the last request of an issue's approval still waits for its answer."""
+    """Return whether the last request for an issue is waiting for an answer."""
     newest = select(func.max(ApprovalRow.id)).where(ApprovalRow.issue_id == issue_id)
     row = session.scalars(select(ApprovalRow).where(ApprovalRow.id.in_(newest))).one_or_none()
     return row is not None and state_of(row) is ApprovalState.WAITING
 
 
 def last_returned(session: Session, issue_id: int) -> ApprovalRow | None:
-    """Return what of an issue was sent back last, with the words that still have to be answered."""
+    """Return the last returned request of an issue that was not followed by another one."""
     rows = session.scalars(
         select(ApprovalRow)
         .where(ApprovalRow.issue_id == issue_id)
@@ -159,7 +156,7 @@ def last_returned(session: Session, issue_id: int) -> ApprovalRow | None:
 
 
 def version_before(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
-    """Return what of an issue was asked for last, whatever the answer, other than a digest's."""
+    """Return the last request for an issue with another digest, however it was answered."""
     return session.scalars(
         select(ApprovalRow)
         .where(
@@ -173,13 +170,13 @@ def version_before(session: Session, issue_id: int, *, besides: str) -> Approval
 
 
 def lapsed_approval(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
-    """Return what was asked for last, or approved, and counts no more: the content has changed."""
+    """Return the last request or approval that is invalid because the content has changed."""
     row = version_before(session, issue_id, besides=besides)
     return row if row is not None and state_of(row) is not ApprovalState.RETURNED else None
 
 
 def people_of(session: Session, *approvals: Approval | None) -> dict[int, str]:
-    """Return the names of those who had a part in approvals, by account."""
+    """Return the names of the people in approvals, by account id."""
     numbers: set[int] = set()
     for approval in filter(None, approvals):
         parts = (approval.requested_by, approval.approved_by, approval.returned_by)
@@ -191,14 +188,14 @@ def people_of(session: Session, *approvals: Approval | None) -> dict[int, str]:
 def approvers(
     session: Session, newsletter_id: int, *, besides: int | None = None
 ) -> Sequence[AccountRow]:
-    """Return who is asked to approve: the approvers; where there are none, the administrators."""
+    """Return the accounts that are asked to approve: approvers, or else administrators."""
     return holders_of(session, Permission.APPROVE, newsletter_id, besides=besides)
 
 
 def who_can_answer(
     session: Session, newsletter_id: int, approval: Approval
 ) -> Sequence[AccountRow]:
-    """Return who was asked for an approval and may give it."""
+    """Return the accounts that were asked for an approval and may give it."""
     return [
         row
         for row in approvers(session, newsletter_id, besides=approval.requested_by)
@@ -207,14 +204,14 @@ def who_can_answer(
 
 
 def state_in(session: Session, newsletter_id: int, approval: ApprovalRow) -> ApprovalState:
-    """Return where an approval stands; void is also what waits for nobody who can answer."""
+    """Return the state of an approval, which is void also if nobody can answer it."""
     if is_deserted(session, newsletter_id, approval):
         return ApprovalState.VOID
     return state_of(approval)
 
 
 def is_deserted(session: Session, newsletter_id: int, approval: ApprovalRow) -> bool:
-    """Return whether an approval waits for people alone who cannot give it any more."""
+    """Return whether none of the people asked for an approval can give it any more."""
     return (
         state_of(approval) is ApprovalState.WAITING
         and bool(approval.asked)
@@ -224,7 +221,7 @@ def is_deserted(session: Session, newsletter_id: int, approval: ApprovalRow) -> 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """An issue that waits for somebody; ``person`` asked for its approval, or answered it."""
+    """An issue that waits for a person; ``person`` names who requested or answered approval."""
 
     newsletter_id: int
     newsletter: str
@@ -238,9 +235,9 @@ class Waiting:
 def waiting_for(
     session: Session, account_id: int, newsletter_ids: Collection[int]
 ) -> Sequence[Waiting]:
-    """Return what waits for one person's approval in newsletters where they may give it.
+    """Return the issues that wait for a person's approval.
 
-    Left out is what was asked for by themselves or of others, and what was changed since.
+    Their own requests, requests to others, and issues that were changed since are left out.
     """
     condition = and_(
         ApprovalRow.approved_by.is_(None),
@@ -260,9 +257,9 @@ def waiting_for(
 def returned_to(
     session: Session, account_id: int, newsletter_ids: Collection[int]
 ) -> Sequence[Waiting]:
-    """Return what was sent back to one person in newsletters, and not changed or asked for since.
+    """Return the issues that were returned to a person and not changed or requested since.
 
-    Whoever asked for it may have lost the role in others.
+    Only newsletters in ``newsletter_ids`` count: the person may have lost the role in others.
     """
     condition = and_(
         ApprovalRow.approved_by.is_(None),
@@ -280,10 +277,7 @@ def returned_to(
 def void_for(
     session: Session, account_id: int, newsletter_ids: Collection[int]
 ) -> Sequence[Waiting]:
-    """Return what one person asked for in newsletters and has to ask for again.
-
-    Whoever approved it, or all who were asked, can approve no more.
-    """
+    """Return the issues for which a person has to request approval again, because it is void."""
     condition = and_(
         ApprovalRow.requested_by == account_id,
         IssueRow.newsletter_id.in_(newsletter_ids),
@@ -301,7 +295,7 @@ def void_for(
 def approved_for(
     session: Session, account_id: int, newsletter_ids: Collection[int]
 ) -> Sequence[Waiting]:
-    """Return what one person asked for in newsletters, was approved as it is, and waits."""
+    """Return the approved issues that a person requested and that are not sent yet."""
     condition = and_(
         ApprovalRow.approver.has(AccountRow.disabled_at.is_(None)),
         ApprovalRow.requested_by == account_id,
@@ -324,13 +318,13 @@ def _newest_requests(
     since: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
     condition: ColumnElement[bool],
 ) -> Iterator[Waiting]:
-    """Yield the newest requests of issues, where these are as they were, oldest first.
+    """Yield the newest request of each issue that was not changed since, the oldest first.
 
     Args:
-        session: To read with.
-        person: Who is named with each, and
-        since: since when it waits for somebody.
-        condition: Which ones.
+        session: The database session.
+        person: The column with the account to name.
+        since: The column with the time since which the issue waits.
+        condition: The condition that requests must meet.
     """
     newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
     rows = session.execute(

@@ -1,1 +1,1 @@
-"""Series: issues that each reader gets one after the other once something happened to them."""
+"""Series: a sequence of issues that each reader gets with delays, after an event."""

@@ -1,4 +1,4 @@
-"""What is done to a series and its steps, each with its rule and its entry in the audit log."""
+"""Actions on series and their steps, each with its rules and audit entry."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _MOST_STEPS = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesPlan:
-    """What a series is called, what begins it and who goes on with it; see `SeriesRow`.
+    """The name, start event and condition of a series; see `SeriesRow`.
 
     Attributes:
-        condition: A query, or the name of a saved segment; empty for everybody.
+        condition: A query, or the name of a saved segment; empty for all subscribers.
     """
 
     name: str
@@ -55,10 +55,10 @@ class SeriesPlan:
 def add_series(
     session: Session, actor: Actor, newsletter: NewsletterRow, plan: SeriesPlan
 ) -> SeriesRow:
-    """Begin a series, as a draft that sends nothing.
+    """Create a series, as a draft that sends nothing.
 
     Raises:
-        ListError: The name, what begins it or the condition is none; the place names it.
+        ListError: The name, the start event or the condition is not valid; the place names it.
         ConflictError: The name is taken.
     """
     row = SeriesRow(newsletter_id=newsletter.id)
@@ -78,13 +78,13 @@ def change_series(
     *,
     revision: int | None,
 ) -> SeriesRow:
-    """Change a series; once it was activated, its name and condition alone.
+    """Change a series; after its activation, only the name and the condition can change.
 
     Raises:
-        ListError: As `add_series`.
+        ListError: As for `add_series`.
         NotFoundError: The newsletter has no such series.
-        ConflictError: Somebody else changed it meanwhile, the name is taken, or it is active and
-            something else was to begin it.
+        ConflictError: Another person changed it meanwhile, the name is taken, or the start event of
+            an activated series would change.
     """
     row = hold_series(session, newsletter.id, series_id, revision=revision)
     demand_not_ended(row)
@@ -106,11 +106,11 @@ def change_series(
 def delete_series(
     session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int | None
 ) -> None:
-    """Delete a series that never was active; the issues of its steps stay as drafts.
+    """Delete a series that was never active; the issues of its steps remain as drafts.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It was active, or somebody changed it meanwhile.
+        ConflictError: The series was active, or another person changed it meanwhile.
     """
     row = hold_series(session, newsletter_id, series_id, revision=revision)
     if row.state is not SeriesState.DRAFT:
@@ -134,23 +134,23 @@ def add_step(
     written: ReadIssue | None = None,
     revision: int | None,
 ) -> SeriesStepRow:
-    """Add a step at the end, with a draft of its issue; no reader gets it before it is in effect.
+    """Append a step, with a draft of its issue; readers get it only after it was put into effect.
 
     Args:
-        session: The transaction.
-        actor: Who adds it.
-        newsletter: Whose series.
-        series_id: Which.
-        timing: When it follows the step before.
-        title: Of its issue, which is still to be written.
-        written: The issue, where it is there already.
-        revision: The series' as the caller saw it; None for whichever.
+        session: The database session, in a transaction.
+        actor: The person who adds it.
+        newsletter: The series' newsletter.
+        series_id: The series.
+        timing: When the step follows the one before.
+        title: The title of an issue that is still to be written.
+        written: The issue, if it exists already.
+        revision: The revision of the series that the caller saw; None for any.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It has ended, has too many steps, or somebody changed it meanwhile; or the
-            step of a date has no hour.
-        ListError: There is no title.
+        ConflictError: The series has ended, has too many steps, or was changed by another person
+            meanwhile; or a step of a series by dates has no time of day.
+        ListError: The title is missing.
     """
     row = hold_series(session, newsletter.id, series_id, revision=revision)
     demand_not_ended(row)
@@ -198,12 +198,12 @@ def change_step(
     *,
     revision: int | None,
 ) -> None:
-    """Change when a step follows; who waits for it waits by the new rule.
+    """Change the timing of a step, also for readers who are waiting for it.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: The series has ended, or somebody changed it meanwhile; or the step of a date
-            has no hour.
+        ConflictError: The series has ended, or was changed by another person meanwhile; or a step
+            of a series by dates has no time of day.
     """
     row, step = hold_step(session, newsletter_id, step_id, revision=revision)
     _demand_hour(row, timing)
@@ -234,13 +234,14 @@ def move_step(
     later: bool,
     revision: int | None,
 ) -> None:
-    """Exchange a step with the one before or after it; at the end it stays where it is.
+    """Exchange a step with the one before or after it, if there is one.
 
-    Whoever waits for a step goes on with it, and with those behind it that they did not get.
+    Readers who are waiting for a step get it next, and then the steps behind it that they have not
+    got yet.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: The series has ended, or somebody changed it meanwhile.
+        ConflictError: The series has ended, or was changed by another person meanwhile.
     """
     row, step = hold_step(session, newsletter_id, step_id, revision=revision)
     steps = list(list_steps(session, row.id))
@@ -258,12 +259,12 @@ def move_step(
 def remove_step(
     session: Session, actor: Actor, newsletter_id: int, step_id: int, *, revision: int | None
 ) -> None:
-    """Take a step out; who waits for it waits for the next. Its draft stays.
+    """Remove a step; readers who are waiting for it wait for the next one. Its draft remains.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: The series has ended, it is the last step of an active one, or somebody
-            changed it meanwhile.
+        ConflictError: The series has ended, it is the only step of an active one, or it was changed
+            by another person meanwhile.
     """
     row, step = hold_step(session, newsletter_id, step_id, revision=revision)
     effective = [each.id for each in steps_in_effect(session, row.id)]
@@ -281,17 +282,17 @@ def remove_step(
 def hold_series(
     session: Session, newsletter_id: int, series_id: int, *, revision: int | None = None
 ) -> SeriesRow:
-    """Hold a series until the transaction ends.
+    """Lock a series' row until the transaction ends, and return it.
 
     Args:
-        session: The transaction.
-        newsletter_id: Whose it must be.
-        series_id: Which.
-        revision: As the caller saw it; None for whichever.
+        session: The database session, in a transaction.
+        newsletter_id: The newsletter that the series must belong to.
+        series_id: The series.
+        revision: The revision that the caller saw; None for any.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: Somebody else changed it meanwhile.
+        ConflictError: Another person changed it meanwhile.
     """
     row = session.scalars(
         select(SeriesRow)
@@ -312,11 +313,11 @@ def hold_series(
 def hold_step(
     session: Session, newsletter_id: int, step_id: int, *, revision: int | None = None
 ) -> tuple[SeriesRow, SeriesStepRow]:
-    """Hold the series of a step, which has not ended.
+    """Lock the series of a step, which must not have ended, and return both.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: Its series has ended, or somebody changed it meanwhile.
+        ConflictError: The series has ended, or was changed by another person meanwhile.
     """
     step = session.get(SeriesStepRow, step_id)
     if step is None or step.removed_at is not None:
@@ -328,10 +329,10 @@ def hold_step(
 
 
 def demand_not_ended(row: SeriesRow) -> None:
-    """Refuse to change a series that has ended.
+    """Check that a series has not ended.
 
     Raises:
-        ConflictError: It has.
+        ConflictError: The series has ended.
     """
     if row.state is SeriesState.ENDED:
         raise ConflictError(msg("This series has ended."), remedy=msg("Create another."))

@@ -1,4 +1,4 @@
-"""Series and their steps put into effect: what their mails say is checked, looked at, and tried."""
+"""Activation: check a series and its steps, test them, and put them into effect."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from newsletter.tokens import Pseudonyms
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepCheck:
-    """A step with what preflight finds in its issue."""
+    """A step with the preflight of its issue."""
 
     step: SeriesStepRow
     title: str
@@ -54,19 +54,20 @@ class StepCheck:
 
     @property
     def digest(self) -> str:
-        """What tells the step's mail from every other; empty where there is none."""
+        """The digest of the step's mail; empty without a mail."""
         rendered = self.preflight.rendered
         return content_digest(self.newsletter, rendered) if rendered else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activation:
-    """What activating a series would do, for whoever is to confirm it.
+    """The effect of activating a series, shown for confirmation.
 
     Attributes:
-        members: How many would be enrolled at once, of those who were there before.
-        eligible: To how many its condition applies now.
-        needs_other: Whether issues need a second person's approval, and whoever asks wrote one.
+        members: The number of present subscribers who would be enrolled at once.
+        eligible: The number of subscribers who meet the condition now.
+        needs_other: Whether approval by a second person is required, and this person wrote an issue
+            of the series.
     """
 
     series: SeriesRow
@@ -77,12 +78,12 @@ class Activation:
 
     @property
     def blocked(self) -> bool:
-        """Whether a step's issue cannot be sent as it is, or there is none."""
+        """Whether the issue of a step is missing or cannot be sent."""
         return not self.checks or any(each.preflight.blocked for each in self.checks)
 
     @property
     def digest(self) -> str:
-        """What tells the mails of its steps from all others."""
+        """The digest of the mails of all steps."""
         return _digest_of(self.checks)
 
 
@@ -99,18 +100,19 @@ def review_activation(
     actor: Actor,
     joined_since: date | None = None,
 ) -> Activation:
-    """Return what activating a series would do.
+    """Return the effect of activating a series.
 
     Args:
-        session: The database.
-        newsletter: Whose series.
-        series: Which.
-        settings: Where templates lie, and how the site is called.
-        actor: Who asks.
-        joined_since: From which day on whoever joined is enrolled, too; None for nobody.
+        session: The database session.
+        newsletter: The series' newsletter.
+        series: The series.
+        settings: The settings, for templates and the public URL.
+        actor: The person who asks.
+        joined_since: Subscribers who joined on this day or later are enrolled as well; None for
+            nobody.
 
     Raises:
-        ListError: The condition can be read no more.
+        ListError: The condition is not valid any more.
     """
     steps = list_steps(session, series.id)
     return Activation(
@@ -125,7 +127,7 @@ def review_activation(
 def read_step(
     session: Session, newsletter: NewsletterRow, step_id: int, settings: Settings
 ) -> RenderedIssue | None:
-    """Return a step's mail as it stands; None where its issue cannot be rendered.
+    """Return a step's present mail; None if its issue cannot be rendered.
 
     Raises:
         NotFoundError: The newsletter has no such step.
@@ -138,7 +140,7 @@ def read_step(
 def digest_of_step(
     session: Session, newsletter: NewsletterRow, step: SeriesStepRow, settings: Settings
 ) -> str:
-    """Return what tells a step's mail as it stands from every other.
+    """Return the digest of a step's present mail.
 
     Raises:
         ConflictError: Its issue was deleted.
@@ -157,24 +159,25 @@ def activate(
     digest: str | None = None,
     joined_since: date | None = None,
 ) -> int:
-    """Put a series and its steps into effect; return how many members were enrolled at once.
+    """Activate a series with its steps; return the number of members enrolled at once.
 
     Args:
-        session: The transaction.
-        actor: Who does it.
-        newsletter: Whose series.
-        series_id: Which.
-        settings: Where templates lie, and how the site is called.
-        revision: The series' as the caller saw it; None for whichever.
-        digest: Of the mails that were looked at, of an `Activation`; None for whatever they say.
-        joined_since: From which day on whoever joined is enrolled, too; None for nobody.
+        session: The database session, in a transaction.
+        actor: The person who activates it.
+        newsletter: The series' newsletter.
+        series_id: The series.
+        settings: The settings, for templates and the public URL.
+        revision: The revision of the series that the caller saw; None for any.
+        digest: The digest of the confirmed `Activation`; None for any.
+        joined_since: Subscribers who joined on this day or later are enrolled as well; None for
+            nobody.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is no draft, has no step, preflight found errors in one, this person
-            wrote what needs another's approval, or somebody changed it or a mail meanwhile.
-        ForbiddenError: This person may not send, or approve where issues need it.
-        ListError: A condition can be read no more.
+        ConflictError: The series is not a draft or has no step; preflight found errors; a second
+            person has to approve; or another person changed the series or a mail meanwhile.
+        ForbiddenError: This person may not send, or may not approve where approval is required.
+        ListError: A condition is not valid any more.
     """
     demand_right_to_run(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
@@ -204,22 +207,22 @@ def apply_step(
     revision: int | None,
     digest: str | None = None,
 ) -> None:
-    """Put what a step's issue says now into effect, for whoever comes to it from now on.
+    """Put the present issue of a step into effect, for readers who reach the step from now on.
 
     Args:
-        session: The transaction.
-        actor: Who does it.
-        newsletter: Whose series.
-        step_id: Which step.
-        settings: Where templates lie, and how the site is called.
-        revision: The series' as the caller saw it; None for whichever.
-        digest: Of `digest_of_step`, as the caller saw it; None for whatever it says.
+        session: The database session, in a transaction.
+        actor: The person who does it.
+        newsletter: The series' newsletter.
+        step_id: The step.
+        settings: The settings, for templates and the public URL.
+        revision: The revision of the series that the caller saw; None for any.
+        digest: The result of `digest_of_step` that the caller saw; None for any.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: The series is a draft or has ended, preflight found errors, or somebody
-            changed it or the issue meanwhile.
-        ForbiddenError: As `activate`.
+        ConflictError: The series is a draft or has ended, preflight found errors, or another person
+            changed the series or the issue meanwhile.
+        ForbiddenError: As for `activate`.
     """
     demand_right_to_run(session, actor, newsletter)
     series, step = hold_step(session, newsletter.id, step_id, revision=revision)
@@ -241,11 +244,11 @@ def send_step_test(
     settings: Settings,
     pseudonyms: Pseudonyms,
 ) -> int:
-    """Queue a test mail of a step's issue as it stands; return its mailing's number.
+    """Queue a test mail of a step's present issue; return its mailing's number.
 
     Raises:
         NotFoundError: The newsletter has no such step.
-        ConflictError: It cannot be rendered; or see `queue_test`.
+        ConflictError: The issue cannot be rendered; or see `queue_test`.
     """
     series, step = hold_step(session, newsletter.id, step_id)
     check = _check(session, newsletter, step, settings)
@@ -292,7 +295,7 @@ def _put_into_effect(
     settings: Settings,
     digest: str | None,
 ) -> None:
-    """Put what the issues of steps say now into effect, if that is what was looked at."""
+    """Put the present issues of steps into effect, if they have the confirmed digest."""
     checks = [_check(session, newsletter, step, settings) for step in steps]
     if digest not in {None, _digest_of(checks)}:
         raise ConflictError(
@@ -319,7 +322,7 @@ def _sound(check: StepCheck) -> RenderedIssue:
 def _demand_second_person(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> None:
-    """Refuse, where issues need approval, what the actor wrote themselves."""
+    """Raise if approval is required and the actor wrote the step's changes."""
     if _needs_other(session, actor, newsletter, step):
         raise ConflictError(
             msg("This newsletter’s issues need a second person’s approval."),
@@ -330,5 +333,5 @@ def _demand_second_person(
 def _needs_other(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> bool:
-    """Return whether somebody wrote what is not in effect yet, and another must approve it."""
+    """Return whether the actor wrote changes of a step that a second person must approve."""
     return newsletter.approval_required and actor.name in writers_since_effect(session, step)

@@ -1,4 +1,4 @@
-"""Dates that begin a series: looked for every hour, in one statement over the newsletter's list."""
+"""Series by dates: enrol readers whose date has come, by one statement per hour and series."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _EVERY = timedelta(hours=1)
 
 
 def looks_for_dates(moment: datetime) -> ColumnElement[bool]:
-    """Return the condition that dates of a series were not looked for within the hour."""
+    """Return the condition that a series was not checked for dates within the last hour."""
     return and_(
         SeriesRow.trigger == SeriesTrigger.DATE,
         or_(
             SeriesRow.looked_at.is_(None),
             SeriesRow.looked_at <= moment - _EVERY,
-            # Looked for before the clock was set back.
+            # The check is dated in the future: the clock was set back since.
             SeriesRow.looked_at > moment,
         ),
     )
 
 
 def enrol_by_dates(session: Session, series: SeriesRow, newsletter: NewsletterRow) -> int:
-    """Enrol those whose date begins a series now; return how many.
+    """Enrol the readers whose date begins a series now; return their number.
 
-    The caller holds the series. Whoever was enrolled by the same date, or in the same year where it
-    comes back, is not enrolled again.
+    The caller has locked the series. Nobody is enrolled twice by the same date, or twice in a year
+    if the date recurs yearly.
     """
     moment = now()
     if series.trigger is not SeriesTrigger.DATE or series.activated_on is None:

@@ -1,4 +1,4 @@
-"""When a step is due for a reader, and when dates begin a series: days and hours, no database."""
+"""Due times of steps, and the days on which dates begin a series; without database access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.schedule import due_in
 
-#: A step that could not be sent on its day is sent up to so many days later, and passed over then.
+#: The maximum delay, in days, with which a step is still sent; after that it is skipped.
 KEPT_DAYS = 7
 LONGEST_DELAY = 730
 LONGEST_OFFSET = 366
@@ -19,7 +19,7 @@ LONGEST_OFFSET = 366
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """When a step follows what comes before it; see `SeriesStepRow`."""
+    """When a step follows the one before; see `SeriesStepRow`."""
 
     delay_days: int = 0
     hour: str = ""
@@ -32,11 +32,11 @@ class Timing:
 
 
 def read_timing(delay: str | int, hour: str, *, own_clock: bool) -> Timing:
-    """Read when a step is to be sent.
+    """Parse the timing of a step.
 
     Raises:
-        ConflictError: The days are no whole number in bounds, the hour is none, or a step that
-            waits for days has no hour.
+        ConflictError: The number of days or the time of day is not valid, or a step with a delay in
+            days has no time of day.
     """
     try:
         days = int(delay)
@@ -66,15 +66,14 @@ def due_at(
 ) -> datetime:
     """Return when a step is due.
 
-    A delay counts days of the calendar. Without one, an hour is the next time that a clock shows
-    it.
+    A delay counts calendar days. A time of day without a delay means its next occurrence.
 
     Args:
-        timing: The step's.
-        since: When the step before it was sent, or the series began.
-        from_day: The day it counts from instead.
+        timing: The timing of the step.
+        since: When the step before was sent, or the series began.
+        from_day: The day from which the delay counts, instead of that of ``since``.
         zone: The reader's time zone; empty for the newsletter's.
-        newsletter_zone: The newsletter's.
+        newsletter_zone: The newsletter's time zone.
     """
     if timing.at_once and from_day is None:
         return since
@@ -93,14 +92,17 @@ def due_at(
 
 
 def next_day(moment: datetime, hour: str, zone: str) -> datetime:
-    """Return when a step that has to wait for another day is due: at its hour, or as late."""
+    """Return the time on the next day at which a postponed step is due.
+
+    This is the step's time of day, or the present one if it has none.
+    """
     local = moment.astimezone(ZoneInfo(zone))
     at = time.fromisoformat(hour) if hour else local.time()
     return due_in(zone, datetime.combine(local.date() + timedelta(days=1), at), fallback=zone)
 
 
 def day_of(moment: datetime, zone: str) -> date:
-    """Return the day that it is in a newsletter's zone."""
+    """Return the date in a time zone."""
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
@@ -117,9 +119,10 @@ class DatedStart:
     """A day on which dates begin a series.
 
     Attributes:
-        day: On which it begins.
-        event: What names the event: the date, or its year where it comes back.
-        values: The dates that do: whole ones, or months with days of any year up to ``year``.
+        day: The day on which the series begins.
+        event: The event's key: the date, or its year if it recurs yearly.
+        values: The dates that begin it: complete ones, or months and days of any year up to
+            ``year``.
     """
 
     day: date
@@ -133,8 +136,9 @@ def dated_starts(
 ) -> Iterator[DatedStart]:
     """Yield the days whose dates begin a series now.
 
-    Tomorrow is among them, as it begins earlier east of the newsletter; and the days of a week
-    before, in case nothing ran on them. Who was born on a 29 February has the 28th in other years.
+    They include tomorrow, which begins earlier in time zones east of the newsletter's, and the days
+    of the last week, in case no worker was running. In other than leap years, 29 February counts as
+    the 28th.
     """
     for back in range(-1, KEPT_DAYS + 1):
         day = today - timedelta(days=back)

@@ -1,4 +1,4 @@
-"""What is seen of series: how many readers are where, and what came of each step, as sums."""
+"""Figures of series: readers per step, and the results of each step."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from newsletter.mailings.series.steps import (
     writers_since_effect,
 )
 
-#: A step that nobody planned for so long is overdue.
+#: A step that has been due for this long and was not planned is overdue.
 _OVERDUE = timedelta(minutes=15)
 _WAITING = frozenset(DeliveryState) - FINAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepSums:
-    """What came of a step, in all its versions."""
+    """The results of a step, in all its versions."""
 
     sent: int = 0
     queued: int = 0
@@ -59,7 +59,7 @@ class StepSums:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sums:
-    """What came of a series, as of when it was counted."""
+    """The results of a series."""
 
     waiting: Mapping[int, int] = field(default_factory=dict)
     steps: Mapping[int, StepSums] = field(default_factory=dict)
@@ -69,10 +69,10 @@ class Sums:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownStep:
-    """A step as its series' page shows it.
+    """A step as the series' page shows it.
 
     Attributes:
-        is_changed: Whether anything of its mail was written since it was put into effect.
+        is_changed: Whether its mail was changed since it was put into effect.
         mailing_ids: Its mailings, the newest first.
     """
 
@@ -84,7 +84,7 @@ class ShownStep:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overdue:
-    """A series of which steps are not planned though they are due; ``since`` is the oldest."""
+    """A series with steps that are due but not planned, the oldest of them ``since``."""
 
     series_id: int
     newsletter_id: int
@@ -93,7 +93,7 @@ class Overdue:
 
 
 def list_series(session: Session, newsletter_id: int) -> Sequence[tuple[SeriesRow, int, int]]:
-    """Return a newsletter's series by name, each with its steps and how many readers are in it."""
+    """Return a newsletter's series by name, each with its numbers of steps and readers."""
     steps: dict[int, int] = dict(
         session.execute(
             select(SeriesStepRow.series_id, func.count())
@@ -123,7 +123,7 @@ def get_series(session: Session, newsletter_id: int, series_id: int) -> SeriesRo
     """Return a series.
 
     Raises:
-        NotFoundError: The newsletter has none of that number.
+        NotFoundError: The newsletter has no such series.
     """
     row = session.get(SeriesRow, series_id)
     if row is None or row.newsletter_id != newsletter_id:
@@ -132,10 +132,10 @@ def get_series(session: Session, newsletter_id: int, series_id: int) -> SeriesRo
 
 
 def find_series(session: Session, newsletter_id: int, name: str) -> SeriesRow:
-    """Return the series of a name, or of a number.
+    """Return a series by its name or number.
 
     Raises:
-        NotFoundError: The newsletter has none.
+        NotFoundError: The newsletter has no such series.
     """
     row = session.scalars(
         select(SeriesRow).where(SeriesRow.newsletter_id == newsletter_id, SeriesRow.name == name)
@@ -151,7 +151,7 @@ def find_series(session: Session, newsletter_id: int, name: str) -> SeriesRow:
 
 
 def shown_steps(session: Session, series_id: int) -> Sequence[ShownStep]:
-    """Return the steps of a series in their order."""
+    """Return the steps of a series in order."""
     steps = list_steps(session, series_id)
     drafts = {
         row.id: row
@@ -182,12 +182,12 @@ def shown_steps(session: Session, series_id: int) -> Sequence[ShownStep]:
 
 
 def sums_of(session: Session, series_id: int, figures: Figures) -> Figure[Sums]:
-    """Return what came of a series, as of when it was counted."""
+    """Return the cached results of a series, with the time of counting."""
     return figures.of(session, ("series", series_id), lambda own: count_sums(own, series_id))
 
 
 def count_sums(session: Session, series_id: int) -> Sums:
-    """Count what came of a series."""
+    """Count the results of a series."""
     of_series = SeriesEnrolmentRow.series_id == series_id
     active = SeriesEnrolmentRow.state == EnrolmentState.ACTIVE
     waiting = session.execute(
@@ -256,7 +256,7 @@ def _step_sums(session: Session, series_id: int) -> Mapping[int, StepSums]:
 
 
 def overdue_series(session: Session) -> Sequence[Overdue]:
-    """Return the active series of which a step is due and was not planned for a while."""
+    """Return the active series with overdue steps."""
     moment = now()
     oldest = func.min(SeriesEnrolmentRow.due_at)
     rows = session.execute(
@@ -279,7 +279,7 @@ def overdue_series(session: Session) -> Sequence[Overdue]:
 
 
 def first_mail_follows(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
-    """Return whether a series greets somebody who has just joined with a mail at once."""
+    """Return whether a series sends a mail at once to a reader who has just joined."""
     enrolled = session.scalars(
         select(SeriesRow)
         .join(SeriesEnrolmentRow, SeriesEnrolmentRow.series_id == SeriesRow.id)
@@ -298,7 +298,7 @@ def first_mail_follows(session: Session, newsletter_id: int, subscriber_id: int)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PastSeries:
-    """A series that a reader is or was in, with the titles they were sent."""
+    """A series that a reader is or was in, with the titles of the steps they got."""
 
     enrolment: SeriesEnrolmentRow
     series: SeriesRow

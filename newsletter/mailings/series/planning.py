@@ -1,7 +1,7 @@
-"""Planning of series: in one transaction, readers due for a step get a delivery and advance.
+"""Planning of series: readers who are due for a step get a delivery and advance to the next step.
 
-Both are one transaction, which holds all series of the newsletter. So a step is in the ledger once
-for each enrolment, whichever round dies or runs twice, and the limit of a day holds between series.
+Both happen in one transaction, which locks all series of the newsletter. So each enrolment gets a
+step only once, even if a round dies or runs twice, and the daily limit holds across series.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ from subscribers.segments.compile import segment_clause
 from subscribers.series.enrolment import end_enrolments, go_to_step, lock_enrolments
 from subscribers.suppression import is_suppressed
 
-#: People who are looked at in one transaction.
+#: The number of people in one transaction.
 _CHUNK = 500
-#: A round plans a series for so long, and goes on with the next: none is held up by a large one.
+#: Seconds that a round spends on one series, so that a large one does not delay the others.
 _SECONDS = 1.0
-#: Somebody who paused is looked at again so often, as they may end the pause earlier.
+#: Interval at which readers who paused are checked again, since they may end the pause early.
 _PAUSE_LOOK = timedelta(hours=1)
 
 
 class _Case(StrEnum):
-    """What becomes of somebody whose step is due; the first that applies, in this order."""
+    """What happens to a reader whose step is due; the first that applies, in this order."""
 
     LEFT = "left"
     SUPPRESSED = "suppressed"
@@ -96,7 +96,7 @@ _ENDS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Enrolled:
-    """Somebody whose step is due."""
+    """A reader whose step is due."""
 
     id: int
     subscriber_id: int
@@ -107,18 +107,18 @@ class _Enrolled:
 
 
 def plan_series(engine: Engine, *, held_because: Message | None = None) -> int:
-    """Enrol by dates and plan all that is due of all series; return how many copies were planned.
+    """Enrol readers by dates and plan the due steps of all series; return the number of deliveries.
 
     Args:
         engine: The database.
-        held_because: Why nothing of what is planned may be sent yet; None lets it flow.
+        held_because: The reason for pausing what is planned; None to send it.
     """
     planned = 0
     for newsletter_id, series_id in _with_something_to_do(engine):
         try:
             planned += _plan(engine, newsletter_id, series_id, held_because)
         except NewsletterError as error:
-            # Such as a condition that can be read no more: somebody must look at it.
+            # For example, a condition is not valid any more: paused until somebody looks at it.
             _halt(engine, series_id, error.whole)
     return planned
 
@@ -126,7 +126,7 @@ def plan_series(engine: Engine, *, held_because: Message | None = None) -> int:
 def _with_something_to_do(engine: Engine) -> Sequence[tuple[int, int]]:
     moment = now()
     active = SeriesEnrolmentRow.state == EnrolmentState.ACTIVE
-    # By each step, and each way to wait for it by itself: so an index tells at once.
+    # One condition per step and kind of waiting, so that each can use an index.
     waits = [
         exists().where(
             SeriesStepRow.series_id == SeriesRow.id,
@@ -160,7 +160,7 @@ def _plan(engine: Engine, newsletter_id: int, series_id: int, held_because: Mess
                 enrol_by_dates(session, chunk.series, chunk.newsletter)
                 seen, copies = chunk.take(held_because)
         except VariantsMissingError as missing:
-            # Rendered outside the transaction; what takes too long goes on with the next round.
+            # Rendered outside the transaction; if it takes too long, the next round continues.
             if not render_missing(engine, missing.mailing_id, missing.numbers):
                 return planned
             continue
@@ -183,7 +183,7 @@ def _halt(engine: Engine, series_id: int, why: Message) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Chunk:
-    """Some of a series' enrolments, within the transaction that holds the newsletter's series."""
+    """Some of a series' enrolments, in the transaction that locks the newsletter's series."""
 
     session: Session
     newsletter: NewsletterRow
@@ -193,12 +193,12 @@ class _Chunk:
 
     @classmethod
     def held(cls, session: Session, newsletter_id: int, series_id: int) -> _Chunk | None:
-        """Hold a newsletter's series, so that one round at a time plans it; None if not active."""
+        """Lock a newsletter's series, so that one round at a time plans it; None if not active."""
         rows = session.scalars(
             select(SeriesRow)
             .where(SeriesRow.newsletter_id == newsletter_id)
             .order_by(SeriesRow.id)
-            # Whoever joins refers to a series, and need not wait.
+            # FOR NO KEY UPDATE: inserting an enrolment, which references a series, need not wait.
             .with_for_update(key_share=True)
         ).all()
         series = next((row for row in rows if row.id == series_id), None)
@@ -213,7 +213,7 @@ class _Chunk:
         )
 
     def take(self, held_because: Message | None) -> tuple[int, int]:
-        """Work some of it off; return how many were looked at, and how many copies planned."""
+        """Process one portion; return the numbers of processed people and of new deliveries."""
         for step in self.steps:
             if seen := self._set_due(step):
                 return seen, 0
@@ -224,7 +224,7 @@ class _Chunk:
         return 0, 0
 
     def _set_due(self, step: SeriesStepRow) -> int:
-        """Work out when some are due for a step, of whom that is not known."""
+        """Compute the due time of readers for whom it is not known; return their number."""
         timing = timing_of(step)
         rows = self.session.execute(
             select(
@@ -348,12 +348,12 @@ class _Chunk:
         copied: set[int] = set()
         for each in people:
             if each.case is _Case.DUE and each.subscriber_id in copied:
-                # In it for two events at once: the second is looked at after the first.
+                # Enrolled for two events at once: the second follows in the next portion.
                 continue
             if each.case is _Case.DUE:
                 copied.add(each.subscriber_id)
             found[each.case].append(each)
-        # The ledger first: whoever is being erased is waited for before their enrolment is held.
+        # The ledger first: this waits for erasures before enrolments are locked.
         placed = self._place(step, found[_Case.DUE], held_because)
         there = lock_enrolments(self.session, SeriesEnrolmentRow.id.in_([one.id for one in people]))
         found = {which: [each for each in found[which] if each.id in there] for which in _Case}

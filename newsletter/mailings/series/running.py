@@ -1,4 +1,4 @@
-"""Series under way: members enrolled, paused, resumed, and ended."""
+"""Running series: pause, resume, end, and enrol present members."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ _PAUSED = msg("The series is paused.")
 def pause_series(
     session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int | None
 ) -> None:
-    """Let a series send nothing for now; what happens to readers still enrols them.
+    """Pause a series; events still enrol readers meanwhile.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is not active, or somebody changed it meanwhile.
+        ConflictError: The series is not active, or another person changed it meanwhile.
     """
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     move_series(session, series, SeriesState.PAUSED)
@@ -63,11 +63,11 @@ def pause_series(
 def resume_series(
     session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int | None
 ) -> None:
-    """Let a paused series go on; a step that was due over a week ago is passed over.
+    """Resume a paused series; steps that have been due for more than a week are skipped.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is not paused, or somebody changed it meanwhile.
+        ConflictError: The series is not paused, or another person changed it meanwhile.
     """
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     move_series(session, series, SeriesState.ACTIVE, sources={SeriesState.PAUSED})
@@ -80,11 +80,11 @@ def resume_series(
 def end_series(
     session: Session, actor: Actor, newsletter_id: int, series_id: int, *, revision: int | None
 ) -> int:
-    """End a series for good; return for how many readers it ended before its last step.
+    """End a series for ever; return the number of readers who had not got its last step.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is a draft or has ended, or somebody changed it meanwhile.
+        ConflictError: The series is a draft or has ended, or another person changed it meanwhile.
     """
     series = hold_series(session, newsletter_id, series_id, revision=revision)
     move_series(session, series, SeriesState.ENDED)
@@ -108,11 +108,12 @@ def enrol_members(
     joined_since: date,
     revision: int | None,
 ) -> int:
-    """Enrol members of before, from the first step on, who were not; return how many.
+    """Enrol present members who were not enrolled yet, from the first step on; return their number.
 
     Raises:
         NotFoundError: The newsletter has no such series.
-        ConflictError: It is not active, dates begin it, or somebody changed it meanwhile.
+        ConflictError: The series is not active, begins by dates, or was changed by another person
+            meanwhile.
     """
     demand_right_to_run(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
@@ -133,7 +134,7 @@ def enrol_members(
 def count_members(
     session: Session, newsletter: NewsletterRow, series: SeriesRow, joined_since: date | None
 ) -> int:
-    """Count the members whom `enrol_members` would enrol now; of all times when no day is given."""
+    """Count the members whom `enrol_members` would enrol; all of them if no day is given."""
     return (
         session.scalar(
             select(func.count())
@@ -150,19 +151,19 @@ def count_members(
 
 
 def needed_to_run(newsletter: NewsletterRow) -> Permission:
-    """Return what a newsletter asks of whoever puts steps into effect or enrols members.
+    """Return the permission that is needed to put steps into effect or to enrol members.
 
-    A series mails by itself from then on: it takes who may send, or, where issues need approval,
-    who may approve.
+    A series sends mail by itself from then on. This needs the permission to send or, if the
+    newsletter requires approval, to approve.
     """
     return Permission.APPROVE if newsletter.approval_required else Permission.SEND
 
 
 def demand_right_to_run(session: Session, actor: Actor, newsletter: NewsletterRow) -> None:
-    """Refuse whoever may neither send nor, where issues need it, approve.
+    """Check the permission of `needed_to_run`.
 
     Raises:
-        ForbiddenError: They may not.
+        ForbiddenError: The actor does not have it.
     """
     rights_of_actor(session, actor).demand(needed_to_run(newsletter), newsletter.id)
 
@@ -177,7 +178,7 @@ def move_series(
     """Move a series to another state.
 
     Raises:
-        ConflictError: It cannot go there from where it is.
+        ConflictError: The state table does not permit this transition.
     """
     moved = session.scalar(
         moving_series(target, sources=sources)
@@ -212,10 +213,10 @@ def _mailings(
 def enrol_since(
     session: Session, newsletter: NewsletterRow, series: SeriesRow, joined_since: date
 ) -> int:
-    """Enrol members who joined since a day; return how many.
+    """Enrol members who joined on a day or later; return their number.
 
     Raises:
-        ConflictError: Dates begin it.
+        ConflictError: The series begins by dates.
     """
     if series.trigger is SeriesTrigger.DATE:
         raise ConflictError(

@@ -1,7 +1,7 @@
-"""Standing mailings: what a version of a step sends, and the ledger whoever is due is added to.
+"""Standing mailings: each version of a step is a mailing, to which due readers are added.
 
-Each is a mailing like any other, so limits, bounces, leaving and reports hold for it. It is
-finished whenever nobody waits in it, and flows again when somebody is added.
+Limits, bounces, unsubscribing and reports apply as for other mailings. A standing mailing is
+finished while it has no waiting deliveries, and is reopened when a reader is added.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from newsletter.rendering.model import RenderedIssue
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepRecipient:
-    """Whom a step is due for, by their enrolment, and with which parts of it."""
+    """A reader for whom a step is due, with their enrolment and variant."""
 
     enrolment_id: int
     subscriber_id: int
@@ -60,10 +60,10 @@ def open_version(
     *,
     batch_size: int,
 ) -> int:
-    """Freeze a step's issue as it is rendered now, for whoever comes to the step from now on.
+    """Store a step's rendered issue as a new version, for readers who reach it from now on.
 
     Raises:
-        ListError: A condition of its parts is none.
+        ListError: The condition of a part is not valid.
     """
     draft = session.get_one(DraftRow, step.draft_id)
     mailing = _add_mailing(
@@ -114,7 +114,7 @@ def _add_mailing(
 
 
 def parts_of(session: Session, step: SeriesStepRow) -> Sequence[MailingRow]:
-    """Return the standing mailings of a step's present version, in their order."""
+    """Return the standing mailings of a step's present version, in order."""
     return session.scalars(
         select(MailingRow)
         .join(SeriesMailingRow, SeriesMailingRow.mailing_id == MailingRow.id)
@@ -130,15 +130,16 @@ def add_to_step(
     *,
     held_because: Message | None = None,
 ) -> dict[int, int]:
-    """Add people to a step's mailings; return by enrolment which mailing they are in.
+    """Add readers to a step's mailings; return the mailing of each, by enrolment.
 
-    Whoever is in a part already, for an earlier event, is added to the next.
+    A mailing has one delivery per subscriber. A reader who got the step for an earlier event is
+    added to the next mailing of the same version.
 
     Args:
-        session: Within the transaction that moves their enrolments on.
-        step: Which.
-        people: Each subscriber once.
-        held_because: Why nothing of it may be sent yet; None lets it flow.
+        session: The database session, in the transaction that advances the enrolments.
+        step: The step.
+        people: The readers, each subscriber once.
+        held_because: The reason for pausing the mailing; None to send.
     """
     placed: dict[int, int] = {}
     left = list(people)
@@ -174,7 +175,7 @@ def _present(session: Session, mailing_id: int, people: Collection[int]) -> froz
 
 
 def _append(session: Session, mailing: MailingRow, people: Sequence[StepRecipient]) -> None:
-    """Write people into the ledger behind those who are there, in batches of one variant each."""
+    """Append deliveries to a mailing, in batches of one variant each."""
     people = sorted(people, key=lambda each: (each.variant, each.subscriber_id))
     first = mailing.planned + 1
     session.execute(
@@ -205,7 +206,7 @@ def _append(session: Session, mailing: MailingRow, people: Sequence[StepRecipien
                     "first_position": start,
                     "last_position": min(start + mailing.batch_size, first + size) - 1,
                     "state": BatchState.PENDING,
-                    # Long since: it stays due when the clock is set back.
+                    # A time in the past, so that it stays due if the clock is set back.
                     "due_at": mailing.started_at or moment,
                     "dated_at": moment,
                     "variant": variant,
@@ -218,7 +219,7 @@ def _append(session: Session, mailing: MailingRow, people: Sequence[StepRecipien
 
 
 def _let_flow(session: Session, mailing: MailingRow, held_because: Message | None) -> None:
-    """Let a mailing that had nobody left flow again; one that is held stays so."""
+    """Reopen a finished mailing; a paused one stays paused."""
     finished = mailing.state is MailingState.FINISHED
     if finished:
         session.execute(
@@ -236,7 +237,7 @@ def _let_flow(session: Session, mailing: MailingRow, held_because: Message | Non
 
 
 def _add_part(session: Session, step: SeriesStepRow, source_id: int, part: int) -> MailingRow:
-    """Open another mailing of a version, which sends the same."""
+    """Create another mailing of a version, with the same content."""
     source = session.get_one(MailingRow, source_id)
     mailing = _add_mailing(
         session,
