@@ -1,4 +1,4 @@
-"""The tables, one room a module; importing this package makes `Base.metadata` complete."""
+"""The tables, one module per subject; importing this package makes `Base.metadata` complete."""
 
 from newsletter.database.tables.accounts import (
     AccountRow,

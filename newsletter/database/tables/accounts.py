@@ -1,6 +1,6 @@
-"""Accounts of those who write, approve, operate and administer, and the audit log of what they did.
+"""Accounts of the staff, with roles, sessions and one-time links; and the audit log.
 
-Triggers refuse to change or delete rows of the log.
+Triggers prevent rows of the log from being changed or deleted.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class AccountRow(Base):
     """A person who signs in.
 
     Attributes:
-        password_hash: argon2id in the PHC string format; None until the invitation was taken up.
-        totp_secret: Sealed; None without a second factor.
-        totp_step: The last time step whose code was used: a code counts once (RFC 6238, 5.2).
-        disabled_at: Since when it may not sign in.
-        sessions_ended: Counts how often all its sessions were ended; a browser that was known to it
-            before is a stranger since.
+        password_hash: argon2id in the PHC string format; None until the invitation was accepted.
+        totp_secret: Encrypted; None without a second factor.
+        totp_step: The time step of the last used code: each code is valid once (RFC 6238, 5.2).
+        disabled_at: When the account was disabled; None while it may sign in.
+        sessions_ended: Counts how often all sessions were ended. Browsers that signed in before
+            that are not known any more.
     """
 
     __tablename__ = "account"
@@ -65,11 +65,11 @@ class RoleGrantRow(Base):
 
 
 class AccountSessionRow(Base):
-    """A browser that is signed in, or (``verified_at`` None) still owes the second factor.
+    """A browser that is signed in, or (``verified_at`` None) has yet to enter the second factor.
 
     Attributes:
-        token_hash: SHA-256 of the cookie; the database alone lets nobody in.
-        network: The address prefix it came from, for its owner to recognise.
+        token_hash: SHA-256 of the cookie, so that reading the database does not permit signing in.
+        network: The prefix of the browser's network address, by which the owner recognises it.
     """
 
     __tablename__ = "account_session"
@@ -86,7 +86,7 @@ class AccountSessionRow(Base):
 
 
 class InvitationRow(Base):
-    """A one-time link: to become the first administrator, to join, to choose a new password."""
+    """A one-time link: for the first administrator, for an invitation, or for a new password."""
 
     __tablename__ = "invitation"
 
@@ -99,7 +99,7 @@ class InvitationRow(Base):
 
 
 class RecoveryCodeRow(Base):
-    """A code that stands in once for the second factor; it is deleted when used."""
+    """A code that replaces the second factor once; it is deleted when used."""
 
     __tablename__ = "recovery_code"
 
@@ -108,7 +108,7 @@ class RecoveryCodeRow(Base):
 
 
 class SignInLimitRow(Base):
-    """How often signing in was tried lately, per account and per network (keys are hashes)."""
+    """Recent attempts to sign in, per account and per network (keys are hashes)."""
 
     __tablename__ = "sign_in_limit"
 
@@ -121,12 +121,12 @@ class AuditEventRow(Base):
     """One action, as it was done.
 
     Attributes:
-        actor_id: The account; None for the command line and for what happens by itself. No foreign
-            key: the log outlives what it speaks of.
+        actor_id: The account; None for the command line and automatic actions. It is no foreign
+            key, since the log is kept longer than accounts.
         actor: The account's address at that time, or ``command line`` and its user.
         action: Noun and verb, such as ``mailing.pause``.
         object: Kind and number or slug, such as ``mailing 12``.
-        door: ``page`` or ``command``; empty for what happens by itself, and for old entries.
+        door: ``page`` or ``command``; empty for automatic actions and old entries.
     """
 
     __tablename__ = "audit_event"

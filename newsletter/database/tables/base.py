@@ -1,4 +1,4 @@
-"""The declarative base: names of constraints are fixed, so that migrations can name them."""
+"""The declarative base; constraints are named by a convention, so that migrations can name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests: when they go out, what is set aside for their readers, and which went out."""
+"""Digests: their rules, the entries that wait for them, and the digests that were created."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ class DigestRuleRow(Base):
     """When and how a newsletter sends its weekly or its monthly digest.
 
     Attributes:
-        offered: Whether readers may choose it; where it is not, who chose it gets each issue.
-        day: Of the week, 0 for Monday to 6 for Sunday; or of the month, 1 to 31.
-        hour: ``08:00``, on the newsletter's clock or each reader's (``everywhere``).
-        paused: Whether none goes out until it is resumed; ``halt_reason`` says why.
-        introduction: What it begins with; empty for nothing.
-        template: In which it is rendered; empty for the newsletter's.
+        offered: Whether readers may choose it. While it is not offered, readers who have chosen it
+            get each issue.
+        day: The day of the week, 0 for Monday to 6 for Sunday; or of the month, 1 to 31.
+        hour: The time, such as ``08:00``, in the newsletter's time zone, or each reader's
+            (``everywhere``).
+        paused: Whether no digest is sent until it is resumed; ``halt_reason`` has the reason.
+        introduction: The text at its beginning; may be empty.
+        template: Its template; empty for the newsletter's.
         next_on: The date of the next one, which is due at ``due_at``.
         author: The account that set it, by its address.
     """
@@ -55,7 +57,7 @@ class DigestRuleRow(Base):
 
 
 class DigestRow(Base):
-    """A digest that was opened: at most one for a newsletter, frequency and date."""
+    """A digest that was created: at most one per newsletter, frequency and date."""
 
     __tablename__ = "digest"
     __table_args__ = (UniqueConstraint("newsletter_id", "frequency", "period"),)
@@ -70,13 +72,13 @@ class DigestRow(Base):
 
 
 class DigestEntryRow(Base):
-    """An issue that was set aside for one reader, who chose a digest when it was planned.
+    """An issue that waits for one reader of digests.
 
     Attributes:
         mailing_id: The mailing of the issue, in which the reader has no delivery.
-        frequency: What the reader had chosen.
-        digest_mailing_id: The digest that takes it; None before one is opened. The row is deleted
-            when that digest's deliveries are written down.
+        frequency: The frequency that the reader had chosen when the mailing was planned.
+        digest_mailing_id: The digest that will contain it; None before that is created. The row is
+            deleted when the digest is planned.
     """
 
     __tablename__ = "digest_entry"

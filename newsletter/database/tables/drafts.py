@@ -1,4 +1,4 @@
-"""Drafts: issues being written, with every revision that was kept of them."""
+"""Drafts: issues that are being written, with their revisions and link checks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class DraftRow(Base):
     """An issue while it is edited; readers see it only once it is published.
 
     Attributes:
-        issue_id: The issue it was published as, or opened from.
-        corrects: The sent issue of which it is a correction.
-        archived: Where its issue is to stand in the archive; None for the archive's rule.
-        revision: Counts saves; whoever saves names the one they began with.
-        words: All that it says, folded for searching; see `newsletter.issues.search`.
-        author: Who saved last.
-        import_report: How its text was read; None once an editor has seen to it.
+        issue_id: The issue that it was stored as, or opened from.
+        corrects: The sent issue that it corrects.
+        archived: How the archive is to show its issue; None for the default.
+        revision: Counts saves; a save is refused unless it names the present revision.
+        words: Its whole text, folded for searching; see `newsletter.issues.search`.
+        author: The account that saved it last.
+        import_report: The report on reading an imported text; None once an editor has checked it.
     """
 
     __tablename__ = "draft"
@@ -50,10 +50,10 @@ class DraftRow(Base):
 
 
 class DraftRevisionRow(Base):
-    """A draft as it was; what one author saves by itself within minutes stays one revision.
+    """An earlier state of a draft; automatic saves of one author within minutes share a revision.
 
     Attributes:
-        began_at: When the first of the saves that this revision stands for was made.
+        began_at: The time of the first save in this revision.
     """
 
     __tablename__ = "draft_revision"
@@ -71,10 +71,10 @@ class DraftRevisionRow(Base):
 
 
 class TranslationRevisionRow(Base):
-    """A translation of a draft as it was; what one author saves within minutes is one revision.
+    """An earlier state of a draft's translation; saves within minutes share a revision.
 
     Attributes:
-        began_at: When the first of the saves that this revision stands for was made.
+        began_at: The time of the first save in this revision.
     """
 
     __tablename__ = "translation_revision"
@@ -92,12 +92,12 @@ class TranslationRevisionRow(Base):
 
 
 class LinkCheckRow(Base):
-    """A draft's links, opened for real because an editor asked for it.
+    """A check of a draft's links by opening them, requested by an editor.
 
     Attributes:
-        urls: What was in the draft then.
-        started_at: When a worker was last told to; None while it waits for one.
-        results: By URL what became of it; see `newsletter.issues.checks.opened_links`.
+        urls: The links in the draft at that time.
+        started_at: When a worker last began; None while the check is waiting.
+        results: The results by URL; see `newsletter.issues.checks.opened_links`.
     """
 
     __tablename__ = "link_check"

@@ -1,6 +1,7 @@
-"""What came back, and what follows: bounces, a policy per newsletter, decisions, incidents.
+"""Feedback: bounces, the policy of each newsletter, decisions, and incidents.
 
-Who reads mail only appends to the log of bounces; what decides on them marks what it has seen.
+Processes that read mail only append to the log of bounces. Decisions are made afterwards, and mark
+the bounces that have been judged.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ class BounceRow(Base):
     """A report that mail to an address was undeliverable or unwanted.
 
     Attributes:
-        event_id: Makes logging idempotent: the same event is logged once.
-        reader: Which way of reading found it, or which provider told.
-        raw: The report as it came, up to a bound; emptied when its time is over.
+        event_id: A unique key, so that the same event is logged once.
+        reader: The parser that read it, or the provider that reported it.
+        raw: The original report, up to a maximum size; deleted after the retention period.
         return_path: The address that the report was sent to.
-        message_id: The Message-ID of the mail that it is about, with its angle brackets.
-        proven: Whether more than an address in a mail that anybody could have written shows that it
-            is about a delivery of ours; nothing follows from what is not.
-        judged_at: When it was decided what follows from it; None while nobody has.
+        message_id: The Message-ID of the reported mail, with its angle brackets.
+        proven: Whether there is proof that it is about a delivery of ours. A mere address does not
+            count, since anybody can write such a mail. Reports without proof have no consequences.
+        judged_at: When its consequences were decided; None before.
     """
 
     __tablename__ = "bounce"
@@ -94,12 +95,12 @@ class BounceRow(Base):
 
 
 class FeedbackPolicyRow(Base):
-    """When a newsletter stops writing to an address; a newsletter without a row has the defaults.
+    """When a newsletter suppresses an address; newsletters without a row use the defaults.
 
     Attributes:
-        soft_limit: Mailings in a row that must come back softly before an address is suppressed.
-        soft_days: Days within which they must.
-        complaint_everywhere: Whether a complaint ends mail of every newsletter.
+        soft_limit: The number of consecutive mailings with soft bounces before suppression.
+        soft_days: The number of days within which these must occur.
+        complaint_everywhere: Whether a complaint suppresses the address for all newsletters.
     """
 
     __tablename__ = "feedback_policy"
@@ -111,11 +112,11 @@ class FeedbackPolicyRow(Base):
 
 
 class CallTokenRow(Base):
-    """A token of a webhook's signature that may stand for one content only.
+    """A token of a webhook's signature, which is accepted with one content only.
 
     Attributes:
         token: SHA-256 of the provider's name and the token.
-        content: SHA-256 of what it came with.
+        content: SHA-256 of the content.
     """
 
     __tablename__ = "call_token"
@@ -126,15 +127,15 @@ class CallTokenRow(Base):
 
 
 class IncidentRow(Base):
-    """A wave of bounces that speaks of a domain or a mailing, not of the people in it.
+    """Many bounces at once whose cause is a domain or a mailing, and not the recipients.
 
     Attributes:
-        subject: ``domain:example.jp`` or ``mailing:12``; one incident of a subject is open.
-        bounced: How many addresses had come back when it was last looked at.
-        mailed: How many of the same subject were mailed in the same time.
-        usual_rate: The share that came back in the time before.
-        words: What one of the reports said.
-        last_seen_at: When the newest of its bounces occurred.
+        subject: ``domain:example.jp`` or ``mailing:12``; a subject has at most one open incident.
+        bounced: The number of bounced addresses at the last check.
+        mailed: The number of messages to the same subject in the same period.
+        usual_rate: The share of bounces in the period before.
+        words: The text of one of the reports.
+        last_seen_at: The time of its newest bounce.
     """
 
     __tablename__ = "incident"
@@ -162,18 +163,18 @@ class IncidentRow(Base):
     closed_because: Mapped[str] = mapped_column(Text, default="")
 
 
-#: What a reader wrote and nobody has answered; indexed, so that few are found among very many.
+#: The condition for readers' letters that wait for an operator; used by a partial index.
 WAITS = "bounce_decision.action = 'asked'"
 
 
 class BounceDecisionRow(Base):
-    """What was decided about a bounce, and why; the newest of a bounce is the one that holds.
+    """A decision about a bounce; the newest one of a bounce is valid.
 
     Attributes:
-        evidence: What led to it: how the delivery was found, what was counted.
-        suppression_id: The suppression it made, while that stands.
+        evidence: The reasons: how the delivery was identified, and what was counted.
+        suppression_id: The suppression that it caused, while that exists.
         unsubscribed: Whether it ended a subscription.
-        incident_id: The wave that it was held for.
+        incident_id: The incident for which the consequences were held back.
     """
 
     __tablename__ = "bounce_decision"

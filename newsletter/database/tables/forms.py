@@ -1,4 +1,4 @@
-"""Forms and invitations by which people join, and how forms do."""
+"""Forms, invitations and requests to join, and statistics of forms."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class FormRow(Base):
     """A form of a newsletter, at ``/subscribe/NEWSLETTER/SLUG`` (`subscribers.forms.model`).
 
     Attributes:
-        title: Its heading; empty for the usual one.
-        introduction: What stands above the fields.
-        button: What the button says; empty for the usual word.
-        language: In which it speaks; empty for its reader's.
-        asks_frequency: Whether it asks how often they want mail, where digests are offered.
-        fields: The keys of the fields it asks, in its order.
-        tags: What those who confirm are given.
-        success_url: Where it leads once it was sent; empty for our page.
+        title: Its heading; empty for the default.
+        introduction: The text above the fields.
+        button: The button's label; empty for the default.
+        language: Its language; empty for the browser's.
+        asks_frequency: Whether it asks for the frequency, if digests are offered.
+        fields: The keys of its fields, in order.
+        tags: The tags that people get when they confirm.
+        success_url: The page that it leads to after submitting; empty for our own.
     """
 
     __tablename__ = "form"
@@ -51,7 +51,7 @@ class FormRow(Base):
 
 
 class FormSiteRow(Base):
-    """A website, by its origin, on which a newsletter's forms may stand and to which they lead."""
+    """A website, by its origin, that may embed a newsletter's forms and be their success page."""
 
     __tablename__ = "form_site"
 
@@ -60,10 +60,10 @@ class FormSiteRow(Base):
 
 
 class FormTallyRow(Base):
-    """How often a form was shown, sent and confirmed on a day (UTC): sums, nobody's steps.
+    """How often a form was shown, submitted and confirmed on a day (UTC), as sums.
 
     Attributes:
-        form_id: A row of `FormRow`; 0 is the newsletter's own form, which has none.
+        form_id: The id of a `FormRow`; 0 for the newsletter's own form, which has no row.
     """
 
     __tablename__ = "form_tally"
@@ -77,19 +77,19 @@ class FormTallyRow(Base):
 
 
 class JoinRequestRow(Base):
-    """A request to join that is not confirmed yet, with what was filled in.
+    """A request to join that is not confirmed yet, with the submitted data.
 
-    Anybody can type anybody's address: nothing of it is the person's before they confirm it.
+    Anybody can enter any address, so the data are applied to the person only after confirmation.
 
     Attributes:
-        consent_id: The step of the consent record that the confirmation link is about.
-        form_id: By which form it came; None for the newsletter's own, one deleted since, or a mail.
-        is_counted: Whether its confirmation is its form's success: no mail's is, nor that of a form
-            that was deleted since.
-        answers: Values by the keys of fields.
-        frequency: How often they want mail; None where they were not asked.
-        name: How they want to be addressed; empty where they did not say, as are ``language`` (of
-            their mail) and ``time_zone``.
+        consent_id: The step of the consent record that the link confirms.
+        form_id: The form; None for the newsletter's own form, a form deleted since, or a mail.
+        is_counted: Whether its confirmation counts for its form; False for mails and for forms
+            deleted since.
+        answers: The values, by field key.
+        frequency: The chosen frequency; None if the form did not ask.
+        name: The person's name; empty if not given, like ``language`` (of their mail) and
+            ``time_zone``.
     """
 
     __tablename__ = "join_request"
@@ -109,14 +109,14 @@ class JoinRequestRow(Base):
 
 
 class JoinInvitationRow(Base):
-    """A link that lets so many people ask to join, until a day.
+    """A link by which a limited number of people may request to join, until a day.
 
     Attributes:
-        token_hash: The link's secret is shown once, when it is made, and kept as a hash alone.
-        note: For whom it is meant, as its maker wrote it.
-        uses: How many requests may be made by it; ``used`` counts them.
-        revoked_at: When somebody ended it; None while it holds.
-        author: The account that made it, by its address.
+        token_hash: The hash of the link's secret, which is shown only when the link is created.
+        note: For whom the link is meant.
+        uses: The maximum number of requests; ``used`` counts them.
+        revoked_at: When it was revoked; None while it is valid.
+        author: The address of the account that created it.
     """
 
     __tablename__ = "join_invitation"

@@ -1,4 +1,4 @@
-"""Issues as readied and corrected, what new ones begin with, and the library of their files."""
+"""Issues and their corrections, patterns, recurrence, and the library of pictures and files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ from newsletter.i18n.language import Language
 
 
 class IssueRow(Base):
-    """One edition of a newsletter; ``template`` is empty for the newsletter's default.
+    """One edition of a newsletter.
 
-    ``words`` is all that it says, folded for searching; see
-    `newsletter.issues.search`. Without ``archived`` it stands in the archive by the rule
-    of `newsletter.mailings.archive`. What ``corrects`` another issue is that issue as it will be;
-    nobody receives it by itself.
+    Attributes:
+        template: Its template; empty for the newsletter's.
+        words: Its whole text, folded for searching; see `newsletter.issues.search`.
+        archived: How the archive shows it; None for the default of `newsletter.mailings.archive`.
+        corrects: The issue that it corrects, if any. Such a row is the corrected content before it
+            takes effect; it is never sent by itself.
     """
 
     __tablename__ = "issue"
@@ -51,25 +53,25 @@ class IssueRow(Base):
     created_at: Mapped[Instant] = mapped_column(default=now)
     updated_at: Mapped[Instant] = mapped_column(default=now)
 
-    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - as the base has it
+    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - declared so by SQLAlchemy
 
 
 class CorrectionRow(Base):
     """A correction of an issue, in effect or still written.
 
     Attributes:
-        number: Counts an issue's corrections from 1. Copies of the issue name the last one that
-            they contain, 0 for none.
-        note: For readers: what was wrong, and what is right; in the issue's own language.
-        note_translations: The same in others, by their tags; who reads one that is not among them
-            is shown ``note``.
-        before: What the issue said until then; None while the correction is written.
-        before_template: The template it had until then.
-        effective_at: When it took effect; None while it is written.
+        number: Counts an issue's corrections from 1. Deliveries store the number of the last one
+            that their copy includes, 0 for none.
+        note: A note for readers about what was wrong, in the issue's own language.
+        note_translations: The note in other languages, by tag; readers of further languages are
+            shown ``note``.
+        before: The issue's content before the correction; None while that is being written.
+        before_template: The issue's template before the correction.
+        effective_at: When it took effect; None before.
         corrector: The account's address at that time, or the command line's user.
-        mailing_id: Of the mail about it to those whose copy has the fault.
-        readied_as: The number of the issue that it was readied as, which is no more since it took
-            effect: mails about its approval lead there.
+        mailing_id: The mailing about it to readers of faulty copies.
+        readied_as: The id of the issue row that held the corrected content until it took effect;
+            mails about its approval link to it.
     """
 
     __tablename__ = "correction"
@@ -93,7 +95,7 @@ class CorrectionRow(Base):
 
 
 class IssuePatternRow(Base):
-    """An issue kept to begin others with; ``template`` is empty for the newsletter's default."""
+    """A saved issue that new ones can start from; ``template`` is empty for the newsletter's."""
 
     __tablename__ = "issue_pattern"
     __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
@@ -108,15 +110,16 @@ class IssuePatternRow(Base):
 
 
 class RecurrenceRow(Base):
-    """How often a newsletter appears, by which its next draft opens by itself.
+    """The dates on which a newsletter appears, by which its next draft is created automatically.
 
     Attributes:
-        weekday: 0 for Monday to 6 for Sunday; of what goes by weeks, or by a weekday of the month.
-        ordinal: Which of the month's: 1 to 4, -1 for the last; or the day of the month, 1 to 31.
-        days_before: So many days before the issue's date its draft opens.
-        pattern_id: What the draft begins with; None for the last issue.
-        next_on: The date of the next issue, whose draft is not open yet.
-        author: The account that set it, by its address.
+        weekday: 0 for Monday to 6 for Sunday; for weekly dates, or a weekday of the month.
+        ordinal: Which weekday of the month, 1 to 4, or -1 for the last; or the day of the month, 1
+            to 31.
+        days_before: The number of days between the draft's creation and the issue's date.
+        pattern_id: The pattern that the draft starts from; None for the last issue.
+        next_on: The date of the next issue, whose draft does not exist yet.
+        author: The address of the account that set it.
     """
 
     __tablename__ = "recurrence"
@@ -134,14 +137,14 @@ class RecurrenceRow(Base):
 
 
 class LibraryItemRow(Base):
-    """A picture or file of one newsletter; the content itself may be kept for several at once.
+    """A picture or file of one newsletter; several newsletters may share its content.
 
     Attributes:
-        digest: Of the content, as the tables ``image`` and ``file`` have it.
-        path: Where the web application serves it.
-        alt: What a picture shows, as it was described last; empty where nobody has yet.
-        size: Octets.
-        width: Pixels; 0 for a file. So is ``height``.
+        digest: The digest of the content, as in the tables ``image`` and ``file``.
+        path: The path under which the web application serves it.
+        alt: The latest alternative text of a picture; empty if it has none yet.
+        size: The size in bytes.
+        width: The width in pixels; 0 for a file, as is ``height``.
         words: Name and alternative text, folded; see `newsletter.issues.search`.
     """
 
@@ -167,11 +170,11 @@ class LibraryItemRow(Base):
 
 
 class ContentUseRow(Base):
-    """A draft, an issue, a mailing or something else leads to a picture or file.
+    """A use of a picture or file by a draft, an issue, a mailing or something else.
 
     Attributes:
-        used_by: What kind of thing does.
-        number: Its number; of a look and of notices the newsletter's.
+        used_by: The kind of user.
+        number: The user's id; for a look and for notices, the newsletter's.
     """
 
     __tablename__ = "content_use"
@@ -184,11 +187,11 @@ class ContentUseRow(Base):
 
 
 class ImageRow(Base):
-    """A picture as re-encoded; mails of years ago lead to it, so it is never changed.
+    """A re-encoded picture; old mails link to it, so it never changes.
 
     Attributes:
-        digest: SHA-256 of ``content`` in hexadecimal digits. The same picture is kept once for all
-            newsletters; whose it is, and what it shows, is in the library of each.
+        digest: SHA-256 of ``content`` in hexadecimal. The same picture is stored once for all
+            newsletters; each has its own entry in its library.
     """
 
     __tablename__ = "image"
@@ -202,11 +205,11 @@ class ImageRow(Base):
 
 
 class FileRow(Base):
-    """A file as it was brought in; mails of years ago lead to it, so it is never changed.
+    """An uploaded file; old mails link to it, so it never changes.
 
     Attributes:
-        digest: The first half of the SHA-256 of ``content``, in hexadecimal digits.
-        name: What it is called when it is saved.
+        digest: The first half of the SHA-256 of ``content`` in hexadecimal.
+        name: The file name for downloads.
     """
 
     __tablename__ = "file"

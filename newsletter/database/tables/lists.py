@@ -1,4 +1,4 @@
-"""Lists at scale: tags, saved segments, imports, and what undoes an import as a whole."""
+"""Tags, saved segments, uploaded lists, imports, and the data for undoing an import."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from newsletter.database.vocabulary import ImportedKind, ListUploadState, Subscr
 
 
 class TagRow(Base):
-    """A word by which one newsletter marks a subscriber."""
+    """A tag of a subscriber in one newsletter."""
 
     __tablename__ = "subscription_tag"
     __table_args__ = (
@@ -48,16 +48,16 @@ class TagRow(Base):
 
 
 class TaggingRow(Base):
-    """An order to give many people a tag, or to take it from them, and how far it has come.
+    """An order to add a tag to many people, or to remove it, with its progress.
 
     Attributes:
-        given: Whether it is given; else it is taken away.
-        terms: Whom it reaches, see `subscribers.tagging`; empty once it is finished.
-        last: Nobody of a greater number is reached: they came later.
-        after: The greatest number that was reached.
-        people: How many it was to reach when it was ordered.
-        done: How many it reached, of whom ``changed`` had not what they were to have.
-        ordered_by: Who ordered it, as the audit log names them.
+        given: True to add, False to remove.
+        terms: The selection of people, see `subscribers.tagging`; empty once finished.
+        last: The greatest subscriber id at the time of the order; later ones are not included.
+        after: The greatest subscriber id that was processed.
+        people: The number of selected people at the time of the order.
+        done: The number of processed people; ``changed`` of them were changed.
+        ordered_by: The author, as named in the audit log.
     """
 
     __tablename__ = "tagging"
@@ -86,12 +86,12 @@ class TaggingRow(Base):
 
 
 class TaggingPageRow(Base):
-    """Whom an order changed of the people that it reached in one transaction, for their histories.
+    """The people whom one transaction of a tagging order changed, for their histories.
 
     Attributes:
-        last: The greatest number that was reached.
-        people: The numbers of those who were changed, between commas and with one at each end: a
-            tenth of what a row for each would take.
+        last: The greatest subscriber id in this transaction.
+        people: The ids of the changed people, separated and enclosed by commas: this needs a tenth
+            of the space of one row per person.
     """
 
     __tablename__ = "tagging_page"
@@ -116,15 +116,15 @@ class SegmentRow(Base):
 
 
 class ListImportRow(Base):
-    """How far one file's import has come; written in the transaction of the rows it counts.
+    """The progress of one file's import, updated in the transaction that imports the rows.
 
     Attributes:
-        digest: SHA-256 of the file's octets and of how it is to be read.
-        records: How many records of the file are done.
-        counts: What became of them.
-        undo_ordered_at: When somebody had it undone; the same list is then a new import.
-        undo_counts: What became of the people whom it added or changed, and of its fields.
-        made_fields: The keys of the fields that were made for it.
+        digest: SHA-256 of the file's bytes and of the import's settings.
+        records: The number of processed records.
+        counts: Their results.
+        undo_ordered_at: When undoing it was ordered; the same file is then a new import.
+        undo_counts: The results of undoing, for people and fields.
+        made_fields: The keys of the fields that were created for it.
     """
 
     __tablename__ = "list_import"
@@ -154,18 +154,19 @@ class ListImportRow(Base):
 
 
 class ListUploadRow(Base):
-    """A list that somebody brought by a browser, until it is imported and a week longer.
+    """A list that was uploaded by a browser; it is kept until a week after the import.
 
     Attributes:
-        name: The file's own name, for people.
-        lines: How many it has; ``pieces`` in how many rows it is kept, 0 once it is forgotten.
-        content: SHA-256 of its octets.
-        terms: How it is to be taken; None until somebody said so.
-        digest: Of the checkpoint, see `ListImportRow`.
-        trial: What became of the check of a long list, or how far it is; None where there is none.
-        asked: Columns that workers found to ask of; None where there is none.
-        error: Why it could not be imported, or checked, to its end: a message as JSON.
-        tries: How often a worker took it up since the last rows were done.
+        name: The file's name.
+        lines: The number of its lines.
+        pieces: The number of rows in which it is stored; 0 after its content was deleted.
+        content: SHA-256 of its bytes.
+        terms: The settings of the import; None before they were chosen.
+        digest: The digest of the import, see `ListImportRow`.
+        trial: The result or progress of checking a long list; None without a check.
+        asked: Columns about which the workers have questions; None without questions.
+        error: Why import or check failed: a message as JSON.
+        tries: How often a worker began it since rows were last processed.
         hinted_at: When a task for it was last published.
     """
 
@@ -196,7 +197,7 @@ class ListUploadRow(Base):
 
 
 class ListPieceRow(Base):
-    """Some octets of a list, deflated; all but the last piece are of one size."""
+    """A part of an uploaded list, compressed; all parts but the last have the same size."""
 
     __tablename__ = "list_piece"
 
@@ -206,10 +207,10 @@ class ListPieceRow(Base):
 
 
 class ListProblemsRow(Base):
-    """What was wrong in one chunk of a list, as deflated JSON.
+    """The problems in one chunk of a list, as compressed JSON.
 
     Attributes:
-        number: How many records of the list were done with the chunk.
+        number: The number of processed records at the end of the chunk.
     """
 
     __tablename__ = "list_problems"
@@ -220,11 +221,11 @@ class ListProblemsRow(Base):
 
 
 class ImportAddedRow(Base):
-    """Rows that an import added, as a range of numbers: a million take some hundred ranges.
+    """Rows that an import added, as a range of ids: a million need some hundred ranges.
 
     Attributes:
-        first: The number of the first subscriber or suppression; every number up to ``last`` is
-            one that this import added.
+        first: The first id of a subscriber or suppression; all ids up to ``last`` were added by
+            this import.
     """
 
     __tablename__ = "import_added"
@@ -239,9 +240,9 @@ class ImportChangeRow(Base):
     """A subscription as it was before an import changed it.
 
     Attributes:
-        written_at: The subscription's ``changed_at`` by the import: another one says that somebody
-            changed it since.
-        changed_at: The one of before.
+        written_at: The subscription's ``changed_at`` set by the import; if it differs now, the
+            subscription was changed since.
+        changed_at: Its value before the import.
     """
 
     __tablename__ = "import_change"
@@ -267,12 +268,12 @@ class ImportChangeRow(Base):
 
 
 class ImportSpreadRow(Base):
-    """The values of somebody's fields in another newsletter of the group, before an import's.
+    """A person's fields in another newsletter of the group, before an import changed them.
 
     Attributes:
         newsletter_id: The other newsletter.
-        attributes: The values of before.
-        written: Those that the import spread: others say that somebody changed them since.
+        attributes: The values before the import.
+        written: The values that the import wrote; if they differ now, they were changed since.
     """
 
     __tablename__ = "import_spread"
@@ -286,7 +287,7 @@ class ImportSpreadRow(Base):
 
 
 class ImportTagRow(Base):
-    """A tag that an import gave to somebody who was on the list before."""
+    """A tag that an import added to an existing subscriber."""
 
     __tablename__ = "import_tag"
 

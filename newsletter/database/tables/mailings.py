@@ -1,7 +1,7 @@
-"""Mailings: their ledger and content, trials of their subjects, who approved and ordered them.
+"""Mailings: ledger, content, trials of subjects, approvals, orders, and comments.
 
-A batch is a range of positions; its lease is what one worker holds while it sends. Deliveries carry
-no lease of their own: one in state ``sending`` belongs to whoever holds its batch.
+A batch is a range of positions, which a worker leases while it sends. Deliveries have no lease of
+their own: one in state ``sending`` belongs to the holder of its batch's lease.
 """
 
 from __future__ import annotations
@@ -50,28 +50,27 @@ class MailingRow(Base):
     """One sending of one issue to one audience.
 
     Attributes:
-        identity: Random, so that no mailing of a restored database is taken for another that had
-            the same number; Message-IDs and workers' journals name it.
-        priority: Higher goes first; a mailing has 0, a confirmation mail 9.
-        halt_reason: Why it is paused, or flows no further by itself.
-        restored: Whether it is held because the database lost what it knew of it.
-        planned: How many deliveries its snapshot holds.
-        served_at: When a batch of it was last taken, to about a second; None before its first turn.
-        scheduled_at: When it is due; the first of all zones' hours when ``local_hour`` is set.
-        local_hour: ``2026-12-01T08:00``, the time on each subscriber's own clock; empty for one
-            instant for all.
-        spread_seconds: Over how long its batches are spread; 0 sends as fast as can be.
-        title: What its issue was called when it was made, as lists and the archive show it; the
-            date, number and summary likewise. Here, not with the content, as lists read them by
-            the dozen, and a row's later columns lie behind its long ones.
-        urgent: Whether it goes at once to those, too, who chose a digest.
-        correction: The number of the last correction of its issue that copies contain which are
-            made from now on; 0 for none. Of a mail about a correction, that correction's.
-        segment: The query that its audience is chosen by; empty for everybody.
-        conditions: The queries of the conditions that parts of its issue carry, in their order;
-            None where all parts are for everybody.
-        notice: What a notice is about, such as ``approval-request``; empty of an issue.
-        started_at: When it began; None too once it is cancelled before anything left.
+        identity: A random identifier, used in Message-IDs and workers' journals. After a restore
+            another mailing may have the same number, but never the same identity.
+        priority: Higher values are sent first; 0 for mailings, 9 for confirmation mails.
+        halt_reason: Why the mailing is paused, or does not continue by itself.
+        restored: Whether it is paused because the database was set back.
+        planned: The number of deliveries at planning.
+        served_at: When one of its batches was last claimed, accurate to a second; None if none was.
+        scheduled_at: When it is due; the earliest of all time zones if ``local_hour`` is set.
+        local_hour: The time in each subscriber's time zone, as ``2026-12-01T08:00``; empty if it
+            is sent to all at the same time.
+        spread_seconds: The time over which its batches are distributed; 0 for as fast as possible.
+        title: The issue's title, date, number and summary at the time of the order, for lists and
+            the archive. They are stored here and not with the content, since reading them behind
+            its long columns would be slow.
+        urgent: Whether readers of digests get it at once as well.
+        correction: The last correction of its issue that copies made from now on include; 0 for
+            none. For a mail about a correction, that correction.
+        segment: The query of its audience; empty for all subscribers.
+        conditions: The queries of its issue's conditions, in order; None without conditions.
+        notice: The kind of a notice, such as ``approval-request``; empty for issues.
+        started_at: When it began; None if it was cancelled before anything was sent.
     """
 
     __tablename__ = "mailing"
@@ -114,10 +113,10 @@ class MailingRow(Base):
 
 
 class MailingContentRow(Base):
-    """What a mailing sends, frozen when it was approved: rendered once, with its slots.
+    """The rendered content of a mailing, with slots, stored when the mailing is ordered.
 
-    A correction of its issue adds a row, and changes none of which a copy may have been made.
-    ``recipe`` is what variants of it are rendered from; None where parts are for everybody.
+    A correction adds a row; rows from which copies may have been made never change. Variants are
+    rendered from ``recipe``, which is None without conditions.
     """
 
     __tablename__ = "mailing_content"
@@ -131,11 +130,12 @@ class MailingContentRow(Base):
 
 
 class MailingVariantRow(Base):
-    """What those of a mailing's audience get who meet the same conditions and get the same subject.
+    """The content for readers who meet the same conditions and get the same subject.
 
     Attributes:
-        variant: Of which conditions and subject; see `newsletter.mailings.planning.variants`.
-            Variant 0 has no row here: it is the mailing's content.
+        variant: The number, computed from conditions and subject; see
+            `newsletter.mailings.planning.variants`. Variant 0 has no row: it is the mailing's
+            content.
     """
 
     __tablename__ = "mailing_variant"
@@ -149,20 +149,22 @@ class MailingVariantRow(Base):
 
 
 class BatchRow(Base):
-    """A range of deliveries; ``lease_token`` fences whoever lost the lease.
+    """A range of deliveries.
 
     Attributes:
+        lease_token: The token of the present lease. Writes of a worker whose lease was given to
+            another one do not match it.
         due_at: When it may be sent next.
-        leased_at: Since when its holder sends it; of one at rest, the last time.
-        hinted_at: When a task for it was last published; None when none is under way.
-        variant: Which parts its readers are shown, with which subject; see `MailingVariantRow`. A
-            batch holds readers of one variant. One that is held has no subject yet.
-        dated_at: The Date of its messages; None for the mailing's own.
-        correction: The last correction of the issue that its copies contain, as of the last lease.
-        answered_at: When a relay's last answer about one of its messages was written down, of
-            whatever kind; None before the first.
-        records: How often the holder of the present lease wrote outcomes down. A holder that finds
-            fewer than it made knows that the database lost some.
+        leased_at: When it was last claimed.
+        hinted_at: When a task for it was last published; None if none is outstanding.
+        variant: The variant of its readers; see `MailingVariantRow`. All readers of a batch have
+            the same. A batch on hold has no subject yet.
+        dated_at: The Date header of its messages; None for the mailing's own.
+        correction: The last correction that its copies include, as of the last lease.
+        answered_at: When a relay's reply about one of its messages was last recorded; None before
+            the first.
+        records: How often outcomes were recorded under the present lease. If the worker has counted
+            more, the database lost some.
     """
 
     __tablename__ = "batch"
@@ -185,7 +187,7 @@ class BatchRow(Base):
     correction: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
-#: States of which there are few, when all goes well.
+#: States that are rare if all is well.
 ATTENTION = "state IN ('deferred', 'failed', 'rejected', 'uncertain')"
 
 
@@ -193,21 +195,20 @@ class DeliveryRow(Base):
     """One subscriber in one mailing.
 
     Attributes:
-        attempts: How often the relay was asked and answered for this recipient.
-        breaks: How often a worker died while it made this message.
-        correction: The last correction of the issue that the copy contains which was taken in hand
-            last; 0 for none.
-        doubted: The same of an earlier copy that may have arrived; None where there was none.
-        status: Enhanced status code (RFC 3463) of the last reply.
-        reply: The relay's last words, or why it was skipped or failed.
-        queue_id: What the relay calls the message, when its reply says.
+        attempts: How often a relay replied for this recipient.
+        breaks: How often a worker died while it composed this message.
+        correction: The last correction that the latest copy includes; 0 for none.
+        doubted: The same for an earlier copy that may have arrived; None without one.
+        status: The enhanced status code (RFC 3463) of the last reply.
+        reply: The relay's last reply, or the reason why it was skipped or failed.
+        queue_id: The relay's queue id, if its reply contained one.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("mailing_id", "subscriber_id"),
         ForeignKeyConstraint(["mailing_id"], ["mailing.id"]),
-        # What operators watch: what did not go well. It holds few rows, so it costs little.
+        # For operators, who look at what went wrong; a partial index with few rows.
         Index(
             "ix_delivery_attention",
             "state",
@@ -234,9 +235,9 @@ class DeliveryRow(Base):
 
 
 class MailingLinkRow(Base):
-    """A link of a mailing; ``number`` counts from 1 in the order of reading.
+    """A link of a mailing; ``number`` counts from 1 in order of appearance.
 
-    Where subjects are compared, a link has a number for each, and ``subject`` says for which.
+    In a trial, each link has one number per subject, which ``subject`` names.
     """
 
     __tablename__ = "mailing_link"
@@ -252,14 +253,13 @@ class SubjectTrialRow(Base):
     """The trial of one mailing.
 
     Attributes:
-        subjects: Title and preheader of each; the first is the issue's own.
-        share: How many in a hundred of the audience are in it.
-        decide_at: When the others' subject is decided and their mail is due.
-        decided_at: When it was; None before.
-        chosen: The others' subject, counted from 0.
-        decided_by: Who decided by hand.
-        results: Recipients, clicks and the probability of being best of each subject, as they were
-            when it was decided.
+        subjects: Title and preheader of each subject; the first is the issue's own.
+        share: The size of the trial, in percent of the audience.
+        decide_at: When the subject is chosen and the remaining messages are due.
+        decided_at: When it was chosen; None before.
+        chosen: The index of the chosen subject, from 0.
+        decided_by: The person who decided by hand.
+        results: Recipients, clicks and probability of each subject at the decision.
     """
 
     __tablename__ = "subject_trial"
@@ -280,12 +280,13 @@ class ApprovalRow(Base):
 
     Attributes:
         digest: SHA-256 of the rendered mail and its sender, in hexadecimal.
-        issue_version: The issue's, when it was asked for.
-        content: What is approved, to compare later versions with.
-        plan: To whom and when it is to be sent, as the editor meant it then; see `SendingPlan`.
-        asked: The accounts asked; empty for whoever may approve.
-        approved_by: Somebody other than ``requested_by``; None while it is asked for.
-        returned_by: Who sent it back, with ``returned_because``; asked for again later, it waits.
+        issue_version: The issue's version at the request.
+        content: The content, for comparison with later versions.
+        plan: The intended audience, time and trial at the request; see `SendingPlan`.
+        asked: The accounts asked; empty for all who may approve.
+        approved_by: The approver, another account than ``requested_by``; None before approval.
+        returned_by: The account that returned it, with the comment ``returned_because``; a later
+            request sets it to waiting again.
     """
 
     __tablename__ = "approval"
@@ -305,14 +306,14 @@ class ApprovalRow(Base):
     returned_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
     returned_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     returned_because: Mapped[str] = mapped_column(Text, default="", server_default="")
-    #: Read with it: an approval counts no longer than its account may sign in.
+    #: Loaded together: an approval is void if its account was disabled.
     approver: Mapped[AccountRow | None] = relationship(
         foreign_keys=[approved_by], lazy="joined", viewonly=True
     )
 
 
 class MailingOrderRow(Base):
-    """Who ordered a mailing; its key makes a form that is sent twice one mailing.
+    """The order of a mailing; its unique key prevents a second mailing if a form is sent twice.
 
     Attributes:
         ordered_by: The account; None for the command line.
@@ -329,7 +330,7 @@ class MailingOrderRow(Base):
 
 
 class TestGroupRow(Base):
-    """Addresses that get a newsletter's test mails together; one address a line."""
+    """A named group of addresses for test mails, one address per line."""
 
     __test__ = False
     __tablename__ = "test_group"
@@ -342,14 +343,14 @@ class TestGroupRow(Base):
 
 
 class IssueCommentRow(Base):
-    """Something said about a part of an issue before it is sent; answers name their thread.
+    """A comment on a part of an issue.
 
     Attributes:
-        thread_id: The comment that it answers; None for one that begins a thread.
+        thread_id: The first comment of the thread; None for that comment itself.
         anchor: The part's anchor in mail and editor, or ``lead``; empty for the whole issue.
-        heading: What the part was called then: it may move, and its anchor with it.
-        resolved_at: When the thread was settled; of the comment that begins it alone.
-        mailed_at: When those concerned were told of it.
+        heading: The part's heading at that time, since anchors change when parts move.
+        resolved_at: When the thread was resolved; set on its first comment only.
+        mailed_at: When it was mailed to the people concerned.
     """
 
     __tablename__ = "issue_comment"

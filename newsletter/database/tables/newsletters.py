@@ -14,15 +14,15 @@ from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Vo
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.i18n.language import Language
 
-#: Characters of a word.
+#: The maximum length of a word in characters.
 LONGEST_WORD = 80
 
 
 class DictionaryWordRow(Base):
-    """One word, as it was written when it was added.
+    """One word of the newsletter's own dictionary.
 
     Attributes:
-        folded: What issues are compared with (`newsletter.issues.checks.spelling.folded_word`).
+        folded: The form for comparison (`newsletter.issues.checks.spelling.folded_word`).
     """
 
     __tablename__ = "dictionary_word"
@@ -34,7 +34,7 @@ class DictionaryWordRow(Base):
 
 
 class SnippetRow(Base):
-    """One snippet; ``content`` is its blocks as those of a lead."""
+    """One snippet; ``content`` has its blocks in the form of a lead's."""
 
     __tablename__ = "snippet"
     __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
@@ -47,11 +47,11 @@ class SnippetRow(Base):
     created_at: Mapped[Instant] = mapped_column(default=now)
     updated_at: Mapped[Instant] = mapped_column(default=now)
 
-    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - as the base has it
+    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - declared so by SQLAlchemy
 
 
 class TemplateRow(Base):
-    """A template as it is used now; ``version`` counts what was kept of it."""
+    """A template in its present version, which ``version`` counts."""
 
     __tablename__ = "template"
     __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
@@ -67,11 +67,11 @@ class TemplateRow(Base):
     created_at: Mapped[Instant] = mapped_column(default=now)
     updated_at: Mapped[Instant] = mapped_column(default=now)
 
-    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - as the base has it
+    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - declared so by SQLAlchemy
 
 
 class TemplateVersionRow(Base):
-    """A template as it was."""
+    """An earlier version of a template."""
 
     __tablename__ = "template_version"
 
@@ -90,7 +90,7 @@ class NewsletterRow(Base):
     """A publication.
 
     Attributes:
-        group_id: Whose fields its people have; newsletters of one group share them.
+        group_id: The group of newsletters that share their people's fields.
         slug: Its name in URLs and on the command line.
         list_id: RFC 2919, without angle brackets, such as ``digest.example.jp``.
         bounce_address: Envelope sender (return path) of what it sends.
@@ -98,12 +98,12 @@ class NewsletterRow(Base):
         languages: Tags (BCP 47) of the languages that readers may choose besides its own, into
             which its issues are translated.
         time_zone: IANA name; dates and schedules are read in it.
-        joining: Who may ask to join it.
-        description: What it is, for those who consider joining.
+        joining: Who may request to join.
+        description: A description for people who consider joining.
         approval_required: Whether a second person must approve an issue before it is sent.
         visibility: Who may find and read it on the web.
-        count_clicks: Whether its mail's links lead through ours, to be counted as sums.
-        look: Its look as JSON (`newsletter.newsletters.look.model`); the default's values left out.
+        count_clicks: Whether clicks on links in its mail are counted, as sums.
+        look: Its look as JSON (`newsletter.newsletters.look.model`), without default values.
     """
 
     __tablename__ = "newsletter"
@@ -136,11 +136,11 @@ class NewsletterRow(Base):
     count_clicks: Mapped[bool] = mapped_column(default=False, server_default=false())
     look: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[Instant] = mapped_column(default=now)
-    #: Read with the newsletter: whatever renders an issue needs them, with or without a session.
+    #: Loaded with the newsletter: rendering needs them, and may run without a session.
     snippets: Mapped[list[SnippetRow]] = relationship(
         lazy="selectin", order_by=SnippetRow.name, viewonly=True
     )
-    #: Read with it as well: what an issue may say of its reader is checked by them.
+    #: Loaded with the newsletter: merge fields are checked against them.
     fields: Mapped[list[FieldRow]] = relationship(
         lazy="selectin",
         primaryjoin=lambda: and_(
@@ -149,17 +149,17 @@ class NewsletterRow(Base):
         order_by=lambda: (FieldRow.position, FieldRow.id),
         viewonly=True,
     )
-    #: Likewise: templates of its own.
+    #: Loaded with the newsletter: its own templates.
     templates: Mapped[list[TemplateRow]] = relationship(
         lazy="selectin", order_by=TemplateRow.name, viewonly=True
     )
 
-    #: Likewise: parts of issues name them.
+    #: Loaded with the newsletter: conditions of parts name them.
     segments: Mapped[list[SegmentRow]] = relationship(
         lazy="selectin", order_by=lambda: SegmentRow.name, viewonly=True
     )
 
     @property
     def is_hidden(self) -> bool:
-        """Whether strangers learn nothing of it: private, and joined by invitation alone."""
+        """Whether strangers can learn nothing of it: it is private, and requires invitations."""
         return not self.visibility.readable and self.joining is Joining.INVITATION

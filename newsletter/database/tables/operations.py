@@ -1,4 +1,4 @@
-"""What operations know of the whole: relays, held domains, tallies, processes, and signing keys."""
+"""Operations: relays, domains on hold, tallies, processes, worker hosts, alarms, signing keys."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScop
 
 
 class RelayRow(Base):
-    """A relay that takes nothing, or that an operator holds; without a row, all is well.
+    """A relay that cannot be used, or is on hold; relays that work have no row.
 
     Attributes:
-        failures: How often in a row it took nothing.
-        reason: What it said, or why it is held.
+        failures: The number of consecutive failures.
+        reason: Its reply, or the operator's reason.
         retry_at: When it is tried again.
-        held: Whether an operator holds it until further notice.
+        held: Whether an operator put it on hold.
     """
 
     __tablename__ = "relay"
@@ -30,17 +30,17 @@ class RelayRow(Base):
 
 
 class DatabaseHistoryRow(Base):
-    """One row that every round moves on: it shows a long silence or a restored backup.
+    """A single row, updated by every round, that reveals a standstill or a restored backup.
 
     Attributes:
-        rounds: Counts up for ever; lower than a worker host remembers means that the database
-            went back in time.
-        epoch: Random; a new one whenever the database was found to have lost what it knew.
-        claims: Counts the batches that were claimed, where no server tells its own timeline.
-        server: The server and timeline that the last round found; another one's means that these
-            rows come from a backup, or a replica was promoted. Empty where it cannot tell.
-        lost_since: The last round that the database knew of when the present epoch began.
-        noticed_at: When that was.
+        rounds: Counts rounds for ever. If it is lower than the value stored by a worker host, the
+            database was set back.
+        epoch: A random value, replaced whenever the database was found to have lost changes.
+        claims: Counts claimed batches, if the server's timeline is unknown.
+        server: The server and timeline at the last round. If the present server differs, the rows
+            come from a backup, or a replica was promoted. Empty if unknown.
+        lost_since: The time of the last round before the present epoch began.
+        noticed_at: When the present epoch began.
     """
 
     __tablename__ = "database_history"
@@ -56,14 +56,14 @@ class DatabaseHistoryRow(Base):
 
 
 class WorkerHostRow(Base):
-    """A host that sends: it may hold journals of what the database forgot.
+    """A host with workers, which may have journals of outcomes that the database lost.
 
     Attributes:
-        identity: Random, kept in its DATA_DIR: a new DATA_DIR is another host.
-        name: What operators call it.
-        epoch: Up to which epoch of the database its journals are brought back.
-        whole: Whether all of them were there, and could be read.
-        covers: Whether it saw what went on until the database was put back.
+        identity: A random value in its DATA_DIR; a new DATA_DIR counts as another host.
+        name: The name for operators.
+        epoch: The database epoch into which its journals were last restored.
+        whole: Whether all its journals were present and readable.
+        covers: Whether the host was running at the last round before the database was set back.
     """
 
     __tablename__ = "worker_host"
@@ -77,10 +77,10 @@ class WorkerHostRow(Base):
 
 
 class UnknownJournalRow(Base):
-    """A worker's journal about a mailing that this database does not know, set aside on its host.
+    """A worker's journal about a mailing that is not in this database; its file is set aside.
 
     Attributes:
-        accepted: How many messages it says a relay accepted.
+        accepted: The number of accepted messages in the journal.
     """
 
     __tablename__ = "unknown_journal"
@@ -92,7 +92,7 @@ class UnknownJournalRow(Base):
 
 
 class HeldDomainRow(Base):
-    """A recipient domain that gets nothing until an operator lets it go."""
+    """A recipient domain on hold."""
 
     __tablename__ = "held_domain"
 
@@ -102,13 +102,13 @@ class HeldDomainRow(Base):
 
 
 class TallyRow(Base):
-    """How many attempts ended in one state, counted up with the ledger in one transaction.
+    """The number of attempts that ended in a state, updated in the ledger's transactions.
 
-    The ledger alone would have to be counted anew each time somebody looks.
+    Without these rows, the whole ledger would have to be counted each time.
 
     Attributes:
-        at: When the minute (of a relay) or hour (of a domain) began; 1970 holds the sum of all
-            that is too old to be told apart.
+        at: The beginning of the minute (for a relay) or hour (for a domain); 1970 for the sum of
+            all older ones.
         name: The relay or the domain.
     """
 
@@ -122,18 +122,19 @@ class TallyRow(Base):
 
 
 class WorkerHeartbeatRow(Base):
-    """One process: what it is, since when, what it sends, when it was last heard of.
+    """A process of a worker or of beat.
 
     Attributes:
-        process: ``host:pid:start``, so that a pid used again is another process.
+        process: ``host:pid:start``, so that a pid that is used again is another process.
         node: The worker that it belongs to, such as ``bulk@host``; empty for beat.
-        mailing_id: The mailing whose batch it sends; None when it waits.
-        answered: How many messages a relay answered for since the process started.
-        seen_at: When it last gave a sign of life, on the database's clock.
-        clock_ahead: Seconds that its host's clock was ahead of the database's then.
-        stopped_at: When it said goodbye; one that is silent without it was lost.
-        disk_free: Octets that its DATA_DIR has left; None where it did not tell.
-        disk_fault: Why nothing can be written there; empty while something can.
+        mailing_id: The mailing whose batch it is sending; None if it is idle.
+        answered: The number of messages with a reply since the process started.
+        seen_at: The time of its last heartbeat, on the database's clock.
+        clock_ahead: How many seconds its host's clock was ahead of the database's at that time.
+        stopped_at: When it stopped regularly. A process without this and without heartbeats was
+            lost.
+        disk_free: The free bytes in its DATA_DIR; None if unknown.
+        disk_fault: Why nothing can be written there; empty if writing works.
     """
 
     __tablename__ = "worker_heartbeat"
@@ -157,12 +158,13 @@ class WorkerHeartbeatRow(Base):
 
 
 class AcknowledgedAlarmRow(Base):
-    """An alarm that somebody looks after, by its kind and place; it is removed once that ended.
+    """An acknowledged alarm, by its kind and place; the row is deleted when the alarm has ended.
 
     Attributes:
-        severity: How grave it was when somebody took it up; ``size`` is what it counted.
-        actor: Who; see `Actor.name`.
-        missing_since: When it was first found away; None while it is there.
+        severity: The severity when it was acknowledged.
+        size: The alarm's count at that time.
+        actor: The person who acknowledged it; see `Actor.name`.
+        missing_since: When the alarm was first found cleared; None while it is active.
     """
 
     __tablename__ = "acknowledged_alarm"
@@ -178,7 +180,7 @@ class AcknowledgedAlarmRow(Base):
 
 
 class DrainedWorkerRow(Base):
-    """A worker that is to take no new batch; it goes on when its row is gone."""
+    """A worker that is being drained: it takes no new batch until the row is deleted."""
 
     __tablename__ = "drained_worker"
 
@@ -192,7 +194,7 @@ class SigningKeyRow(Base):
 
     Attributes:
         fingerprint: From a hash of the key, in hexadecimal.
-        forgotten_at: Since when somebody accepts that its links work no more.
+        forgotten_at: When an operator accepted that links signed with it do not work any more.
     """
 
     __tablename__ = "signing_key"

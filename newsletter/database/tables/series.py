@@ -1,4 +1,4 @@
-"""Series: issues that each reader gets one after the other once something happened to them."""
+"""Series: steps that each reader gets with delays after an event; enrolments, and sent steps."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ from newsletter.i18n.messages import Message
 
 
 class SeriesRow(Base):
-    """A series of a newsletter: what begins it, and for whom.
+    """A series of a newsletter, with its start event and condition.
 
     Attributes:
-        subject: The tag, or the key of the date field, that begins it; empty where joining does.
-        yearly: Whether a date comes back each year.
-        offset_days: By how many days it begins after the date; before it where negative.
-        condition: Who goes on with it, as a query; empty for everybody.
-        halt_reason: Why it is paused, where it was by itself.
-        revision: Counts changes; whoever changes it names the one they saw.
-        activated_on: The newsletter's day on which it was activated: dates before it begin nothing.
-        looked_at: When dates were last looked for.
+        subject: The tag, or the key of the date field, that begins it; empty if joining does.
+        yearly: Whether the date recurs each year.
+        offset_days: The number of days between the date and the start; negative for before.
+        condition: The query that readers must meet to continue; empty for all.
+        halt_reason: The reason if it was paused automatically.
+        revision: Counts changes; a change is refused unless it names the present revision.
+        activated_on: The day of activation in the newsletter's time zone; earlier dates begin
+            nothing.
+        looked_at: When dates were last checked.
     """
 
     __tablename__ = "series"
@@ -60,16 +61,16 @@ class SeriesRow(Base):
 
 
 class SeriesStepRow(Base):
-    """An issue of a series, with when it follows what comes before.
+    """An issue of a series, with its timing.
 
     Attributes:
-        position: Its place; gaps do not matter.
-        delay_days: Days after the step before; of the first, after what begins the series.
+        position: The position in the series; numbers may have gaps.
+        delay_days: Days after the step before, or after the start event for the first step.
         hour: The time of day, such as ``08:00``; empty for at once.
-        own_clock: Whether each reader's own clock counts, not the newsletter's.
-        version: Counts what was put into effect of its issue; 0 while nothing was.
-        draft_revision: The draft's that is in effect.
-        removed_at: When it was taken out; what was sent of it stays known.
+        own_clock: Whether ``hour`` is in each reader's time zone instead of the newsletter's.
+        version: Counts how often its issue was put into effect; 0 before the first time.
+        draft_revision: The revision of the draft that is in effect.
+        removed_at: When it was removed; the row is kept for its history.
     """
 
     __tablename__ = "series_step"
@@ -89,11 +90,11 @@ class SeriesStepRow(Base):
 
 
 class SeriesMailingRow(Base):
-    """A mailing that stays open for a version of a step: whoever is due is added to it.
+    """A mailing of one version of a step, to which readers are added when they are due.
 
     Attributes:
-        part: Counts from 0. Nobody is in one mailing twice, so who gets the step for another event,
-            such as the next year's date, is in another part.
+        part: Counts from 0. A subscriber has one delivery per mailing, so a reader who gets the
+            step again for another event, such as next year's date, is added to another part.
     """
 
     __tablename__ = "series_mailing"
@@ -108,16 +109,16 @@ _UNDER_WAY = "state = 'active'"
 
 
 class SeriesEnrolmentRow(Base):
-    """A reader in a series, because of one event; it ends with the subscription.
+    """The enrolment of a reader in a series by one event; it ends with the subscription.
 
     Attributes:
-        event: Which event it was: when they joined or got the tag, or on which day the date fell.
-        member_since: When their subscription was confirmed: who joins anew is another member.
-        since: What the next step's delay counts from.
-        from_day: The day it counts from instead, where a date began the series.
-        step_id: The step they get next; None at the end.
-        planned_for: When that step was due first.
-        due_at: When to look at it; None while that is not worked out.
+        event: The event: the time of joining or of getting the tag, or the day of the date.
+        member_since: When the subscription was confirmed; joining again is another membership.
+        since: The time from which the next step's delay counts.
+        from_day: The day from which it counts instead, if a date began the series.
+        step_id: The next step; None at the end.
+        planned_for: When that step was first due.
+        due_at: When to process it next; None if not computed yet.
     """
 
     __tablename__ = "series_enrolment"
@@ -158,11 +159,12 @@ class SeriesEnrolmentRow(Base):
 
 
 class SeriesCopyRow(Base):
-    """A step that an enrolled reader was sent, or that was passed over: each at most once.
+    """A step that an enrolled reader was sent, or that was skipped; each at most once.
 
     Attributes:
-        mailing_id: The mailing it went with; None where it was passed over.
-        day: The newsletter's day; at most one mail of a series goes to a reader on it.
+        mailing_id: The mailing; None if the step was skipped.
+        day: The day in the newsletter's time zone, on which a reader gets at most one mail of
+            series.
     """
 
     __tablename__ = "series_copy"

@@ -1,4 +1,4 @@
-"""People: what is known of them, their consent, notes of the staff, and suppressed addresses."""
+"""People: addresses, subscriptions, fields, consent, notes, and suppressed addresses."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ from newsletter.i18n.language import Language
 
 
 def _by_octets(length: int) -> TypeEngine[str]:
-    """Return a text that is ordered by its octets, so that an index finds how it begins."""
+    """Return a text type that is ordered by bytes, so that an index can search for prefixes."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class SubscriberRow(Base):
-    """An address, which all newsletters share; what is known of its owner each keeps for itself.
+    """An email address, shared by all newsletters; data about its owner are in subscriptions.
 
     Attributes:
-        address: As the person wrote it; None once erased.
-        address_key: The form by which two spellings count as one address; None once erased.
+        address: The address as entered; None once erased.
+        address_key: The normal form, by which different spellings are the same address; None once
+            erased.
     """
 
     __tablename__ = "subscriber"
@@ -65,23 +66,23 @@ class SubscriberRow(Base):
 
 
 class SubscriptionRow(Base):
-    """A subscriber's relation to a newsletter, with its consent and all that the newsletter knows.
+    """A subscriber's relation to a newsletter, with the newsletter's data about them.
 
     Attributes:
-        name: How the newsletter addresses them.
-        language: A language tag (BCP 47), also one that nothing here is written in; empty for the
+        name: The person's name.
+        language: A language tag (BCP 47), even of a language without translations; empty for the
             newsletter's.
-        format: ``html`` (both parts) or ``text`` (the plain part alone).
-        time_zone: IANA name; empty for the newsletter's.
-        frequency: Whether they get each issue, or a digest where the newsletter offers it.
-        changed_at: When any of it last changed; None since it was added.
+        format: ``html`` (both parts) or ``text`` (the text part only).
+        time_zone: An IANA name; empty for the newsletter's.
+        frequency: Whether they get each issue, or a digest if the newsletter offers it.
+        changed_at: When the row last changed; None if it never changed since it was added.
     """
 
     __tablename__ = "subscription"
     __table_args__ = (
         Index("ix_subscription_name", "newsletter_id", "name", "subscriber_id"),
         Index("ix_subscription_confirmed_at", "newsletter_id", "confirmed_at", "subscriber_id"),
-        # Who was not changed since being added, as a whole list may be, costs nothing.
+        # Partial: rows that never changed, such as those of a new import, are not in the index.
         Index(
             "ix_subscription_changed_at",
             "newsletter_id",
@@ -90,7 +91,7 @@ class SubscriptionRow(Base):
             postgresql_where=text("changed_at IS NOT NULL"),
             sqlite_where=text("changed_at IS NOT NULL"),
         ),
-        # Whoever never confirmed is looked for every ten minutes.
+        # For the search for unconfirmed requests, every ten minutes.
         Index(
             "ix_subscription_pending",
             "consented_at",
@@ -123,10 +124,10 @@ class SubscriptionRow(Base):
 
 
 class SuppressionRow(Base):
-    """An address that never gets mail again, from one newsletter or (None) from all.
+    """An address that gets no mail any more, from one newsletter or (None) from all.
 
-    Exactly one of ``address_key`` and ``address_hash`` is set; the hash once the person was erased.
-    A key is ordered as a subscriber's is: PostgreSQL asks no index of another order.
+    Exactly one of ``address_key`` and ``address_hash`` is set, the hash for erased people. The key
+    has the same collation as a subscriber's, without which PostgreSQL would not use the index.
     """
 
     __tablename__ = "suppression"
@@ -150,10 +151,11 @@ class SuppressionRow(Base):
 
 
 class UnsubscribeEventRow(Base):
-    """Somebody left: when, by which way, and from which mailing's link if from one.
+    """An unsubscription: time, way, and the mailing whose link was used, if any.
 
     Attributes:
-        reason: Why, if they said so afterwards; ``remark`` in their own words.
+        reason: The reason that the person chose afterwards, if any.
+        remark: Their own words, if any.
     """
 
     __tablename__ = "unsubscribe_event"
@@ -169,7 +171,7 @@ class UnsubscribeEventRow(Base):
 
 
 class PeopleGroupRow(Base):
-    """Newsletters that share the fields of their people; most groups have one newsletter."""
+    """A group of newsletters that share their people's fields; most groups have one newsletter."""
 
     __tablename__ = "people_group"
 
@@ -184,12 +186,14 @@ class FieldRow(Base):
     The values are in `SubscriptionRow.attributes`, under the field's key.
 
     Attributes:
-        labels: What people call it, by language tag.
-        options: Of a choice: objects with ``value``, ``labels``, ``descriptions``; and ``removed``
-            while people still have what they chose.
-        purpose: What it is kept for, as readers are told.
-        retention_days: After how many days without a subscription values go; None for never.
-        deleted_at: Since when it is gone for everybody; its key is free once its values are.
+        labels: The field's labels, by language tag.
+        options: The options of a choice: objects with ``value``, ``labels``, ``descriptions``, and
+            ``removed`` for an option that was removed but that people still have.
+        purpose: The purpose of the data, which is shown to readers.
+        retention_days: The number of days after unsubscribing when values are deleted; None for
+            never.
+        deleted_at: When the field was deleted; its key can be used again once all values are
+            deleted.
     """
 
     __tablename__ = "field"
@@ -214,9 +218,9 @@ class ConsentRow(Base):
     """One step of a consent: rows are added, never changed, until the person is erased.
 
     Attributes:
-        source: The page or form it came by, such as ``/subscribe/digest``.
-        network: From where, as exactly as the settings allow; empty when not kept.
-        wording: What the person read and agreed to, word by word.
+        source: The page or form, such as ``/subscribe/digest``.
+        network: The network address, as precise as the settings permit; empty if not stored.
+        wording: The exact text that the person agreed to.
     """
 
     __tablename__ = "consent"
@@ -236,11 +240,11 @@ class ConsentRow(Base):
 
 
 class JoinTallyRow(Base):
-    """How many requests one address, network or newsletter had in one window of time.
+    """The number of requests of one address, network or newsletter in a time window.
 
     Attributes:
-        scope: A keyed hash of what is counted: the table names nobody.
-        window: Number of the window since 1970.
+        scope: A keyed hash of the counted item, so that the table has no personal data.
+        window: The number of the window since 1970.
     """
 
     __tablename__ = "join_tally"
@@ -252,14 +256,14 @@ class JoinTallyRow(Base):
 
 
 class GrowthRow(Base):
-    """How many readers a newsletter got at once, or lost; rows are added and never changed.
+    """A change of a newsletter's number of readers; rows are added and never changed.
 
-    Without a unique key, so that nobody who joins or leaves waits for another. It holds no person,
-    so that an erasure leaves it as it is.
+    There is no unique key, so that concurrent changes do not wait for each other. It has no
+    personal data, so that erasures do not change it.
 
     Attributes:
-        day: The newsletter's own day.
-        count: More than zero of who joined, less of who left.
+        day: The date in the newsletter's time zone.
+        count: Positive for new readers, negative for lost ones.
     """
 
     __tablename__ = "growth"
@@ -273,11 +277,11 @@ class GrowthRow(Base):
 
 
 class NoteRow(Base):
-    """What somebody of the staff wrote about a person, for one newsletter; it goes with them.
+    """A note of the staff about a person, in one newsletter; it is deleted with the person.
 
     Attributes:
-        author: The name of the account in the audit log.
-        revision: Counts its changes, so that of two at once one is refused.
+        author: The author, as named in the audit log.
+        revision: Counts changes, so that one of two concurrent changes is refused.
     """
 
     __tablename__ = "note"
@@ -301,10 +305,10 @@ class NoteRow(Base):
 
 
 class PeopleViewRow(Base):
-    """Which columns one account chose for one newsletter's list; without a row, the usual ones.
+    """The columns of a newsletter's list that an account chose; the default ones without a row.
 
     Attributes:
-        columns: Their names (`subscribers.listing`), in the order of the list.
+        columns: The names of the columns (`subscribers.listing`), in order.
     """
 
     __tablename__ = "people_view"
@@ -315,13 +319,13 @@ class PeopleViewRow(Base):
 
 
 class AddressChangeRow(Base):
-    """A reader's wish to be written to at another address; it comes true once confirmed there.
+    """A reader's request to change their address; it takes effect once the new one is confirmed.
 
     Attributes:
-        subscriber_id: Who has the present address.
-        successor_id: Who has the new one: a subscriber is an address for good.
-        newsletter_id: The newsletter by whose page it was asked for, and which writes about it.
-        newsletter_ids: Whose subscriptions moved.
+        subscriber_id: The subscriber row of the old address.
+        successor_id: The subscriber row of the new address; a row's address never changes.
+        newsletter_id: The newsletter whose page was used, and which sends the mails about it.
+        newsletter_ids: The newsletters whose subscriptions were moved.
     """
 
     __tablename__ = "address_change"
@@ -337,13 +341,13 @@ class AddressChangeRow(Base):
 
 
 class PersonMergeRow(Base):
-    """Somebody with one address became one with whoever has another, for a group of newsletters.
+    """The merging of two subscribers who are the same person, in a group of newsletters.
 
     Attributes:
-        group_id: Whose people they are; newsletters of other groups know nothing of it.
-        kept_id: Whose address is written to from then on.
-        merged_id: Who went into them; their subscriptions ended.
-        merged_by: Who said so, as the audit log names them.
+        group_id: The group; newsletters of other groups are not affected.
+        kept_id: The subscriber whose address is used from then on.
+        merged_id: The subscriber whose subscriptions ended.
+        merged_by: The author, as named in the audit log.
     """
 
     __tablename__ = "person_merge"
