@@ -1,8 +1,8 @@
 """Engine and sessions: the same guarantees from SQLite and PostgreSQL.
 
-SQLite runs in WAL mode, so readers never wait; a transaction that writes begins with
-``BEGIN IMMEDIATE``, since one that reads first and writes later fails at once when another wrote
-in between, without honouring the busy timeout.
+SQLite runs in WAL mode, in which readers never wait. Writing transactions begin with
+``BEGIN IMMEDIATE``: a transaction that reads first and writes later would fail at once, without the
+busy timeout, if another one wrote in between.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 
-#: Seconds that a statement may take where no setting says otherwise.
+#: The default timeout of statements, in seconds.
 STATEMENT_SECONDS = 45.0
-#: Seconds that a thread waits for one of its process's connections.
+#: Seconds that a thread waits for a connection of the pool.
 _POOL_SECONDS = 10
-#: Milliseconds a SQLite connection waits for another's write to end.
+#: Milliseconds that a SQLite connection waits for a lock.
 _BUSY_TIMEOUT = 30_000
 
-#: SQLite compares the keys of JSON as they are written: an escaped key would never be found.
+#: SQLite compares JSON keys as they are written, so an escaped key would not be found.
 _to_json = partial(json.dumps, ensure_ascii=False)
 
 
@@ -47,17 +47,17 @@ def open_engine(
 ) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL.
 
-    Its errors hide the values of statements, which are people's addresses.
+    Its errors omit the parameters of statements, which contain people's addresses.
 
     Args:
-        url: The database's.
-        seconds: How long a statement may take; a database that says nothing for longer counts as
-            away. SQLite lives in this process, and waits for others' locks only.
-        on_wait: Told why, where a connection is tried again for some seconds because the server is
-            away; None for those who try again themselves.
+        url: The database URL.
+        seconds: The timeout of statements. A server that does not reply for longer counts as away.
+            For SQLite this applies to waiting for locks only.
+        on_wait: Called with the reason if connecting is retried for some seconds because the server
+            is away; None to raise at once, for callers that retry themselves.
 
     Raises:
-        SettingError: The URL is none, or names another database.
+        SettingError: The URL is not valid, or is of another database.
     """
     try:
         parsed = make_url(url)
@@ -86,7 +86,7 @@ def open_engine(
                 hide_parameters=True,
                 json_serializer=_to_json,
             )
-            # Imported here: most commands, and every SQLite, do without PostgreSQL's driver.
+            # Imported here, since SQLite does not need the driver of PostgreSQL.
             from newsletter.database import postgres  # noqa: PLC0415
 
             postgres.limit(engine, seconds, on_wait)
@@ -118,16 +118,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.isolation_level = None
     for pragma in (
         "journal_mode = WAL",
-        # A claim must be on the disk before its mail leaves; NORMAL would lose it with the power.
+        # A claim must be on the disk before its mail is sent; NORMAL could lose it in a power cut.
         "synchronous = FULL",
         f"busy_timeout = {_BUSY_TIMEOUT}",
         "foreign_keys = ON",
-        # What is erased is overwritten in the file, whatever the library was built with.
+        # Deleted data are overwritten in the file, whatever the library's default is.
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("fold_text", 1, fold_text, deterministic=True)
-    # Triggers of `person_words` call it.
+    # Called by the triggers of `person_words`.
     connection.create_function("fts_text", 1, fts_text, deterministic=True)
 
 
@@ -137,30 +137,30 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def unsafe_settings(connection: Connection) -> Sequence[str]:
-    """Return the server's settings by which a power cut may cost what was committed."""
+    """Return the server's settings with which a power cut may lose committed transactions."""
     if connection.dialect.name != "postgresql":
         return ()
-    from newsletter.database import postgres  # noqa: PLC0415 - as above
+    from newsletter.database import postgres  # noqa: PLC0415 - not needed for SQLite
 
     return postgres.unsafe_settings(connection)
 
 
 def write_refusal(engine: Engine) -> str:
-    """Return why a server that answers takes no writes, such as on a full disk; empty if it does.
+    """Return why the server accepts no writes, such as a full disk; empty if it does.
 
-    It is tried, at the cost of some milliseconds. SQLite's disk is `newsletter.disk`'s to look at.
+    A write is tried, which takes some milliseconds. For SQLite, `newsletter.disk` checks the disk.
     """
     if engine.dialect.name != "postgresql":
         return ""
-    from newsletter.database import postgres  # noqa: PLC0415 - as above
+    from newsletter.database import postgres  # noqa: PLC0415 - not needed for SQLite
 
     return postgres.write_refusal(engine)
 
 
 def server_now(session: Session) -> datetime:
-    """Return the time on the database server's clock: the only one that all hosts share.
+    """Return the time of the database server's clock, which is the same for all hosts.
 
-    SQLite has none of its own, and serves one host.
+    For SQLite, which is used by one host only, it is the host's clock.
     """
     if session.get_bind().dialect.name != "postgresql":
         return now()
@@ -168,9 +168,9 @@ def server_now(session: Session) -> datetime:
 
 
 def allow_long(connection: Connection) -> None:
-    """Let the statements of a connection's present transaction take an hour."""
+    """Raise the timeout to an hour for the connection's present transaction."""
     if connection.dialect.name == "postgresql":
-        from newsletter.database import postgres  # noqa: PLC0415 - as above
+        from newsletter.database import postgres  # noqa: PLC0415 - not needed for SQLite
 
         postgres.allow_long(connection)
 
@@ -183,9 +183,9 @@ def transaction(
 
     Args:
         engine: The database.
-        of_one_instant: Whether all its statements must see the same data. SQLite gives no other;
-            with PostgreSQL a row that another transaction changed meanwhile cannot be changed.
-        long: Whether its statements may take an hour, since they touch a whole list.
+        of_one_instant: Whether all statements must see the same snapshot. SQLite always does this.
+            On PostgreSQL, rows that another transaction changed meanwhile cannot be changed.
+        long: Whether statements may take an hour, because they process a whole list.
     """
     if of_one_instant and engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -197,7 +197,7 @@ def transaction(
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """Open a session for reading, which never waits for a writer."""
+    """Open a session for reading, which never waits for writing transactions."""
     with (
         engine.connect().execution_options(read_only=True) as connection,
         Session(connection, expire_on_commit=False) as session,
@@ -205,36 +205,36 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-#: What a database raises that is away, locked, or on its way out, or whose connections all hang.
+#: The errors of a database that is away, locked or shutting down, or whose connections all hang.
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 def is_away(error: SQLAlchemyError) -> bool:
-    """Return whether an error says that the database does not answer for now.
+    """Return whether an error means that the database is temporarily not available.
 
-    SQLite calls a faulty statement, such as for a table that is missing, operational as well.
+    SQLite also raises OperationalError for faulty statements, such as for a missing table.
     """
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
     return isinstance(error, AWAY) and code != sqlite3.SQLITE_ERROR
 
 
-#: What PostgreSQL calls that another made the same, that two waited for each other, and that what
-#: was read has changed.
+#: SQLSTATEs of PostgreSQL: unique violation, deadlock, and serialization failure.
 _OVERTAKEN = frozenset({"23505", "40P01", "40001"})
 
 
 def is_overtaken(error: SQLAlchemyError) -> bool:
-    """Return whether a transaction gave way to another's, so that running it again may succeed.
+    """Return whether a transaction failed because of a concurrent one, so that it can be retried.
 
-    On SQLite one that writes has the database to itself, and none has to.
+    This does not happen on SQLite, where only one transaction can write at a time.
     """
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN
 
 
 def reason_of(error: SQLAlchemyError) -> str:
-    """Return what the database or its driver says of an error, on one line, for the log.
+    """Return the database's or driver's message of an error, on one line, for the log.
 
-    What follows on further lines are the statement, its values, and rows: they are people's.
+    Further lines are omitted: they contain the statement, parameters and rows, and so personal
+    data.
     """
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

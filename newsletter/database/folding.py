@@ -1,4 +1,4 @@
-"""Texts as they are compared and found, by one rule for Python and both databases."""
+"""Folding: normal forms of texts for comparison and search, in Python and both databases."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from newsletter.i18n.normal_form import normal_form
 
-#: Printable ASCII, which has its full width in the same order.
+#: Printable ASCII to the full-width forms, which have the same order.
 _FULL = {code: code - 0x21 + ord("！") for code in range(0x21, 0x7F)}
-#: Katakana that have a half width, by what these are in the usual one.
+#: Katakana to their half-width forms.
 _NARROW = {
     unicodedata.normalize("NFKC", narrow): narrow
     for narrow in map(chr, range(ord("｡"), ord("ﾟ") + 1))
@@ -25,7 +25,7 @@ _NARROW = {
 
 def _narrowed() -> Iterator[tuple[int, str]]:
     for code in range(ord("、"), ord("ー") + 1):
-        # A voiced one is two letters: ｶﾞ.
+        # A voiced letter has two characters in half width: ｶﾞ.
         parts = unicodedata.normalize("NFD", chr(code))
         if all(part in _NARROW for part in parts):
             yield code, "".join(_NARROW[part] for part in parts)
@@ -33,7 +33,7 @@ def _narrowed() -> Iterator[tuple[int, str]]:
 
 _HALF = dict(_narrowed())
 
-#: Katakana that hiragana have, too, lie so far behind them: さとう is written サトウ as well.
+#: The distance between hiragana and the corresponding katakana in Unicode.
 _BEHIND = ord("ァ") - ord("ぁ")
 _HIRAGANA = {
     code: code - _BEHIND for code in (*range(ord("ァ"), ord("ヶ") + 1), ord("ヽ"), ord("ヾ"))
@@ -42,37 +42,37 @@ _KATAKANA = {hiragana: katakana for katakana, hiragana in _HIRAGANA.items()}
 
 
 def to_hiragana(text: str) -> str:
-    """Return a text in hiragana where it has katakana of the usual width."""
+    """Return the text with full-width katakana replaced by hiragana."""
     return text if text.isascii() else text.translate(_HIRAGANA)
 
 
 def fold_case(text: str) -> str:
-    """Return a text without case and width (NFKC), as the keys of addresses are."""
+    """Return the text without differences of case and width (NFKC), as in address keys."""
     return text.lower() if text.isascii() else normal_form(text).lower()
 
 
 def fold_text(text: str | None) -> str:
-    """Return a text without case and width, in one kana; empty for None."""
+    """Return the text without differences of case, width and kana; empty for None."""
     return to_hiragana(fold_case(text)) if text else ""
 
 
 def fold_words(text: str) -> str:
-    """Return text in the form in which it is compared.
+    """Return the text in its form for comparison.
 
-    That is NFKC, without case, in hiragana instead of katakana, with blanks as one.
+    This is NFKC without case, with hiragana for katakana, and with single spaces.
     """
     return " ".join(fold_letters(normal_form(text)).split())
 
 
 def fold_letters(text: str) -> str:
-    """Return text without case and katakana."""
+    """Return the text in lower case, with hiragana for katakana."""
     return to_hiragana(text.casefold())
 
 
 def forms_of(text: str) -> tuple[str, ...]:
-    """Return the forms in which people write a text: its widths, cases and kana, each once.
+    """Return the common spellings of a text, by width, case and kana, without duplicates.
 
-    For what compares with an index of texts that nobody folded.
+    They are for searching an index of texts that are not folded.
     """
     usual = normal_form(text)
     katakana = usual.translate(_KATAKANA)
@@ -92,9 +92,9 @@ def forms_of(text: str) -> tuple[str, ...]:
 
 
 class Folded(FunctionElement[str]):
-    """A text as `fold_text` returns it, and NULL as empty.
+    """The SQL expression for `fold_text`, with "" for NULL.
 
-    PostgreSQL makes small what its own locale calls a capital: in ``C`` these are A to Z alone.
+    PostgreSQL's lower() depends on the locale: in ``C`` it changes only A to Z.
     """
 
     type = String()
@@ -103,7 +103,7 @@ class Folded(FunctionElement[str]):
 
 @compiles(Folded, "sqlite")
 def _folded_sqlite(element: Folded, compiler: SQLCompiler, **_: object) -> str:
-    # `newsletter.database.engine` gives each connection the function.
+    # `newsletter.database.engine` registers the function with each connection.
     return f"fold_text({compiler.process(element.clauses)})"
 
 
@@ -114,17 +114,17 @@ def _folded_postgresql(element: Folded, compiler: SQLCompiler, **_: object) -> s
     return f"translate({text}, '{katakana}', '{hiragana}')"
 
 
-#: Of a part that is looked for, so many grams are asked of the index.
+#: The maximum number of grams of a search term that are looked up in the index.
 _MOST_ASKED = 24
 
 
 def grams_of(text: str) -> set[str]:
-    """Return all grams of a text; none spans two of its lines.
+    """Return the n-grams of a text, within its lines.
 
-    Japanese has no blanks between words, and many words of two letters. So of each line of a text
-    there are known: each letter that is not ASCII, each pair of neighbours, and each three of
-    ASCII, whose pairs are in too many texts. A text that holds a part has all the grams of that
-    part; whether it holds the part itself is then asked of the text.
+    Japanese has no spaces between words, and many words of two characters. The index therefore has
+    each non-ASCII character, each pair of neighbouring characters, and each three of ASCII, whose
+    pairs would occur in too many texts. A text that contains a search term has all the grams of the
+    term. The reverse is not true, so the text itself is compared afterwards.
     """
     found: set[str] = set()
     for line in text.split("\n"):
@@ -139,28 +139,28 @@ def grams_of(text: str) -> set[str]:
 
 
 def grams_asked(part: str) -> Sequence[str]:
-    """Return the grams of a part that are worth asking for; none of a single letter of ASCII."""
+    """Return the grams of a search term to look up; none for a single ASCII character."""
     grams = grams_of(part)
     threes = [gram for gram in grams if len(gram) == 3]  # noqa: PLR2004 - letters
     covered = {pair for three in threes for pair in (three[:2], three[1:])}
     pairs = [gram for gram in grams if len(gram) == 2 and gram not in covered]  # noqa: PLR2004
     letters = {letter for gram in threes + pairs for letter in gram}
     single = [gram for gram in grams if len(gram) == 1 and gram not in letters]
-    # Pairs with letters beyond ASCII are in the fewest texts.
+    # Non-ASCII pairs first: they occur in the fewest texts.
     return sorted(threes + pairs + single, key=lambda gram: (gram.isascii(), gram))[:_MOST_ASKED]
 
 
 @lru_cache(maxsize=200_000)
 def fts_word(gram: str) -> str:
-    """Return a gram as FTS5 takes it for one word, whatever its letters are."""
+    """Return a gram encoded so that FTS5 treats it as one word, whatever its characters are."""
     return "x".join(f"{ord(letter):x}" for letter in gram)
 
 
 def fts_words(grams: Iterable[str]) -> str:
-    """Return grams as a text for FTS5, or as a question to it that asks for all of them."""
+    """Return grams as a text for FTS5, or as an FTS5 query that requires all of them."""
     return " ".join(map(fts_word, grams))
 
 
 def fts_text(text: str | None) -> str:
-    """Return the grams of a text as FTS5 takes them: the same text for the same text."""
+    """Return the grams of a text encoded for FTS5; the result is deterministic."""
     return fts_words(sorted(grams_of(text or "")))

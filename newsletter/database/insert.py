@@ -1,4 +1,4 @@
-"""Inserting what may be there already: one way for both databases."""
+"""Inserting rows that may exist already, for both databases."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from newsletter.database.tables import Base
 
 
 def insert_missing(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows that break no unique key; leave those that are there as they are."""
+    """Insert the rows that do not violate a unique key; existing rows are not changed."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    # Row by row for the driver, so that each column's default sees its own row.
+    # A list of parameters, so that column defaults are computed for each row.
     session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
 
 
 def insert_or_hold(session: Session, table: type[Base], row: Mapping[str, Any]) -> None:
-    """Insert a row, or hold the one of its primary key as it is until the transaction ends.
+    """Insert a row, or lock the existing one with its primary key until the transaction ends.
 
-    Nobody deletes it in between, and one that is being deleted is inserted anew.
+    A row that is being deleted by another transaction is inserted again.
     """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     keys = [key.name for key in table.__table__.primary_key]
@@ -37,14 +37,14 @@ def insert_or_hold(session: Session, table: type[Base], row: Mapping[str, Any]) 
 def add_up(
     session: Session, table: type[Base], column: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Insert rows; where the primary key is there already, add to its ``column`` instead."""
+    """Insert rows; if the primary key exists, add to the existing row's ``column`` instead."""
     connection = session.connection()
     connection.execute(_adding_up(connection.dialect.name, table, column), list(rows))
 
 
 @cache
 def _adding_up(dialect: str, table: type[Base], column: str) -> Executable:
-    """Build the statement once a process: building it takes longer than following it."""
+    """Return the statement, built once per process: building takes longer than executing it."""
     statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [key.name for key in table.__table__.primary_key]
     total = table.__table__.c[column] + statement.excluded[column]

@@ -1,9 +1,9 @@
-"""Connections to PostgreSQL that never wait for ever.
+"""Connections to PostgreSQL with timeouts.
 
-A server that refuses is told at once. One that falls silent, because its host hangs or a network
-swallows packets, is not: TCP alone would wait for hours. So each connection has limits on three
-floors: TCP asks whether the other side lives, the server ends what takes too long, and the client
-gives up a little after the server should have.
+If a server rejects a connection, the error comes at once. If it stops replying, because its host
+hangs or the network drops packets, TCP alone would wait for hours. Each connection therefore has
+timeouts at three levels: TCP keepalive, the server's statement timeout, and a timeout of the client
+that is a little longer.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
-#: Seconds until a connection stands, or another host of the URL is tried.
+#: Timeout for connecting, in seconds, before the next host of the URL is tried.
 _CONNECT_SECONDS = 5
-#: Whoever is told waits so long for a server that is away, and tries as often: a restart takes
-#: some seconds.
+#: Seconds for which connecting is retried while the server is away, if ``on_wait`` is given: a
+#: restart takes some seconds.
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
-#: What no waiting mends: a server that was reached and turns us away for good. libpq tells no
-#: SQLSTATE of a connection that failed, so its words must do (28P01, 28000, 3D000 and 42501), in
-#: English and Japanese; whatever else a server says of itself, as while it starts, is waited for.
+#: Messages of a server that rejects the connection permanently (28P01, 28000, 3D000 and 42501), in
+#: English and Japanese. libpq provides no SQLSTATE for failed connections. All other messages, such
+#: as those of a starting server, are treated as temporary.
 _TURNS_AWAY = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|not permitted to log in"
     r"|(?:database|role) \S+ does not exist|permission denied for database"
     r"|認証に失敗|(?:データベース|ロール)\S+は存在しません|ログインが許可されません"
     r"|データベース\S*へのアクセスが拒否"
 )
-#: What libpq begins with what each of several hosts said.
+#: The beginning of each host's part in libpq's message.
 _EACH_HOST = re.compile(r"connection to server (?:at|on) ")
-#: TCP asks after so many seconds of silence, so often, and gives up unanswered data after so long.
+#: TCP keepalive: seconds of silence before the first probe, seconds between probes, their number.
 _KEEPALIVE = {"idle": 10, "interval": 5, "count": 3}
 _UNANSWERED_SECONDS = 25
-#: The server is given so many seconds to say that a statement took too long.
+#: Seconds by which the client's timeout exceeds the server's statement timeout.
 _GRACE_SECONDS = 5.0
-#: What plans a mailing to millions, or changes tables, may take so long.
+#: The timeout in seconds for statements that plan mailings to millions, or change tables.
 _LONG_SECONDS = 3600.0
-#: A long transaction of a client that went away without a word keeps its locks for at most so
-#: long; any other, for as long as a statement may take.
+#: Seconds after which the server ends an idle long transaction, whose client may have been lost
+#: without closing the connection. For other transactions it is the statement timeout.
 _LONG_IDLE_SECONDS = 300
 
 
-#: What was claimed must be on the disk before its mail leaves, whatever the server's default.
+#: Claims must be on the disk before their mail is sent, whatever the server's default is.
 _FORCE = """
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
 """
-#: What no client can make good: the server itself forces nothing.
+#: Server settings that no client can override, with which commits are not forced to the disk.
 _UNSAFE = """
 SELECT name FROM pg_settings
 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
 ORDER BY name
 """
-#: Takes half a megabyte on the disk of the database, and leaves nothing behind.
+#: Writes half a megabyte to the database's disk, and leaves nothing behind.
 _TRIAL = """
 SET LOCAL temp_tablespaces = '';
 CREATE TEMPORARY TABLE trial_of_writing AS SELECT generate_series(1, 15000);
@@ -68,18 +68,18 @@ CREATE TEMPORARY TABLE trial_of_writing AS SELECT generate_series(1, 15000);
 
 
 class _PatientConnection(psycopg.Connection[Any]):
-    """Gives up when the server says nothing for ``patience`` seconds."""
+    """A connection that fails if the server does not reply for ``patience`` seconds."""
 
     patience = _LONG_SECONDS
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """See psycopg; without a timeout of the caller's, ours counts."""
+        """See psycopg; the default timeout is ``patience``."""
         if timeout is not None:
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, self.patience)
         except psycopg.errors._WaitTimeout:  # noqa: SLF001 - the only name that tells it apart
-            # Nobody knows what the server did with it: the connection is of no use any more.
+            # The state of the statement is unknown, so the connection cannot be used any more.
             self.pgconn.finish()
             raise psycopg.OperationalError(
                 f"the server did not answer within {self.patience:g} seconds"
@@ -87,13 +87,13 @@ class _PatientConnection(psycopg.Connection[Any]):
 
 
 def limit(engine: Engine, seconds: float, on_wait: Callable[[str], None] | None) -> None:
-    """Let no statement of an engine take longer than so many seconds, nor wait longer for it.
+    """Set the timeouts of an engine's connections.
 
     Args:
-        engine: Of the database.
-        seconds: See above.
-        on_wait: Told why, once each time, where a new connection waits for a server that is away;
-            None to wait for none.
+        engine: The engine.
+        seconds: The timeout of statements, in seconds.
+        on_wait: Called with the reason, once per connection, when connecting is retried because the
+            server is away; None to raise at once.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -135,13 +135,13 @@ def _connect(
 
 
 def turns_away(words: str) -> bool:
-    """Return whether a connection failed for a reason that no waiting mends, at every host."""
+    """Return whether all hosts rejected the connection permanently."""
     hosts = _EACH_HOST.split(words)
     return all(_TURNS_AWAY.search(said) for said in hosts[1:] or hosts)
 
 
 def _set(connection: _PatientConnection, seconds: float) -> None:
-    """Set the server's side; by statements, since a pooler in between takes no start options."""
+    """Set the server's timeouts, by statements, since poolers do not accept startup options."""
     values = {
         "statement_timeout": int(seconds * 1000),
         "idle_in_transaction_session_timeout": int(seconds * 1000),
@@ -155,12 +155,12 @@ def _set(connection: _PatientConnection, seconds: float) -> None:
 
 
 def unsafe_settings(connection: Connection) -> Sequence[str]:
-    """Return the settings by which the server may lose at a power cut what it said it has."""
+    """Return the server's settings with which a power cut may lose committed transactions."""
     return connection.scalars(text(_UNSAFE)).all()
 
 
 def write_refusal(engine: Engine) -> str:
-    """Return the server's words where it takes no writes, by trying one; empty where it does."""
+    """Return the server's error if it accepts no writes; empty if a trial write succeeds."""
     with engine.connect() as connection:
         try:
             connection.exec_driver_sql(_TRIAL)
@@ -174,7 +174,7 @@ def write_refusal(engine: Engine) -> str:
 
 
 def allow_long(connection: Connection) -> None:
-    """Let the statements of a connection's present transaction take an hour."""
+    """Raise the timeout to an hour for the connection's present transaction."""
     driver = connection.connection.driver_connection
     cast("_PatientConnection", driver).patience = _LONG_SECONDS
     connection.exec_driver_sql(

@@ -1,9 +1,10 @@
-"""The state tables: the only moves that deliveries, batches, mailings, series and lists may make.
+"""The state tables: the permitted transitions of deliveries, batches, mailings, series and lists.
 
-Each UPDATE of a state begins here, so that none makes a move that its table lacks. Three are made
-in `newsletter.mailings.ledger`, for speed: that of outcomes (`recording`) asks the table itself,
-that of deliveries taken in hand (`standing`) begins at those that may be claimed, and that of a
-batch whose lease ends (`leases`) at a leased one. Tests have triggers that refuse other moves.
+Updates of a state are built by the functions below, so that they make permitted transitions only.
+For speed, three updates are built in `newsletter.mailings.ledger`: recording outcomes
+(`recording`), which uses the table as well; moving deliveries to ``sending`` (`standing`), from
+claimable ones; and releasing a batch (`leases`), from a leased one. In tests, triggers refuse all
+other transitions.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from newsletter.database.vocabulary import (
 _State = TypeVar("_State", bound=StrEnum)
 
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    # Accepted at once: what was to be sent again turns out to have been taken the first time.
+    # To ACCEPTED: the first copy of a message that was to be sent again proves to be accepted.
     DeliveryState.QUEUED: frozenset(
         {DeliveryState.SENDING, DeliveryState.SKIPPED, DeliveryState.ACCEPTED}
     ),
@@ -60,7 +61,7 @@ DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SKIPPED: frozenset(),
 }
 
-#: States in which nothing more happens by itself.
+#: States that do not change by themselves.
 FINAL = frozenset(
     {
         DeliveryState.ACCEPTED,
@@ -70,18 +71,18 @@ FINAL = frozenset(
         DeliveryState.UNCERTAIN,
     }
 )
-#: States from which a worker may take a delivery.
+#: States in which a worker may claim a delivery.
 CLAIMABLE = frozenset({DeliveryState.QUEUED, DeliveryState.DEFERRED})
-#: A delivery whose message ended its worker so often is given up.
+#: A delivery fails after its message has ended this many workers.
 BREAKS_LIMIT = 3
 
 BATCH_TRANSITIONS: Mapping[BatchState, frozenset[BatchState]] = {
-    # To be sent with the subject that was decided, or not at all.
+    # Sent with the chosen subject, or cancelled.
     BatchState.HELD: frozenset({BatchState.PENDING, BatchState.DONE}),
-    # To where it is: due sooner than it was.
+    # To PENDING itself: made due earlier.
     BatchState.PENDING: frozenset({BatchState.PENDING, BatchState.LEASED, BatchState.DONE}),
     BatchState.LEASED: frozenset({BatchState.PENDING, BatchState.DONE}),
-    # Once more, when deliveries of it are sent again.
+    # Reopened when some of its deliveries are sent again.
     BatchState.DONE: frozenset({BatchState.PENDING}),
 }
 
@@ -96,7 +97,7 @@ MAILING_TRANSITIONS: Mapping[MailingState, frozenset[MailingState]] = {
     MailingState.SENDING: frozenset(
         {MailingState.FINISHED, MailingState.PAUSED, MailingState.CANCELLED}
     ),
-    # To where it was held.
+    # To the state in which it was paused.
     MailingState.PAUSED: frozenset(
         {
             MailingState.SCHEDULED,
@@ -105,7 +106,7 @@ MAILING_TRANSITIONS: Mapping[MailingState, frozenset[MailingState]] = {
             MailingState.CANCELLED,
         }
     ),
-    # Once more, when deliveries of it are sent again.
+    # Reopened when some of its deliveries are sent again.
     MailingState.FINISHED: frozenset({MailingState.SENDING}),
     MailingState.CANCELLED: frozenset(),
 }
@@ -118,9 +119,9 @@ SERIES_TRANSITIONS: Mapping[SeriesState, frozenset[SeriesState]] = {
 }
 
 LIST_TRANSITIONS: Mapping[ListUploadState, frozenset[ListUploadState]] = {
-    # Failed, where it is forgotten for the sake of somebody in it who was erased.
+    # To FAILED: its content was deleted because somebody in it was erased.
     ListUploadState.BROUGHT: frozenset({ListUploadState.QUEUED, ListUploadState.FAILED}),
-    # Back to where it was brought to once a check has ended, or was cancelled.
+    # To BROUGHT: a check has ended or was cancelled.
     ListUploadState.QUEUED: frozenset(
         {
             ListUploadState.BROUGHT,
@@ -139,7 +140,7 @@ LIST_TRANSITIONS: Mapping[ListUploadState, frozenset[ListUploadState]] = {
         }
     ),
     ListUploadState.FINISHED: frozenset(),
-    # Once more, from where it stopped.
+    # Continued from where it stopped.
     ListUploadState.FAILED: frozenset({ListUploadState.QUEUED}),
     ListUploadState.CANCELLED: frozenset({ListUploadState.QUEUED}),
 }
@@ -150,13 +151,13 @@ def may_come_to(
     target: _State,
     sources: Collection[_State] | None = None,
 ) -> frozenset[_State]:
-    """Return from which states, of ``sources`` alone if given, a table lets one come to another."""
+    """Return the states from which ``target`` can be reached, limited to ``sources`` if given."""
     allowed = frozenset(state for state, targets in transitions.items() if target in targets)
     return allowed if sources is None else allowed & frozenset(sources)
 
 
-# The updates below move to a state what may come there. Which rows, and what else changes with
-# their state, is for the caller to add. ``sources``: from these states alone.
+# The updates below move rows to a state from all permitted ones, or from ``sources`` only. The
+# caller adds the condition for rows and further values.
 
 
 def moving_deliveries(
@@ -164,7 +165,7 @@ def moving_deliveries(
 ) -> Update:
     """Return the update that moves deliveries to a state.
 
-    It is one of the database alone: no session that moves deliveries holds one to keep in step.
+    Objects in the session are not synchronized: no session that moves deliveries has loaded any.
     """
     chosen = may_come_to(DELIVERY_TRANSITIONS, target, sources)
     return (
@@ -190,7 +191,7 @@ def moving_mailings(
 
 
 def moving_series(target: SeriesState, *, sources: Collection[SeriesState] | None = None) -> Update:
-    """Return the update that moves series to a state, and counts their revision on."""
+    """Return the update that moves series to a state and increments their revision."""
     chosen = may_come_to(SERIES_TRANSITIONS, target, sources)
     return (
         update(SeriesRow)
@@ -200,7 +201,7 @@ def moving_series(target: SeriesState, *, sources: Collection[SeriesState] | Non
 
 
 def moving_lists(target: ListUploadState) -> ReturningUpdate[int]:
-    """Return the update that moves lists to a state, ends their lease, and returns which moved."""
+    """Return the update that moves lists to a state and ends their lease; it returns their ids."""
     return (
         update(ListUploadRow)
         .where(ListUploadRow.state.in_(may_come_to(LIST_TRANSITIONS, target)))

@@ -13,16 +13,16 @@ from sqlalchemy.orm import mapped_column
 from newsletter.i18n.messages import Message
 from newsletter.i18n.stored import dump_message, load_message
 
-#: SQLite makes only INTEGER primary keys count by themselves. Migrations have them count on from
-#: the greatest number that there ever was (``sqlite_autoincrement``), as PostgreSQL does: numbers
-#: stand in links and in the audit log, so none may come to mean something else.
+#: SQLite increments only INTEGER primary keys automatically. Migrations set
+#: ``sqlite_autoincrement``, so that ids are never used again, as on PostgreSQL: links and the audit
+#: log contain ids.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 PrimaryKey = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: aware on the way in, UTC on the way out, refused when naive."""
+    """A time: aware datetimes are stored and returned in UTC; naive ones are refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -41,7 +41,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Vocabulary(TypeDecorator[Any]):
-    """A `StrEnum` kept as its value, so that a new word needs no migration."""
+    """A `StrEnum` stored as its value, so that a new member needs no migration."""
 
     impl = String(32)
     cache_ok = True
@@ -58,7 +58,7 @@ class Vocabulary(TypeDecorator[Any]):
 
 
 class MessageText(TypeDecorator[Message]):
-    """A message, worded where it is shown; None is empty text."""
+    """A message, which is translated when it is shown; None is stored as empty text."""
 
     impl = Text
     cache_ok = True
@@ -75,10 +75,10 @@ JsonObject = Annotated[dict[str, Any], mapped_column(JSON())]
 
 
 def new_identity() -> str:
-    """Return a random name that nothing else has, not even after a backup was restored."""
+    """Return a random identifier, which stays unique even after a restored backup."""
     return uuid4().hex
 
 
 def now() -> datetime:
-    """Return the present instant in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Every lifecycle's words, in one place."""
+"""The enumerations that are stored in the database: states, kinds and reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SubscriptionState(StrEnum):
 
 
 class Frequency(StrEnum):
-    """How often a subscriber wants what a newsletter sends."""
+    """How often a subscriber wants mail of a newsletter."""
 
     EACH = "each"
     WEEKLY = "weekly"
@@ -22,7 +22,7 @@ class Frequency(StrEnum):
 
 
 class DigestDetail(StrEnum):
-    """What a digest says of each item of the issues in it."""
+    """How much of each item a digest contains."""
 
     HEADLINES = "headlines"
     #: The headline and the first sentence.
@@ -31,18 +31,18 @@ class DigestDetail(StrEnum):
 
 
 class Joining(StrEnum):
-    """Who may ask to join a newsletter."""
+    """Who may request to join a newsletter."""
 
-    #: Anybody; it is offered to readers of other newsletters.
+    #: Anybody; the newsletter is offered to readers of other newsletters.
     PUBLIC = "public"
-    #: Whoever knows the address of its form.
+    #: Anybody who knows the address of its form.
     UNLISTED = "unlisted"
-    #: Whoever has an invitation link.
+    #: People with an invitation link.
     INVITATION = "invitation"
 
 
 class FieldType(StrEnum):
-    """What the values of a field are."""
+    """The type of a field's values."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -61,11 +61,11 @@ class FieldType(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who may find and read a newsletter on the web; its subscribers read it in any case."""
+    """Who may find and read a newsletter on the web; subscribers always may."""
 
-    #: It is listed, and its archive is for everybody.
+    #: It is listed, and everybody may read its archive.
     PUBLIC = "public"
-    #: Its archive is for whoever knows the address.
+    #: Not listed; anybody who knows the address may read its archive.
     UNLISTED = "unlisted"
     #: It has no archive.
     PRIVATE = "private"
@@ -82,21 +82,21 @@ class Visibility(StrEnum):
 
 
 class Archived(StrEnum):
-    """Where an issue that was sent stands in its newsletter's archive."""
+    """Whether and how the archive shows a sent issue."""
 
     #: In the list, the feed, the sitemap and the search.
     LISTED = "listed"
-    #: For whoever has its address.
+    #: Only at its own address.
     UNLISTED = "unlisted"
-    #: Nowhere; its readers read it by the links of their own mail.
+    #: Not in the archive; its readers can open it by the links in their mail.
     SUBSCRIBERS = "subscribers"
 
 
 class SuppressionReason(StrEnum):
-    """Why an address never gets mail again."""
+    """Why an address is suppressed."""
 
     HARD_BOUNCE = "hard-bounce"
-    #: Mail came back softly too often in a row.
+    #: Too many consecutive mailings had soft bounces.
     SOFT_BOUNCES = "soft-bounces"
     COMPLAINT = "complaint"
     MANUAL = "manual"
@@ -104,7 +104,7 @@ class SuppressionReason(StrEnum):
 
 
 class UnsubscribeWay(StrEnum):
-    """By which way somebody left."""
+    """The way in which a subscription ended."""
 
     ONE_CLICK = "one-click"
     PAGE = "page"
@@ -112,25 +112,24 @@ class UnsubscribeWay(StrEnum):
     API = "api"
     OPERATOR = "operator"
     COMPLAINT = "complaint"
-    #: At the provider that sends for us, which told us so.
+    #: Reported by the provider that sends for us.
     PROVIDER = "provider"
-    #: Elsewhere, as a list said that was imported.
+    #: In another system, according to an imported list.
     LIST = "list"
-    #: To be written to at another address.
+    #: The reader changed to another address.
     ADDRESS_CHANGE = "address-change"
-    #: The staff merged them with somebody else.
+    #: The staff merged two subscribers.
     MERGE = "merge"
 
 
 class GrowthCause(StrEnum):
-    """By what a newsletter got more readers, or fewer."""
+    """The cause of a change in the number of readers."""
 
     FORM = "form"
     MAIL = "mail"
-    #: By a list that was imported.
+    #: An imported list.
     IMPORT = "import"
-    #: By an import that was undone, on the day of the import: what that brought and ended counts
-    #: as nothing.
+    #: An undone import, dated on the day of the import, so that both cancel out.
     UNDO = "undo"
     #: Added by the staff, one at a time.
     HAND = "hand"
@@ -141,16 +140,16 @@ class GrowthCause(StrEnum):
     API = "api"
     COMPLAINT = "complaint"
     BOUNCE = "bounce"
-    #: Unsubscribed or suppressed by the staff, or let back by them.
+    #: The staff unsubscribed or suppressed them, or lifted that.
     STAFF = "staff"
     ERASED = "erased"
     ADDRESS_CHANGE = "address-change"
-    #: Two people of the list became one.
+    #: Two subscribers were merged.
     MERGE = "merge"
 
 
 class LeaveReason(StrEnum):
-    """Why somebody left, as they said of their own accord after leaving."""
+    """The reason that a person chose after unsubscribing."""
 
     TOO_MANY = "too-many"
     NOT_RELEVANT = "not-relevant"
@@ -161,40 +160,37 @@ class LeaveReason(StrEnum):
 
 
 class ConsentStep(StrEnum):
-    """What somebody did towards a subscription; each is a row of the consent record."""
+    """A step of consent; each is a row of the consent record."""
 
     REQUESTED = "requested"
     CONFIRMED = "confirmed"
 
 
 class MailingKind(StrEnum):
-    """What a mailing is: to an audience an issue, a digest or a step; a notice, or a test.
-
-    A correction goes to those who have a faulty copy of an issue.
-    """
+    """The kind of a mailing."""
 
     ISSUE = "issue"
     CORRECTION = "correction"
-    #: What came since the last one, to those who chose so.
+    #: The issues since the last digest, to subscribers who chose digests.
     DIGEST = "digest"
-    #: A version of a series' step, open for whoever comes to it.
+    #: A version of a series' step, to which readers are added when they are due.
     SERIES = "series"
     NOTICE = "notice"
     TEST = "test"
 
     @property
     def is_to_list(self) -> bool:
-        """Whether it goes to subscribers as such, not to somebody who was named."""
+        """Whether it is sent to subscribers, and not to particular addresses."""
         return self in TO_LIST
 
 
-#: What goes out once to all who get it.
+#: The kinds that are sent once to their whole audience.
 EDITIONS = frozenset({MailingKind.ISSUE, MailingKind.DIGEST, MailingKind.CORRECTION})
 TO_LIST = EDITIONS | {MailingKind.SERIES}
 
 
 class MailingState(StrEnum):
-    """Where a mailing stands."""
+    """The state of a mailing."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -205,12 +201,12 @@ class MailingState(StrEnum):
     FINISHED = "finished"
 
 
-#: Where a mailing stays.
+#: The final states of mailings.
 OVER = frozenset({MailingState.CANCELLED, MailingState.FINISHED})
 
 
 class DeliveryState(StrEnum):
-    """Where one delivery stands in the ledger."""
+    """The state of a delivery in the ledger."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -223,9 +219,9 @@ class DeliveryState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where a batch stands; its lease is what a worker holds while it sends.
+    """The state of a batch.
 
-    What is held waits for the decision which subject its readers get.
+    ``LEASED`` means that a worker is sending it; ``HELD`` that the subject is not chosen yet.
     """
 
     HELD = "held"
@@ -235,7 +231,7 @@ class BatchState(StrEnum):
 
 
 class TrialVerdict(StrEnum):
-    """Why one of several subjects was chosen for those who were not in the trial."""
+    """Why a subject was chosen at the end of a trial."""
 
     BEST = "best"
     NO_DIFFERENCE = "no-difference"
@@ -244,7 +240,7 @@ class TrialVerdict(StrEnum):
 
 
 class UncertainPolicy(StrEnum):
-    """What becomes of deliveries of which SMTP cannot tell whether they arrived."""
+    """What is done with uncertain deliveries."""
 
     ASK = "ask"
     RESEND = "resend"
@@ -252,26 +248,26 @@ class UncertainPolicy(StrEnum):
 
 
 class BounceKind(StrEnum):
-    """What came back."""
+    """The kind of a report or letter."""
 
     HARD = "hard"
     SOFT = "soft"
     COMPLAINT = "complaint"
-    #: The other side goes on trying.
+    #: The receiving server continues to try.
     DELAY = "delay"
     AUTO_REPLY = "auto-reply"
-    #: Somebody left at the provider that sends for us.
+    #: An unsubscription reported by the provider that sends for us.
     UNSUBSCRIBE = "unsubscribe"
-    #: Somebody asks by mail to leave, and nothing proves whose mail it is about.
+    #: A letter that asks to unsubscribe, without proof of the delivery it is about.
     REQUEST = "request"
-    #: A reader answered a mail of ours, in words that no program reads.
+    #: A reader's reply that only a person can understand.
     ANSWER = "answer"
-    #: Nobody could read it; its raw form is kept.
+    #: No parser could read it; the original is kept.
     UNKNOWN = "unknown"
 
 
 class BounceSource(StrEnum):
-    """By which way it came back."""
+    """The way in which a report was received."""
 
     SMTP = "smtp"
     MAIL = "mail"
@@ -279,28 +275,28 @@ class BounceSource(StrEnum):
 
 
 class RevisionKind(StrEnum):
-    """How a revision of a draft came to be."""
+    """The cause of a draft's revision."""
 
     AUTOSAVED = "autosaved"
     SAVED = "saved"
     IMPORTED = "imported"
     FIXED = "fixed"
     RESTORED = "restored"
-    #: Of an issue that was sent, by a correction of it.
+    #: A correction of the sent issue took effect.
     CORRECTED = "corrected"
 
 
 class SeriesTrigger(StrEnum):
-    """What begins a series for a reader."""
+    """The event that begins a series for a reader."""
 
     JOINED = "joined"
     TAG = "tag"
-    #: A day that a field of theirs holds.
+    #: The date in one of their fields.
     DATE = "date"
 
 
 class SeriesState(StrEnum):
-    """Where a series stands."""
+    """The state of a series."""
 
     DRAFT = "draft"
     ACTIVE = "active"
@@ -309,12 +305,12 @@ class SeriesState(StrEnum):
 
 
 class EnrolmentState(StrEnum):
-    """Where a reader stands in a series."""
+    """The state of a reader in a series."""
 
     ACTIVE = "active"
-    #: They came to its end.
+    #: They got the last step.
     FINISHED = "finished"
-    #: It ended for them before; see `EnrolmentEnd`.
+    #: It ended before the last step; see `EnrolmentEnd`.
     ENDED = "ended"
 
 
@@ -333,7 +329,7 @@ class Every(StrEnum):
 
     WEEK = "week"
     TWO_WEEKS = "two-weeks"
-    #: On a day of the month, or its last where it is shorter.
+    #: On a day of the month, or the last day of shorter months.
     MONTH_DAY = "month-day"
     #: On a weekday of the month, such as the second Tuesday.
     MONTH_WEEKDAY = "month-weekday"
@@ -349,7 +345,7 @@ class Role(StrEnum):
 
 
 class InvitationPurpose(StrEnum):
-    """What a one-time link of an account lets its holder do."""
+    """The purpose of an account's one-time link."""
 
     FIRST = "first"
     INVITE = "invite"
@@ -357,110 +353,110 @@ class InvitationPurpose(StrEnum):
 
 
 class ImportedKind(StrEnum):
-    """What an import added."""
+    """The kind of a row that an import added."""
 
     #: A person, with a subscription.
     PERSON = "person"
-    #: A subscription of somebody who was known already.
+    #: A subscription of an existing person.
     SUBSCRIPTION = "subscription"
     SUPPRESSION = "suppression"
-    #: A person whom it changed, once nothing else is kept of the change.
+    #: A changed person, after the earlier values were deleted.
     CHANGE = "change"
 
     @classmethod
     def of_people(cls) -> tuple[ImportedKind, ...]:
-        """Return the kinds of those whom it put on the list."""
+        """Return the kinds of people that were added to the list."""
         return (cls.PERSON, cls.SUBSCRIPTION)
 
 
 class ListUploadState(StrEnum):
-    """How far a list has come that was brought by a browser."""
+    """The state of an uploaded list."""
 
-    #: Kept; nobody said yet how it is to be taken.
+    #: Uploaded; the settings of the import are not chosen yet.
     BROUGHT = "brought"
     #: Waiting for a worker.
     QUEUED = "queued"
     IMPORTING = "importing"
     FINISHED = "finished"
-    #: It cannot be imported further as it is.
+    #: The import failed.
     FAILED = "failed"
-    #: A person stopped it.
+    #: Cancelled by a person.
     CANCELLED = "cancelled"
 
 
 class ProcessKind(StrEnum):
-    """What gives a sign of life."""
+    """The kind of a process with heartbeats."""
 
     WORKER = "worker"
     BEAT = "beat"
 
 
 class TallyScope(StrEnum):
-    """By what outcomes are counted up as they happen."""
+    """The scope of a tally."""
 
-    #: By relay, a minute a row.
+    #: By relay, one row per minute.
     RELAY = "relay"
-    #: By recipient domain, an hour a row: there are many domains.
+    #: By recipient domain, one row per hour, since there are many domains.
     DOMAIN = "domain"
 
 
 class FeedbackAction(StrEnum):
-    """What followed from a bounce or complaint."""
+    """The consequence of a bounce, complaint or letter."""
 
-    #: The address gets no more mail.
+    #: The address was suppressed.
     SUPPRESSED = "suppressed"
-    #: The subscription was ended, without suppressing the address.
+    #: The subscription ended; the address was not suppressed.
     UNSUBSCRIBED = "unsubscribed"
     #: A soft bounce, counted towards the limit.
     COUNTED = "counted"
-    #: Part of a wave: nothing follows until an operator closes the incident.
+    #: Part of an incident: consequences wait until an operator closes it.
     HELD = "held"
-    #: Held for a wave that said nothing about the person.
+    #: Part of an incident that did not concern the person: no consequence.
     EXCUSED = "excused"
-    #: It says nothing against the address: a delay, an answer, a refusal of the sender.
+    #: Nothing against the address: a delay, an automatic reply, or a rejection of the sender.
     NOTED = "noted"
-    #: It names nobody we know.
+    #: The address is not known here.
     UNMATCHED = "unmatched"
-    #: It claims a delivery by a signature that is not ours.
+    #: It names a delivery with an invalid signature.
     FORGED = "forged"
-    #: A reader asks or writes something: an operator has to look at it.
+    #: A reader's letter that an operator has to read.
     ASKED = "asked"
-    #: Such a mail, of which an operator said what became of it.
+    #: A reader's letter that an operator has dealt with.
     HANDLED = "handled"
 
 
 class IncidentKind(StrEnum):
-    """What a wave of bounces is about."""
+    """What the subject of an incident is."""
 
     DOMAIN = "domain"
     MAILING = "mailing"
 
 
 class IncidentResolution(StrEnum):
-    """What an operator found a wave to be."""
+    """An operator's decision about an incident."""
 
-    #: The addresses are dead after all: its bounces are judged one by one.
+    #: The bounces are genuine and are judged one by one.
     GENUINE = "genuine"
-    #: An outage or a block: its bounces say nothing about the people.
+    #: An outage or a block: the bounces have no consequences for the recipients.
     OUTAGE = "outage"
 
 
 class LibraryKind(StrEnum):
-    """What a newsletter's library keeps."""
+    """The kind of an item in a newsletter's library."""
 
     PICTURE = "picture"
     FILE = "file"
 
 
 class ContentUser(StrEnum):
-    """What can lead to a picture or file."""
+    """The kinds of things that can use a picture or file."""
 
     DRAFT = "draft"
     ISSUE = "issue"
-    #: What it froze when it was made.
+    #: The stored content of a mailing.
     MAILING = "mailing"
     PATTERN = "pattern"
     SNIPPET = "snippet"
     LOOK = "look"
-    #: Mails of joining and of approval, all of a newsletter's together.
+    #: Notices, of joining or approval; one entry for all notices of a newsletter.
     NOTICE = "notice"

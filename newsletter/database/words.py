@@ -1,4 +1,4 @@
-"""What the words of the vocabulary are called, for whoever reads a page or a terminal."""
+"""The names of the vocabulary's members, for pages and commands."""
 
 from __future__ import annotations
 
@@ -168,5 +168,5 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
 
 
 def name_of(word: StrEnum) -> Message:
-    """Return what a word of the vocabulary is called."""
+    """Return the name of a member of the vocabulary."""
     return _NAMES[type(word)][word.value]

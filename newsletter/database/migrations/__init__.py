@@ -1,4 +1,4 @@
-"""Migrations by Alembic, run through Python: no configuration file to find."""
+"""Migrations by Alembic, configured in Python without a configuration file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from newsletter.i18n.values import Listing
 
 _HERE = Path(__file__).resolve().parent
 _VERSIONS = _HERE / "versions"
-#: How the revisions of development were called, which no release ever had.
+#: The names of development revisions, which were in no release.
 _BEFORE_RELEASE = re.compile(r"00(?:0[1-9]|1\d|2[0-9])")
-#: So many columns that are missing are named.
+#: The maximum number of missing columns that an error names.
 _NAMED = 3
-#: What Alembic's table holds of a revision's name.
+#: The maximum length of a revision's name in Alembic's table.
 _NAME_CHARACTERS = 32
 
 
@@ -39,16 +39,16 @@ def _config(engine: Engine, versions: Path = _VERSIONS) -> Config:
 
 
 def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> None:
-    """Bring the database to the newest form; running it again, or twice at once, does no harm.
+    """Migrate the database to the newest schema; may run again, or twice at the same time.
 
     Args:
-        engine: Of the database.
+        engine: The database.
         to: The revision to stop at.
         versions: A folder with further migrations, which follow ours.
 
     Raises:
-        ConflictError: Another version made the database, or rows of it contradict each other;
-            nothing was changed.
+        ConflictError: The database was made by another version, or has inconsistent rows. Nothing
+            was changed.
     """
     config = _config(engine, versions)
     _demand_known(engine, ScriptDirectory.from_config(config))
@@ -56,7 +56,7 @@ def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> 
 
 
 def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
-    """Refuse a database whose form is none of this version's."""
+    """Raise if the database has a schema that this version does not know."""
     revision = _revision(engine)
     if revision is not None and revision == script.get_current_head():
         _demand_whole(engine)
@@ -89,9 +89,9 @@ def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
 
 
 def _demand_whole(engine: Engine) -> None:
-    """Refuse a database that is called the newest and is not: each statement would fail by itself.
+    """Raise if the database is marked as current but lacks columns: many statements would fail.
 
-    A version from before the release may have made it, or somebody restored a part of one.
+    It may have been made by a development version, or restored in part.
     """
     with engine.connect() as connection:
         there = {(table, column) for table, column in connection.execute(_columns_of(engine))}
@@ -117,7 +117,7 @@ def _demand_whole(engine: Engine) -> None:
 
 
 def _columns_of(engine: Engine) -> TextClause:
-    """Ask for table and column of all that is there; in one question, for each command asks it."""
+    """Return the query for all tables and columns; one statement, since every command runs it."""
     if engine.dialect.name == "sqlite":
         return text(
             "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
@@ -136,7 +136,7 @@ def _revision(engine: Engine) -> str | None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Return whether the database has the newest form."""
+    """Return whether the database has the newest schema."""
     return _revision(engine) == ScriptDirectory.from_config(_config(engine)).get_current_head()
 
 
@@ -144,18 +144,18 @@ def write_migration(engine: Engine, message: str, *, versions: Path = _VERSIONS)
     """Write a migration from the difference between ``engine``'s database and the tables.
 
     Args:
-        engine: Of a database of the newest form.
-        message: What changes; it names the revision, too.
+        engine: A database with the newest schema.
+        message: The description of the change, from which the revision's name is made.
         versions: The folder to write to.
 
     Returns:
-        The file, as Alembic writes it: not yet formatted.
+        The file as written by Alembic, not formatted.
     """
     config = _config(engine, versions)
     number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
     slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_") or "change"
     with warnings.catch_warnings():
-        # SQLite's indexes over expressions are compared by nobody; a test finds what is missing.
+        # Alembic does not compare SQLite's expression indexes; a test finds missing ones.
         warnings.filterwarnings("ignore", ".*expression-based index")
         script = command.revision(
             config,

@@ -12,7 +12,7 @@ from newsletter.database.migrations import upgrade, write_migration
 
 
 def main(message: str) -> None:
-    """Write a migration from what changed in the tables, and format it as `make check` demands."""
+    """Write a migration for the changes of the tables, formatted as `make check` requires."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = open_engine(f"sqlite:///{Path(folder) / 'scratch.sqlite3'}")
         upgrade(scratch)
@@ -23,7 +23,7 @@ def main(message: str) -> None:
 
 
 def tidy(migration: Path) -> None:
-    """Bring what Alembic wrote into the form of all other sources."""
+    """Format a migration like all other sources."""
     ruff = (sys.executable, "-m", "ruff")
     for step in (("check", "--fix-only", "--quiet"), ("format", "--quiet")):
         subprocess.run((*ruff, *step, str(migration)), check=True)  # noqa: S603 - our own file

@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the engine that was handed over."""
+"""Alembic's entry point: run the migrations on the given engine."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from newsletter.database.types import UtcDateTime, Vocabulary
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 
-#: Any number of ours; PostgreSQL lets one holder of it migrate at a time.
+#: The key of the advisory lock with which only one process migrates at a time.
 _ADVISORY_LOCK = 7_226_405
 
 
 def _as_stored(kind: str, column_type: object, _context: AutogenContext) -> str | Literal[False]:
-    """Write our column types as what the database sees, so that old migrations outlive them."""
+    """Render our column types as the underlying ones, so that old migrations stay valid."""
     if kind == "type" and isinstance(column_type, Vocabulary):
         return "sa.String(32)"
     if kind == "type" and isinstance(column_type, UtcDateTime):
@@ -31,7 +31,7 @@ def _as_stored(kind: str, column_type: object, _context: AutogenContext) -> str 
 
 
 def _is_declared(name: str | None, kind: str, _parents: object) -> bool:
-    """Return whether a difference is looked for: each database has indexes of its own form."""
+    """Return whether an object is compared; some indexes exist in one of the databases only."""
     return not (kind == "table" and (name or "").startswith(("word_index", "person_words")))
 
 
@@ -39,7 +39,7 @@ def run() -> None:
     """Apply migrations in one transaction, one process at a time.
 
     Raises:
-        ConflictError: They would leave rows that refer to nothing; nothing was changed.
+        ConflictError: They would leave dangling foreign keys. Nothing was changed.
     """
     engine: Engine = context.config.attributes["engine"]
     with engine.connect() as connection, _without_foreign_keys(connection):
@@ -65,9 +65,9 @@ def run() -> None:
 
 @contextmanager
 def _without_foreign_keys(connection: Connection) -> Iterator[None]:
-    """Let SQLite replace a table that others refer to: it changes one by a copy.
+    """Disable SQLite's foreign keys, so that a referenced table can be replaced by a changed copy.
 
-    The switch is of no effect within a transaction, so it is turned before and after.
+    The setting has no effect inside a transaction, so it is changed before and after.
     """
     if connection.dialect.name != "sqlite":
         yield
@@ -82,9 +82,9 @@ def _without_foreign_keys(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _triggers_kept(connection: Connection) -> Iterator[None]:
-    """Give a table back its triggers, which SQLite drops where it replaces one by a copy.
+    """Restore the triggers that SQLite drops when a table is replaced by a copy.
 
-    What changed meanwhile nobody noted, so people are then indexed anew.
+    The triggers missed the changes in between, so the search index is built again.
     """
     query = text("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
     before = connection.execute(query).all()
