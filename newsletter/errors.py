@@ -1,4 +1,4 @@
-"""What the product can tell a person went wrong: where, and what to do about it."""
+"""Errors for users: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ class ExitCode(IntEnum):
     """Exit codes of the command line, as documented in docs/cli.md."""
 
     OK = 0
-    #: Something unforeseen; a defect of this software.
+    #: An unexpected error; a defect of this software.
     INTERNAL = 1
-    #: The command was called wrongly (the convention of click and getopt).
+    #: Wrong usage of the command (the convention of click and getopt).
     USAGE = 2
-    #: Input was read and found wanting: an issue, a list, a template.
+    #: The input is not valid: an issue, a list, a template.
     BAD_INPUT = 3
     #: A setting is missing or wrong.
     BAD_SETTING = 4
-    #: A server that is needed (database, Redis, relay) cannot be reached.
+    #: A required server (database, Redis, relay) cannot be reached.
     UNAVAILABLE = 5
-    #: The command did its work, but not all of it came out well.
+    #: The command finished, but some of its work failed.
     INCOMPLETE = 6
-    #: The state of things forbids it: a mailing already finished, a name already taken.
+    #: The present state does not permit it: a finished mailing, a name that is taken.
     CONFLICT = 7
-    #: An alarm is open; the command that was asked to check says so (newsletter status --check).
+    #: An alarm is active (newsletter status --check).
     ALARM_WARNING = 8
     ALARM_CRITICAL = 9
-    #: Stopped by Ctrl-C, or by the answer no to a question (128 and the number of SIGINT).
+    #: Stopped by Ctrl-C, or by answering no to a question (128 plus the number of SIGINT).
     STOPPED = 130
-    #: Nobody read standard output to its end (128 and the number of SIGPIPE).
+    #: The reader of standard output closed it (128 plus the number of SIGPIPE).
     UNREAD = 141
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where in its input a fault lies; lines and columns count from 1.
+    """The place of an error in the input; lines and columns count from 1.
 
     Attributes:
-        source: A file, or what else was read; empty where the page itself shows the place.
-        field: The name of a setting, or of the form's field that a page marks.
-        file: The file's name, where the source says in words what it is.
+        source: The file or other input; empty if a page shows the place itself.
+        field: The name of a setting, or of the form field that a page marks.
+        file: The file's name, if ``source`` is a description.
     """
 
     source: str | Message = ""
@@ -59,7 +59,7 @@ class Place:
         return str(self.described() or "").removesuffix(": ")
 
     def described(self) -> Message | None:
-        """Return what stands before a sentence about this place; None without a source."""
+        """Return the place as text, to be put before the error's message; None without a source."""
         if not self.source:
             return None
         if self.column is not None:
@@ -76,13 +76,13 @@ class Place:
 
 
 class NewsletterError(Exception):
-    """Anything the product refuses or fails to do, said so that a person can act on it.
+    """The base of all errors for users.
 
     Attributes:
-        message: One sentence, what is wrong; worded where it is shown.
-        place: Where, when the fault lies in some input.
-        advice: One sentence, what to do; None when nothing can be advised.
-        command: One sentence, with which command or option; said to who works with commands alone.
+        message: One sentence that says what is wrong; it is translated where it is shown.
+        place: The place of the error, if it is in some input.
+        advice: One sentence that says what to do, or None.
+        command: One sentence that names a command or option, shown on the command line only.
     """
 
     exit_code = ExitCode.INTERNAL
@@ -112,32 +112,32 @@ class NewsletterError(Exception):
         return str(self.advice or "")
 
     def __str__(self) -> str:
-        """Return the error as logs and terminals have it: in English, with the command."""
+        """Return the error in English, with the command, for logs and terminals."""
         whole = self.in_language(SOURCE_LANGUAGE)
         return f"{whole} {self.command}" if self.command else whole
 
     @property
     def explanation(self) -> Message:
-        """What and what to do, for a page that shows by itself where."""
+        """Message and advice, for pages that show the place themselves."""
         if not self.advice:
             return self.message
         return msg("{what} {remedy}", what=self.message, remedy=self.advice)
 
     @property
     def whole(self) -> Message:
-        """Where, what and what to do."""
+        """Place, message and advice."""
         place = self.place.described() if self.place else None
         if not place:
             return self.explanation
         return msg("{place}{sentence}", place=place, sentence=self.explanation)
 
     def in_language(self, language: Language) -> str:
-        """Return where, what and what to do, as a reader of the language gets it."""
+        """Return place, message and advice in a language."""
         return self.whole.in_language(language)
 
 
 class UsageError(NewsletterError):
-    """A command was called wrongly."""
+    """A command was used wrongly."""
 
     exit_code = ExitCode.USAGE
 
@@ -155,13 +155,13 @@ class ContentError(NewsletterError):
 
 
 class TemplateError(NewsletterError):
-    """A template is missing, faulty, or lost some of the issue."""
+    """A template is missing or faulty, or its result lacks parts of the issue."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class ListError(NewsletterError):
-    """A subscriber list, address or segment cannot be taken as given."""
+    """A subscriber list, address or segment is not valid."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -173,19 +173,19 @@ class MessageError(NewsletterError):
 
 
 class NotFoundError(NewsletterError):
-    """What was named does not exist."""
+    """The named object does not exist."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class ConflictError(NewsletterError):
-    """The present state of a mailing, issue or subscriber forbids what was asked."""
+    """The present state of a mailing, issue or subscriber does not permit the action."""
 
     exit_code = ExitCode.CONFLICT
 
 
 class UnavailableError(NewsletterError):
-    """A server that is needed does not answer."""
+    """A required server does not reply."""
 
     exit_code = ExitCode.UNAVAILABLE
 
@@ -197,25 +197,25 @@ class TokenError(NewsletterError):
 
 
 class AccountError(NewsletterError):
-    """An account, its password or its role cannot be as asked."""
+    """An account, its password or its role cannot be changed as requested."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class SignInError(NewsletterError):
-    """Somebody could not prove who they are."""
+    """Signing in failed."""
 
     exit_code = ExitCode.CONFLICT
 
 
 class ForbiddenError(NewsletterError):
-    """The account's roles do not reach that far."""
+    """The account's roles do not permit the action."""
 
     exit_code = ExitCode.CONFLICT
 
 
 class OrderError(NewsletterError):
-    """An operator's order lacks its reason, or asks for what cannot be done."""
+    """An operator's order lacks a reason, or cannot be carried out."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -241,5 +241,5 @@ _REASONS: Mapping[int, Message] = {
 
 
 def system_reason(error: OSError) -> Message:
-    """Return why the system refused, to stand within a sentence; in its own words if rare."""
+    """Return the reason of a system error for use in a sentence; rare ones are not translated."""
     return _REASONS.get(error.errno or 0) or written(error.strerror or str(error))

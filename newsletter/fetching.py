@@ -1,10 +1,10 @@
-"""The one HTTP client for addresses that people write: it asks no machine that is not public.
+"""The guarded fetcher: the only HTTP client for URLs from users; it connects to public hosts only.
 
-A link in an issue may lead anywhere, also into our own network: to a database's port, a router, the
-service that hands out a cloud machine's credentials. So a host is resolved first, every address it
-has must be a public one (IPv4 written within IPv6 too), and the connection goes to that very
-address: a name that resolves differently a moment later changes nothing. Each redirect is looked
-at in the same way. No cookies, no credentials, no body is read.
+A link in an issue may lead anywhere, also into our own network: to a database, a router, or a cloud
+provider's metadata service. So the host is resolved first, all its addresses must be public
+(including IPv4 addresses embedded in IPv6), and the connection is made to the resolved address, so
+that a different answer to a second DNS query has no effect. Redirects are checked in the same way.
+No cookies or credentials are sent, and no body is read.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ import idna
 
 from newsletter.i18n.normal_form import split_url
 
-#: Seconds for connecting, and for each answer of the network.
+#: Timeout in seconds for connecting, and for each read.
 _PATIENCE = 8.0
-#: Seconds for one address with all its redirects: whoever answers a letter at a time ends here.
+#: Timeout in seconds for one URL with all redirects, against servers that reply very slowly.
 _LONGEST = 20.0
 _MOST_REDIRECTS = 5
 _PORTS = frozenset({80, 443, 8080, 8443})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
-#: What servers say to HEAD that know it badly; they are asked once more, by GET.
+#: Status codes after which HEAD is repeated as GET, since some servers do not support HEAD well.
 _ASK_AGAIN = range(400, 600)
 _AGENT = "Mozilla/5.0 (compatible; newsletter link check)"
-#: What is written as a public address of IPv6 and leads to one of IPv4 (RFC 6052, RFC 3056).
+#: Public IPv6 prefixes that contain an IPv4 address (RFC 6052, RFC 3056).
 _TRANSLATED, _SIX_TO_FOUR = ip_network("64:ff9b::/96"), ip_network("2002::/16")
-#: What the language, or a version of it, takes for public: protocols' own addresses (among them
-#: Oracle's metadata service, 192.0.0.192), relays of 6to4, the host agent of Azure, translation
-#: within a network (RFC 8215), examples (RFC 9637) and segment routing (RFC 9602).
+#: Networks that some Python versions treat as public: protocol assignments (among them Oracle's
+#: metadata service, 192.0.0.192), 6to4 relays, Azure's host agent, local translation (RFC 8215),
+#: documentation (RFC 9637) and segment routing (RFC 9602).
 _NOT_PUBLIC = tuple(
     map(
         ip_network,
@@ -52,36 +52,36 @@ _NOT_PUBLIC = tuple(
 )
 
 IpAddress = IPv4Address | IPv6Address
-#: Returns the addresses of a host; raises OSError where it has none.
+#: Returns the addresses of a host; raises OSError if it has none.
 Resolve = Callable[[str, int], Collection[IpAddress]]
 
 
 class LinkOutcome(StrEnum):
-    """What became of an address that was opened."""
+    """The result of opening a URL."""
 
     FINE = "fine"
-    #: It leads on, for good, to another address.
+    #: A permanent redirect.
     MOVED = "moved"
     #: 404, 410.
     MISSING = "missing"
-    #: 401, 403, 429: programs are kept out, people may get in.
+    #: 401, 403, 429: closed to programs, but perhaps not to people.
     CLOSED = "closed"
     #: Another 4xx, or 5xx.
     FAILED = "failed"
     UNKNOWN_HOST = "unknown-host"
-    #: It does not answer, or not in time.
+    #: No reply within the timeout.
     SILENT = "silent"
     #: Its certificate is not valid.
     UNTRUSTED = "untrusted"
-    #: It leads into a private network, or to a port of no web server.
+    #: A host in a private network, or a port that is not a web server's.
     FORBIDDEN = "forbidden"
-    #: It redirects without end.
+    #: Too many redirects.
     ASTRAY = "astray"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedAddress:
-    """An address that was opened; ``status`` is 0 where nothing answered."""
+    """The result of opening a URL; ``status`` is 0 without a reply."""
 
     url: str
     outcome: LinkOutcome
@@ -90,7 +90,7 @@ class OpenedAddress:
 
 
 class _RefusedError(Exception):
-    """An address must not be asked."""
+    """A URL must not be opened."""
 
 
 class _UnknownHostError(Exception):
@@ -98,7 +98,7 @@ class _UnknownHostError(Exception):
 
 
 def is_public(address: IpAddress) -> bool:
-    """Return whether an address lies in the public network, however it is written."""
+    """Return whether an address is public, also if it is IPv4 embedded in IPv6."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
@@ -119,7 +119,7 @@ def is_public(address: IpAddress) -> bool:
 
 
 def resolve(host: str, port: int) -> Collection[IpAddress]:
-    """Return the addresses that the system knows of a host."""
+    """Return the addresses of a host, by the system's resolver."""
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in addresses]
 
@@ -127,12 +127,12 @@ def resolve(host: str, port: int) -> Collection[IpAddress]:
 def open_address(
     url: str, *, resolving: Resolve = resolve, permitted: Callable[[IpAddress], bool] = is_public
 ) -> OpenedAddress:
-    """Open an address as a browser would, as far as its status, and say what became of it.
+    """Open a URL and return the result; the body is not read.
 
     Args:
-        url: Of scheme http or https.
-        resolving: Finds a host's addresses.
-        permitted: Says which of them may be asked.
+        url: A URL with scheme http or https.
+        resolving: The resolver of host names.
+        permitted: Returns whether an address may be connected to.
     """
     ends, here, moved = time.monotonic() + _LONGEST, url, False
     for _ in range(_MOST_REDIRECTS + 1):
@@ -155,8 +155,8 @@ def open_address(
     return OpenedAddress(url=url, outcome=LinkOutcome.ASTRAY, final=here)
 
 
-def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - two facts of one answer
-    if status < 400:  # noqa: PLR2004 - what HTTP counts as no error
+def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - both parts of one result
+    if status < 400:  # noqa: PLR2004 - HTTP errors begin at 400
         return LinkOutcome.MOVED if moved else LinkOutcome.FINE
     if status in {404, 410}:
         return LinkOutcome.MISSING
@@ -166,7 +166,7 @@ def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - two 
 def _ask(
     url: str, ends: float, resolving: Resolve, permitted: Callable[[IpAddress], bool]
 ) -> tuple[int, str]:
-    """Return the status of one address, and where it leads on; by HEAD, then by GET."""
+    """Return the status of a URL, and the target of a redirect; by HEAD, then by GET."""
     parts = split_url(url)
     host, port = _host_of(parts)
     try:
@@ -184,11 +184,11 @@ def _ask(
 
 
 def _host_of(parts: SplitResult) -> tuple[str, int]:
-    """Return a host in letters of ASCII, and the port.
+    """Return a URL's host in ASCII, and the port.
 
     Raises:
-        _RefusedError: It is no address of a web server.
-        ValueError: It is written wrongly.
+        _RefusedError: The port is not a web server's.
+        ValueError: The URL is not valid.
     """
     host, port = parts.hostname or "", parts.port
     if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
@@ -230,7 +230,7 @@ def _target(parts: SplitResult) -> str:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """A connection to an address that was looked at; its name is for the server, and TLS."""
+    """A connection to a checked address; the host name is used for HTTP and TLS only."""
 
     def __init__(self, host: str, port: int, address: IpAddress, *, secure: bool) -> None:
         super().__init__(host, port, timeout=_PATIENCE)
@@ -240,15 +240,15 @@ class _Pinned(http.client.HTTPConnection):
             self.default_port = port
 
     def connect(self) -> None:
-        """Connect to the address, whatever the name may mean by now.
+        """Connect to the checked address, without resolving the name again.
 
         Raises:
-            TimeoutError: The time was up before there was a connection that could be ended.
+            TimeoutError: `give_up` was called before the connection was made.
         """
         plain = socket.create_connection((str(self._address), self.port), self.timeout)
         self.sock = plain
         if self._secure:
-            # The handshake comes once the socket that it is done by can be ended from outside.
+            # After the socket was stored, so that `give_up` can end the handshake.
             secure = _context().wrap_socket(
                 plain, server_hostname=self.host, do_handshake_on_connect=False
             )
@@ -263,7 +263,7 @@ class _Pinned(http.client.HTTPConnection):
             raise TimeoutError
 
     def give_up(self) -> None:
-        """End it from another thread, also if there is no connection yet."""
+        """Close the connection from another thread, even before it was made."""
         self._given_up = True
         if self.sock is not None:
             try:

@@ -1,7 +1,7 @@
-"""Logs: lines for people or JSON for collectors, with request, mailing and batch, without people.
+"""Logs: text for people or JSON for log collectors, with the ids of request, mailing and batch.
 
-Mail addresses are struck out of every line, traces included: relays repeat them in their replies,
-and libraries in their errors. What steers a terminal is shown in place of being done.
+Mail addresses are removed from every line, including tracebacks: relays repeat them in replies, and
+libraries in errors. Control characters are replaced by visible ones.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from newsletter.control_characters import PICTURES, harmless_json
 from newsletter.settings import Settings
 
 _bound: ContextVar[Mapping[str, str | int] | None] = ContextVar("bound", default=None)
-#: Generous: it may strike out too much, never too little. Bounded, so that no line makes it slow.
+#: Matches all addresses, and some other texts. Lengths are limited, so that matching stays fast.
 _ADDRESS = re.compile(
     r"[^\s@<>()\[\]\"',;:=]{1,128}@[^\s@<>()\[\]\"',;:=.]{1,64}\.[^\s@<>()\[\]\"',;:=]{1,255}"
 )
 _STRUCK = "[address]"
-#: A warning or error that is said again is left out for so many seconds.
+#: Seconds for which a repeated warning or error is omitted.
 _QUIET_SECONDS = 60.0
-#: So many different ones are told apart.
+#: The number of different lines that are remembered.
 _REMEMBERED = 256
 
 
 @contextmanager
 def bound(**ids: str | int) -> Iterator[None]:
-    """Let every line logged within the block name these, such as ``mailing=12``."""
+    """Add ids, such as ``mailing=12``, to all lines that are logged inside the block."""
     token = _bound.set({**(_bound.get() or {}), **ids})
     try:
         yield
@@ -46,27 +46,27 @@ def strike_addresses(text: str) -> str:
 
 
 class _Repeats(logging.Filter):
-    """Lets each warning or error through once a minute, with how often it was left out.
+    """Passes each warning or error once a minute, with the number of omitted repetitions.
 
-    What lasts, such as a database that is away or a full disk, is met again many times a second:
-    thousands of equal lines hide the others, and fill the disk.
+    A lasting fault, such as a database that is away or a full disk, is logged many times a second.
+    Thousands of equal lines would hide the others, and fill the disk.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
-        #: When each of the last lines was let through, and how often it was left out since.
+        #: When each of the last lines was passed, and how often it was omitted since.
         self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a line is said; ``left_out`` of its record is how often it was not."""
+        """Return whether a line is passed; ``left_out`` is the number of omitted repetitions."""
         if record.levelno < logging.WARNING:
             return True
         error = record.exc_info[1] if record.exc_info else None
         line = (record.name, record.getMessage(), f"{type(error).__name__}: {error}")
         with self._lock:
             at, left_out = self._said.pop(line, (0.0, 0))
-            # After a clock was set back it is said, too: silence must not last.
+            # A time in the future means that the clock was set back; the line is passed then.
             is_said = not 0 <= record.created - at < _QUIET_SECONDS
             self._said[line] = (record.created, 0) if is_said else (at, left_out + 1)
             if len(self._said) > _REMEMBERED:
@@ -76,7 +76,7 @@ class _Repeats(logging.Filter):
 
 
 class _TextLines(logging.Formatter):
-    """Lines for people; what follows on further ones is set in, so that it passes for no other."""
+    """Text for people; further lines of a message are indented, so that none looks like another."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -110,12 +110,12 @@ class _JsonLines(logging.Formatter):
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Send all logs of this process to standard error, in the form the settings ask for."""
+    """Write all logs of this process to standard error, in the format of the settings."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
     handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
-    # At each start it says which database it looks at, and nothing else.
+    # Alembic logs only which database it connects to, at each start.
     logging.getLogger("alembic").setLevel(logging.WARNING)

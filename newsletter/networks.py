@@ -1,25 +1,26 @@
-"""Networks: what one household, office or site shares of an IP address, and how much it may.
+"""Networks and sites: the prefixes of IP addresses by which requests are limited.
 
-Whoever is limited is limited by network: a household has a /64 of IPv6, and so many addresses as
-it likes. Whoever has a /48, a site, has 65,536 of these networks, so a site is limited, too.
+A household has a /64 of IPv6 and can use any of its addresses, so limits apply to networks. A site
+with a /48 has 65,536 such networks, so limits apply to sites as well.
 """
 
 from __future__ import annotations
 
 import ipaddress
 
-#: What the networks of a site may together, in terms of what each may.
+#: The limit of a site, as a multiple of the limit of a network.
 NETWORKS_OF_A_SITE = 4
 _SITE_BITS = 48
 
 
 def network_of(host: str, *, ipv4_bits: int = 32, ipv6_bits: int = 64) -> str:
-    """Return the network that an address is in, such as ``2001:db8::/64``; empty for no address.
+    """Return the network of an address, such as ``2001:db8::/64``; empty for other texts.
 
     Args:
-        host: The address, or a network of more bits.
-        ipv4_bits: How much of an IPv4 address is looked at; all of it is the address itself.
-        ipv6_bits: Likewise. What is IPv4 within IPv6 (RFC 4291, 2.5.5.2) is IPv4.
+        host: The address, or a network with a longer prefix.
+        ipv4_bits: The prefix length for IPv4; 32 for the address itself.
+        ipv6_bits: The prefix length for IPv6. IPv4-mapped addresses (RFC 4291, 2.5.5.2) count as
+            IPv4.
     """
     try:
         address = ipaddress.ip_address(host.partition("/")[0])
@@ -34,6 +35,6 @@ def network_of(host: str, *, ipv4_bits: int = 32, ipv6_bits: int = 64) -> str:
 
 
 def site_of(host: str) -> str:
-    """Return the site that an IPv6 address or network is in; empty for any other."""
+    """Return the site of an IPv6 address or network; empty for others."""
     site = network_of(host, ipv6_bits=_SITE_BITS)
     return site if ":" in site else ""

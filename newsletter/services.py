@@ -1,4 +1,4 @@
-"""The composition root: what pages, commands and workers are built from, once a process."""
+"""The composition root: creates the services of pages, commands and workers, once per process."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from newsletter.tokens import Pseudonyms, TokenSigner
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Services:
-    """What everything works with; nothing is connected before it is used."""
+    """The services that all parts use; connections are made when they are first used."""
 
     settings: Settings
     engine: Engine
     signer: TokenSigner
-    #: The oldest key: Message-IDs must stay the same when a new key is put in front.
+    #: The oldest key, so that Message-IDs stay the same when a new key is added in front.
     message_id_key: bytes
 
     @property
     def pseudonyms(self) -> Pseudonyms:
-        """By which the erased stay known."""
+        """The pseudonyms by which erased addresses are recognised."""
         return self.signer.pseudonyms
 
     @property
     def feedback_keys(self) -> Keys:
-        """By which what comes back is known to be about a mail of ours."""
+        """The keys with which feedback is verified to be about a mail of ours."""
         return Keys(signer=self.signer, message_id_key=self.message_id_key)
 
 
 def connect(settings: Settings, *, on_wait: Callable[[str], None] | None = None) -> Engine:
-    """Return the engine of the database that is set; see `open_engine`."""
+    """Return the engine of the configured database; see `open_engine`."""
     return open_engine(
         settings.effective_database_url, seconds=settings.database_timeout, on_wait=on_wait
     )
 
 
 def build_services(settings: Settings, engine: Engine | None = None) -> Services:
-    """Build the services; ``engine`` where one is open already.
+    """Create the services, with ``engine`` if one exists already.
 
     Raises:
         SettingError: No signing key is set.

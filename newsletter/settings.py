@@ -1,6 +1,6 @@
-"""Settings: read once from the environment and ``.env``, checked, frozen, then handed down.
+"""Settings: read once from the environment and ``.env``, validated, and immutable.
 
-This is the only module that looks at environment variables. `.env.example` documents each one.
+This is the only module that reads environment variables. `.env.example` documents all of them.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped_templates() -> Path:
-    """Return the checkout's templates, or those an installed wheel carries."""
+    """Return the folder of templates, in the checkout or in the installed package."""
     checkout = _PACKAGE.parent / "templates"
     return checkout if checkout.is_dir() else _PACKAGE / "_templates"
 
 
 def template_folders(templates_dir: Path, kind: str) -> tuple[Path, ...]:
-    """Return where templates of a kind (``email``, ``web``) are looked for, the operator's first.
+    """Return the search path for templates of a kind (``email``, ``web``), the operator's first.
 
-    What the operator's folder does not hold is taken from ours.
+    Templates that the operator's folder lacks are taken from the product's.
     """
     return tuple(dict.fromkeys((templates_dir / kind, shipped_templates() / kind)))
 
 
-#: What both Celery and our own clients understand.
+#: URL schemes that Celery and our own clients support.
 _BROKERS = ("redis://", "rediss://")
-#: Providers whose webhooks carry a secret of the operator's; the others sign with a key of theirs.
+#: Providers whose webhooks are authenticated by a secret that the operator chooses.
 _CHOSEN_SECRETS = (
     "webhook_postmark",
     "webhook_sparkpost",
@@ -62,7 +62,7 @@ _AUTHORITY = re.compile(
 #: The partition is ``aws``, ``aws-cn`` or ``aws-us-gov``.
 _TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[\w.-]{1,256}")
 _MAILBOX = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
-#: Providers whose webhooks are signed with a word that the provider chose.
+#: Providers whose webhooks are signed with a secret that the provider issues.
 _GIVEN_SECRETS = (
     "webhook_mailgun",
     "webhook_mandrill",
@@ -75,13 +75,13 @@ _WEBHOOKS = (
     *_GIVEN_SECRETS,
     *("webhook_ses", "webhook_sendgrid", "webhook_resend", "webhook_postal"),
 )
-#: A host name, as of a machine or container, without a port. IP addresses are read as such.
+#: A host name, without a port. IP addresses are validated separately.
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 #: A value of Authentication-Results (RFC 8601 section 2.5).
 _AUTHSERV_ID = re.compile(r"[^\s;,\"]+")
 
 
-#: Names of this machine, as URLs have them.
+#: The names of this machine in URLs.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -92,85 +92,85 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, env_file_encoding="utf-8"
     )
 
-    #: Where files are kept that no setting places elsewhere: SQLite, journals, keys, runtime state.
+    #: The folder of SQLite, journals, keys and runtime state, unless another setting moves them.
     data_dir: Path = Path("var")
     #: SQLAlchemy URL; empty for SQLite in ``data_dir``.
     database_url: str = ""
-    #: Seconds that one statement may take; PostgreSQL silent for longer counts as away.
+    #: Timeout of statements in seconds; PostgreSQL counts as away if it does not reply for longer.
     database_timeout: int = Field(default=45, ge=5, le=3600)
-    #: Empty starts a Valkey server of our own for as long as a command needs one.
+    #: Redis URL; if empty, commands start a Valkey server of their own while they need one.
     redis_url: str = ""
-    #: Comma-separated; the first signs, all verify. Empty keeps one in ``data_dir``.
+    #: Comma-separated keys; the first signs, all verify. If empty, one is stored in ``data_dir``.
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=1, le=65535)
-    #: Where subscribers reach the web application; stands in every link of a mail. Without it the
-    #: address on this machine.
+    #: The base URL of the web application in all links of mails; by default, this machine's.
     public_url: str = Field(
         default_factory=lambda others: f"http://127.0.0.1:{others.get('web_port', 8000)}"
     )
-    #: Comma-separated addresses or networks of the proxies in front of the web server, whose
-    #: ``X-Forwarded-For`` is believed. Empty: nobody's.
+    #: Comma-separated addresses or networks of proxies whose ``X-Forwarded-For`` is trusted.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Comma-separated host names that requests may be for, besides that of ``public_url``.
+    #: Comma-separated further host names that requests may name, besides that of ``public_url``.
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
-    #: ``directory:///path``. Empty delivers into a mailbox on this machine.
+    #: ``directory:///path``. If empty, mail is delivered into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    #: Whether the return path names its delivery, signed: ``bounces+TOKEN@domain``.
+    #: Whether the return path contains the delivery, signed: ``bounces+TOKEN@domain``.
     signed_return_path: bool = True
-    #: As whom mail to accounts goes out, ``Name <address>``; empty for a newsletter's sender.
+    #: The sender of mail to accounts, ``Name <address>``; empty for a newsletter's sender.
     account_sender: str = ""
-    #: Where bounces of mail to accounts go; empty for the null return path, which sends none.
+    #: The return path of mail to accounts; empty for the null return path, without bounces.
     account_return_path: str = ""
-    #: Comma-separated ``domain:selector:file`` of DKIM's private keys in PEM; two for one domain
-    #: sign twice.
+    #: Comma-separated ``domain:selector:file`` of private DKIM keys in PEM; mail of a domain with
+    #: two keys is signed by both.
     dkim_keys: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Comma-separated ``domain=messages a second``, kept to by all workers together.
+    #: Comma-separated ``domain=messages per second``, for all workers together.
     domain_rates: Annotated[dict[str, float], NoDecode] = Field(default_factory=dict)
-    #: The file of a mailbox on this machine, whose mail the web shows under /inbox; for trials.
+    #: The file of a mailbox on this machine, which the web shows under /inbox; for trying out.
     mailbox_file: Path | None = None
-    #: Deliveries in one batch, the unit a Celery task sends.
+    #: The number of deliveries in a batch, the unit of a Celery task.
     batch_size: int = Field(default=1000, ge=1, le=10_000)
-    #: Worker processes that ``newsletter worker`` starts.
+    #: The number of processes that ``newsletter worker`` starts.
     worker_processes: int = Field(default=2, ge=1, le=64)
-    #: Seconds without a heartbeat after which a worker on another host counts as lost.
+    #: Seconds without renewal after which a lease of a worker on another host expires.
     lease_seconds: int = Field(default=60, ge=10, le=3600)
-    #: Hours for which a worker host keeps the journals of what it sent: proof of what a database
-    #: that failed over or was restored forgot. About 200 octets a message.
+    #: Hours for which a worker host keeps its journals, from which outcomes are restored after a
+    #: failover or a restored backup. About 200 bytes per message.
     journal_hours: int = Field(default=48, ge=1, le=2400)
-    #: Hours during which a deferred delivery is tried again.
+    #: Hours for which a deferred delivery is tried again.
     retry_hours: int = Field(default=48, ge=1, le=240)
-    #: Minutes past its hour, or of all workers' silence, up to which a mailing goes on by itself.
+    #: Minutes of delay, or of a standstill of all workers, after which a mailing still continues by
+    #: itself.
     grace_minutes: int = Field(default=60, ge=1, le=10_080)
-    #: Requests to join that one address may cause mail by, in a day.
+    #: The maximum number of confirmation mails to one address per day.
     join_limit_address: int = Field(default=3, ge=1, le=100)
-    #: Requests to join from one network (IPv4 /24, IPv6 /64), in an hour.
+    #: The maximum number of requests to join from one network (IPv4 /24, IPv6 /64) per hour.
     join_limit_network: int = Field(default=20, ge=1, le=100_000)
-    #: Requests to join one newsletter, in an hour.
+    #: The maximum number of requests to join one newsletter per hour.
     join_limit_newsletter: int = Field(default=1000, ge=1, le=1_000_000)
-    #: The same of requests without a proof of work, which browsers without scripts do not bring.
+    #: The same limits for requests without proof of work, from browsers without scripts.
     join_limit_network_unproven: int = Field(default=5, ge=1, le=100_000)
     join_limit_newsletter_unproven: int = Field(default=100, ge=1, le=1_000_000)
-    #: Comma-separated domains whose addresses may always join, also if listed as disposable.
+    #: Comma-separated domains that are always accepted, even if listed as disposable.
     join_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Whether DNS is asked if an address's domain takes mail. Without an answer, nobody is refused.
+    #: Whether DNS is queried if a domain accepts mail. Nobody is refused if DNS does not reply.
     join_ask_dns: bool = True
-    #: Whether mail to ``join+NEWSLETTER@DOMAIN`` asks to join, as the intake takes it.
+    #: Whether mail to ``join+NEWSLETTER@DOMAIN`` that the intake receives is a request to join.
     join_by_mail: bool = False
-    #: The authserv-id (RFC 8601) of the mail server in front of the intake: what it writes of DMARC
-    #: into Authentication-Results is believed, and lets requests have the wider limits.
+    #: The authserv-id (RFC 8601) of the mail server in front of the intake. Its DMARC results in
+    #: Authentication-Results are trusted; authenticated requests have the wider limits.
     join_trusted_mta: str = ""
-    #: Days for which the link of a confirmation mail holds.
+    #: Days for which the link of a confirmation mail is valid.
     confirm_days: int = Field(default=7, ge=1, le=60)
-    #: Days after its end at which whoever did not follow the link is forgotten.
+    #: Days after the link's expiry when unconfirmed requests are deleted.
     forget_unconfirmed_days: int = Field(default=7, ge=0, le=365)
-    #: How exactly the consent record says from where: ``network`` (/24, /48), ``none``, ``full``.
+    #: The precision of network addresses in consent records: ``network`` (/24, /48), ``none``,
+    #: ``full``.
     consent_network: Literal["network", "none", "full"] = "network"
-    #: Lets programs unsubscribe people by POST /api/unsubscribe; empty closes that way.
+    #: The token for POST /api/unsubscribe; if empty, this is disabled.
     api_token: SecretStr | None = None
-    #: What proves webhooks, by provider; an empty one closes that provider's webhook. Several,
-    #: comma-separated, while one is changed for another.
+    #: Comma-separated secrets of webhooks, by provider; several while one is being replaced. If
+    #: empty, the provider's webhook is disabled.
     webhook_ses: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_sendgrid: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_postmark: Annotated[tuple[SecretStr, ...], NoDecode] = ()
@@ -185,21 +185,21 @@ class Settings(BaseSettings):
     webhook_postal: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_unisender_go: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_scaleway: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    #: Where `newsletter bounce listen` takes mail: ``lmtp://host:port``, ``lmtp:///socket``,
+    #: Where `newsletter bounce listen` accepts mail: ``lmtp://host:port``, ``lmtp:///socket``,
     #: ``smtp://host:port``.
     bounce_listen: str = "lmtp://127.0.0.1:8024"
     #: The mailbox of `newsletter bounce fetch`: ``imaps://user:secret@host/INBOX``, ``pop3s://…``.
     bounce_mailbox: SecretStr | None = None
-    #: Seconds between two looks at a mailbox whose server does not tell by itself.
+    #: Seconds between two checks of a mailbox whose server does not support IDLE.
     bounce_poll_seconds: int = Field(default=60, ge=1, le=86_400)
-    #: Days for which the bounce log keeps its rows, and of these the raw reports.
+    #: Days for which the rows of the bounce log are kept, and their original reports.
     bounce_retention_days: int = Field(default=400, ge=30, le=3650)
     bounce_raw_days: int = Field(default=90, ge=1, le=3650)
     templates_dir: Path = Field(default_factory=shipped_templates)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    #: ``text`` for people, ``json`` for log collectors: one object a line.
+    #: ``text`` for people, ``json`` for log collectors: one object per line.
     log_format: Literal["text", "json"] = "text"
-    #: Who may read /metrics: whoever holds it; without one, this machine alone.
+    #: The token for reading /metrics; without it, only this machine may.
     metrics_token: SecretStr | None = None
     #: Whether workers send Celery's task events, which Flower shows.
     task_events: bool = False
@@ -249,7 +249,7 @@ class Settings(BaseSettings):
     @field_validator(*_GIVEN_SECRETS)
     @classmethod
     def _whole(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        """Refuse the beginning of a secret; the shortest known is Mandrill's, of 22 characters."""
+        """Refuse truncated secrets; the shortest known one is Mandrill's, with 22 characters."""
         if any(len(key.get_secret_value()) < 16 for key in value):  # noqa: PLR2004
             raise WrongValueError(msg("Each key must have at least 16 characters: copy it whole."))
         return value
@@ -257,7 +257,7 @@ class Settings(BaseSettings):
     @field_validator("webhook_ses")
     @classmethod
     def _are_topics(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        """Take whole ARNs: a webhook of another topic is refused, and bounces are lost."""
+        """Require complete ARNs: the webhooks of all other topics are refused."""
         if not all(_TOPIC.fullmatch(topic.get_secret_value()) for topic in value):
             raise WrongValueError(
                 msg(
@@ -318,7 +318,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Take names as requests have them: what has a scheme or a port would match none."""
+        """Require host names as in requests: one with a scheme or a port would never match."""
         for one in value:
             if not _is_host(one):
                 raise WrongValueError(
@@ -374,7 +374,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_web_address(cls, value: str) -> str:
-        """Take a scheme, a host and a port: the pages stand at the root of a host of theirs."""
+        """Require scheme, host and port without a path: pages are served at the root of a host."""
         if not value.startswith(("https://", "http://")):
             raise WrongValueError(
                 msg("The value must begin with https:// (or http:// on this machine).")
@@ -396,22 +396,22 @@ class Settings(BaseSettings):
 
     @property
     def is_local(self) -> bool:
-        """Whether the web application is for this machine alone, as in trials."""
+        """Whether the web application is reachable from this machine only."""
         return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
     def public_url_is_plain(self) -> bool:
-        """Whether pages, passwords and links of readers travel unencrypted between machines."""
+        """Whether pages, passwords and links are transmitted unencrypted between machines."""
         return self.public_url.startswith("http://") and not self.is_local
 
     @property
     def effective_database_url(self) -> str:
-        """The database URL, with the SQLite file in ``data_dir`` when none is set."""
+        """The database URL; by default, of an SQLite file in ``data_dir``."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"
 
     @property
     def account_mail_is_refused(self) -> bool:
-        """Whether a relay refuses mail to accounts: Amazon SES takes no null return path."""
+        """Whether a relay rejects mail to accounts: Amazon SES accepts no null return path."""
         hosts = (urlsplit(url.get_secret_value()).hostname or "" for url in self.mail_transports)
         return not self.account_return_path and any(
             host.endswith(".amazonaws.com") for host in hosts
@@ -419,7 +419,7 @@ class Settings(BaseSettings):
 
     @property
     def webhook_secrets(self) -> dict[str, tuple[str, ...]]:
-        """What proves a webhook, by the providers that have one."""
+        """The secrets of webhooks, by provider, for those that are set."""
         return {
             name.removeprefix("webhook_"): tuple(key.get_secret_value() for key in keys)
             for name in _WEBHOOKS
@@ -428,12 +428,12 @@ class Settings(BaseSettings):
 
     @property
     def journal_dir(self) -> Path:
-        """Where worker processes keep their journals."""
+        """The folder of the worker processes' journals."""
         return self.data_dir / "journals"
 
 
 def _domain(name: str) -> str:
-    """Return a domain as mail has it, in small letters and ASCII."""
+    """Return a domain in lower case and ASCII."""
     try:
         return idna.encode(name.lower(), uts46=True).decode("ascii")
     except idna.IDNAError:
@@ -447,7 +447,7 @@ def _is_host(name: str) -> bool:
 
 
 def _in_ascii(scheme: str, authority: str) -> Message:
-    """Say how a host with letters of its own language is written, as far as it is one."""
+    """Return the remedy for a non-ASCII host: its ASCII form, if it is valid."""
     host = re.split(r"[/?#]", authority)[0]
     try:
         url = f"{scheme}://{idna.encode(host, uts46=True).decode('ascii')}"
@@ -463,18 +463,18 @@ def _has_port(url: str) -> bool:
         return False
 
 
-#: The settings' names in the environment and in the file.
+#: The names of the settings in the environment and the file.
 _NAMES = tuple(name.upper() for name in Settings.model_fields)
-#: So like a setting's name is one that was meant to be it: a letter or two of ten differ.
+#: The similarity of a misspelled name to a setting: one or two letters in ten differ.
 _NEARLY = 0.85
-#: Names in the environment the file that processes we start read instead of ``.env``.
+#: The environment variable with the file that child processes read instead of ``.env``.
 SETTINGS_FILE = "SETTINGS_FILE"
 
 
 def read_only_file(env_file: Path) -> None:
-    """Let this process, and those that it starts, read their settings from a file and nothing else.
+    """Make this process and its children read their settings from one file only.
 
-    What the environment, or ``.env`` here, says of a real installation does not count then.
+    Settings of a real installation, in the environment or ``.env``, are ignored then.
     """
     for name in _NAMES:
         os.environ.pop(name, None)
@@ -482,14 +482,14 @@ def read_only_file(env_file: Path) -> None:
 
 
 def load_settings(env_file: Path | None = None) -> Settings:
-    """Read the settings; the environment wins over the file.
+    """Read the settings; the environment takes precedence over the file.
 
     Args:
-        env_file: The file to read, which must exist. When None, the one that SETTINGS_FILE names,
-            or ``.env`` here, if there is one.
+        env_file: The file, which must exist. If None, the file named by SETTINGS_FILE, or ``.env``
+            in the present folder if it exists.
 
     Raises:
-        SettingError: A setting is wrong; the message names it.
+        SettingError: A setting is not valid; the message names it.
     """
     if env_file is None and (named := os.environ.get(SETTINGS_FILE)):
         env_file = Path(named)
@@ -516,10 +516,10 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
 
 def _demand_whole(source: Path) -> None:
-    """Refuse a file of which a line would be passed over: its setting would have its default.
+    """Check that no line of a file would be ignored, which would leave its setting at the default.
 
     Raises:
-        SettingError: It cannot be read, or a line is no setting or names one that there is not.
+        SettingError: The file cannot be read, or a line is not a setting, or its name is unknown.
     """
     if not source.is_file():
         return
@@ -553,9 +553,9 @@ def _demand_whole(source: Path) -> None:
 
 
 def _meant_setting(name: str) -> str:
-    """Return the setting that a name of the file was meant to be; empty for one, and for others'.
+    """Return the setting of which a name is a misspelling; empty if it is none.
 
-    The file may hold names of other programs, such as those that docker-compose.yml asks for.
+    The file may contain variables of other programs, such as those for docker-compose.yml.
     """
     if name.upper() in _NAMES:
         return ""
@@ -563,14 +563,14 @@ def _meant_setting(name: str) -> str:
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
-    """Return the keys for tokens, making one in ``data_dir`` the first time when none is set."""
+    """Return the keys for tokens; if none is set, a key is created in ``data_dir``."""
     if settings.secret_keys:
         return tuple(key.get_secret_value().encode() for key in settings.secret_keys)
     path = settings.data_dir / "secret.key"
     if not path.exists():
         _make_key(path)
     key = path.read_text(encoding="ascii").strip()
-    if len(key) < 32:  # noqa: PLR2004 - as for keys that are set
+    if len(key) < 32:  # noqa: PLR2004 - the same minimum as for keys in settings
         raise SettingError(
             msg("The signing key is shorter than 32 characters."),
             place=Place(source=str(path)),
@@ -580,7 +580,7 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key whole or not at all: of two processes at once, one makes it for both."""
+    """Create a key file atomically; if two processes do so at once, both use the same key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as draft:
         draft.write(secrets.token_urlsafe(48))
