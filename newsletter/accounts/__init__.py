@@ -1,1 +1,1 @@
-"""Accounts: who signs in, by what proof, what they may do, and what they did."""
+"""Accounts of the staff: signing in, roles and permissions, and the audit log."""

@@ -1,4 +1,4 @@
-"""What every action has in common: a reason where one is asked for, and its audit entry."""
+"""Common parts of actions: the reason, and the transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LONGEST_REASON = 500
 
 
 def read_reason(text: str, *, required: bool = True) -> str:
-    """Return a reason as the audit log keeps it: printable, without space around it.
+    """Return a reason in the form for the audit log: printable, without surrounding spaces.
 
     Raises:
-        OrderError: It is required and empty, or has more than 500 characters.
+        OrderError: The reason is required and empty, or has more than 500 characters.
     """
     reason = "".join(filter(str.isprintable, text)).strip()
     if len(reason) > _LONGEST_REASON or (required and not reason):
@@ -45,25 +45,25 @@ def audited(
     reason_required: bool = True,
     details: Mapping[Detail, object] | None = None,
 ) -> Iterator[Session]:
-    """Open the transaction of an action; its audit entry is written if the block ends well.
+    """Open the transaction of an action; the audit entry is written at the end of the block.
 
-    Whoever reads the log of a night learns there, too, what people ordered meanwhile.
+    The action is also written to the log, among the lines of what happened at that time.
 
     Args:
         engine: The database.
-        actor: Who does it.
-        action: What it is.
-        on: Kind and name, such as ``relay smtp:mail.example.jp:587``.
-        reason: Why, for whoever looks next.
-        newsletter_id: Which newsletter it is about, if about one.
-        reason_required: Whether there must be a reason.
-        details: What the audit entry says besides.
+        actor: The person or program that acts.
+        action: The action.
+        on: Kind and name of the object, such as ``relay smtp:mail.example.jp:587``.
+        reason: The reason.
+        newsletter_id: The newsletter concerned, if any.
+        reason_required: Whether a reason is required.
+        details: Further details for the audit entry.
 
     Raises:
-        OrderError: There is no reason though there must be, or one of more than 500 characters.
+        OrderError: The reason is missing although required, or has more than 500 characters.
     """
     why = read_reason(reason, required=reason_required)
-    # Some touch each delivery of a mailing to everybody.
+    # Some actions change every delivery of a large mailing.
     with transaction(engine, long=True) as session:
         yield session
         record_event(

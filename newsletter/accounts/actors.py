@@ -1,4 +1,4 @@
-"""Who acts by the command line, and what people call whoever did something."""
+"""Actors on the command line, and display names for actors in the audit log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMED: Mapping[str, Message] = {
 
 
 def colleagues_by_address(session: Session) -> Mapping[str, str]:
-    """Return the names of accounts by their addresses; of those alone that no two have."""
+    """Return the names of accounts by address, leaving out names that two accounts share."""
     rows = session.execute(
         select(AccountRow.address, AccountRow.name).where(AccountRow.name != "")
     ).all()
@@ -38,11 +38,11 @@ def colleagues_by_address(session: Session) -> Mapping[str, str]:
 
 
 def name_actor(recorded: str, colleagues: Mapping[str, str]) -> Message:
-    """Return what an actor's name in the audit log stands for; itself where it is not known.
+    """Return the display name for an actor in the audit log.
 
     Args:
-        recorded: `Actor.name`, which is an address where it is somebody's of the staff.
-        colleagues: See `colleagues_by_address`.
+        recorded: The recorded `Actor.name`, which is the address for members of the staff.
+        colleagues: The result of `colleagues_by_address`.
     """
     if recorded in _NAMED:
         return _NAMED[recorded]
@@ -54,7 +54,7 @@ def name_actor(recorded: str, colleagues: Mapping[str, str]) -> Message:
 
 
 def words_for(session: Session, actor: Actor) -> Message:
-    """Return what people call whoever acts now."""
+    """Return the display name of an actor."""
     return name_actor(actor.name, colleagues_by_address(session))
 
 
@@ -64,19 +64,19 @@ def find_actor(
     purpose: Action | Permission,
     newsletter_id: int | None = None,
 ) -> Actor:
-    """Return who acts, for the audit log.
+    """Return the actor of a command.
 
     Args:
         engine: The database.
-        address: Of the account that is named with ``--as``; None for this machine's user.
-        purpose: What they come to do, or to see; their roles must permit it. An action by a rule of
-            its own asks here for no more than an account.
-        newsletter_id: Where they must; None for what touches all newsletters.
+        address: The address of the account given by ``--as``; None for this machine's user.
+        purpose: The action, or the permission to view something, that the roles must permit. For
+            actions with rules of their own, any account will do here.
+        newsletter_id: The newsletter in which they must permit it; None for all newsletters.
 
     Raises:
-        ListError: The address is none.
+        ListError: The address is not valid.
         NotFoundError: There is no such account, or it is disabled.
-        ForbiddenError: Its roles do not reach that far.
+        ForbiddenError: The account's roles do not permit it.
     """
     user = _user()
     if address is None:
@@ -107,5 +107,5 @@ def _user() -> str:
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
-        # A container may run as a number that no name belongs to.
+        # In a container, the user id may have no name.
         return str(number)

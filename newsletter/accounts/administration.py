@@ -1,4 +1,4 @@
-"""Administration of accounts: roles, disabling, a lost second factor; for every door alike."""
+"""Administration of accounts: roles, disabling, resetting a lost second factor."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from newsletter.i18n.messages import msg
 
 
 def find_account(session: Session, address: str) -> int:
-    """Return the number of the account with an address.
+    """Return the id of the account with an address.
 
     Raises:
-        ListError: The address is none.
+        ListError: The address is not valid.
         NotFoundError: There is no such account.
     """
     key = parse_address(address).key
@@ -56,7 +56,7 @@ def take_role(session: Session, actor: Actor, account_id: int, grant: Grant) -> 
 
     Raises:
         NotFoundError: There is no such account.
-        ConflictError: Nobody would administer all newsletters any more.
+        ConflictError: It is the last administrator of all newsletters.
     """
     _lock(session, account_id)
     grants = rights_of(session, account_id).grants
@@ -64,11 +64,11 @@ def take_role(session: Session, actor: Actor, account_id: int, grant: Grant) -> 
 
 
 def disable_account(session: Session, actor: Actor, account_id: int) -> None:
-    """Keep an account from signing in: its sessions end, its one-time links lose effect.
+    """Disable an account; its sessions end, and its one-time links become invalid.
 
     Raises:
         NotFoundError: There is no such account.
-        ConflictError: Nobody would administer all newsletters any more.
+        ConflictError: It is the last administrator of all newsletters.
     """
     account = _lock(session, account_id)
     had_one = has_administrator(session)
@@ -81,7 +81,7 @@ def disable_account(session: Session, actor: Actor, account_id: int) -> None:
 
 
 def enable_account(session: Session, actor: Actor, account_id: int) -> None:
-    """Let a disabled account sign in again.
+    """Enable a disabled account again.
 
     Raises:
         NotFoundError: There is no such account.
@@ -91,14 +91,14 @@ def enable_account(session: Session, actor: Actor, account_id: int) -> None:
 
 
 def reset_second_factor(session: Session, actor: Actor, account_id: int, *, reason: str) -> None:
-    """Take the second factor off an account whose owner lost it; its sessions end.
+    """Remove the second factor of an account whose owner has lost it; its sessions end.
 
-    The password stays, so whoever resets gets in by this no more than before.
+    The password does not change, so the person who does this cannot sign in to the account.
 
     Raises:
         NotFoundError: There is no such account.
-        ConflictError: It has none.
-        OrderError: There is no reason, or one of more than 500 characters.
+        ConflictError: The account has no second factor.
+        OrderError: The reason is missing, or has more than 500 characters.
     """
     why = read_reason(reason)
     account = _lock(session, account_id)
@@ -135,7 +135,7 @@ def _change_roles(
 
 
 def _lock(session: Session, account_id: int) -> AccountRow:
-    # All of them, so that two changes at once cannot each leave the other's as the last one.
+    # All rows are locked, so that two concurrent changes cannot remove the last two administrators.
     session.scalars(select(AccountRow.id).order_by(AccountRow.id).with_for_update()).all()
     account = session.get(AccountRow, account_id, populate_existing=True)
     if account is None:

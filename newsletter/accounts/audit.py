@@ -1,4 +1,7 @@
-"""The audit log: who did what, when, to what, and why; written with the action, never changed."""
+"""The audit log: actor, action, object, time and reason; entries are never changed.
+
+An entry is written in the transaction of its action.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ _EXPORT_ROWS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who does something; the command line has no account, unless one is named.
+    """The person or program that acts; commands have no account unless one is given.
 
     Attributes:
-        door: By which of the product's doors they came: ``page`` or ``command``.
+        door: ``page`` or ``command``.
     """
 
     account_id: int | None
@@ -40,16 +43,16 @@ class Actor:
 
 COMMAND_LINE = Actor(account_id=None, name="command line", door="command")
 NOBODY = Actor(account_id=None, name="not signed in")
-#: Whoever holds the link of their own mail.
+#: A reader who uses a personal link from a mail.
 READER = Actor(account_id=None, name="reader")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditFilter:
-    """Which events are wanted; an empty field asks nothing.
+    """Criteria for listing events; empty ones are ignored.
 
     Attributes:
-        actor: A part of the name that is recorded, or of the account's own.
+        actor: A part of the recorded name, or of the account's name.
     """
 
     actor: str = ""
@@ -60,7 +63,7 @@ class AuditFilter:
 
 
 def rights_of_actor(session: Session, actor: Actor) -> Rights:
-    """Return what whoever acts may do: an account by its roles, this machine's user everything."""
+    """Return the rights of an actor: those of the account, or all for this machine's user."""
     if actor.account_id is not None:
         return rights_of(session, actor.account_id)
     return ALL_RIGHTS if actor.door == COMMAND_LINE.door else Rights()
@@ -71,18 +74,18 @@ def record_event(
     actor: Actor,
     action: Action,
     *,
-    object: str = "",  # noqa: A002 - the glossary's word for what was acted on
+    object: str = "",  # noqa: A002 - the audit log's term
     newsletter_id: int | None = None,
     reason: str = "",
     details: Mapping[Detail, object] | None = None,
 ) -> None:
-    """Write down an action in the transaction that does it: both are there, or neither.
+    """Write the audit entry of an action, in the same transaction.
 
-    What turns or hides letters is shown: a name of somebody's making lets no entry say otherwise.
+    Control characters that change the direction of text, or hide it, are made visible, so that
+    names chosen by users cannot make an entry look different.
 
     Raises:
-        ForbiddenError: The roles of the account that acts do not permit it, by whatever door it
-            came.
+        ForbiddenError: The roles of the actor's account do not permit the action.
     """
     if actor.account_id is not None and action.needed is not None:
         with session.no_autoflush:
@@ -104,7 +107,7 @@ def record_event(
 
 
 def _harmless(value: object) -> object:
-    """Return what a detail holds, with what turns or hides letters shown."""
+    """Return a detail's value with its control characters made visible."""
     match value:
         case str():
             return value.translate(PICTURES)
@@ -119,7 +122,7 @@ def _harmless(value: object) -> object:
 def list_events(
     session: Session, criteria: AuditFilter, *, before: int | None = None, limit: int = 50
 ) -> Sequence[AuditEventRow]:
-    """Return events, the newest first; ``before`` is the number to go on from."""
+    """Return events, the newest first, with ids below ``before``."""
     query = _matching(criteria).order_by(AuditEventRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(AuditEventRow.id < before)
@@ -134,7 +137,7 @@ def actors_since(
     newsletter_id: int,
     since: datetime,
 ) -> frozenset[str]:
-    """Return who did something to one of some objects of a newsletter since then."""
+    """Return the actors who did an action on one of these objects since a time."""
     return frozenset(
         session.scalars(
             select(AuditEventRow.actor).where(
@@ -148,7 +151,7 @@ def actors_since(
 
 
 def export_csv(engine: Engine, actor: Actor, criteria: AuditFilter) -> Iterator[str]:
-    """Write down who exports; return matching events as CSV (RFC 4180), the oldest first."""
+    """Log the export, and return matching events as CSV (RFC 4180), the oldest first."""
     asked = {"actor": criteria.actor, "action": criteria.action, "object": criteria.object}
     with transaction(engine) as session:
         record_event(
@@ -161,7 +164,7 @@ def export_csv(engine: Engine, actor: Actor, criteria: AuditFilter) -> Iterator[
 
 
 def _csv_lines(engine: Engine, criteria: AuditFilter) -> Iterator[str]:
-    """Yield a page of lines at a time; whoever reads slowly, or not at all, holds no connection."""
+    """Yield lines page by page; between pages, no database connection is held for the client."""
     yield "\ufeff" + _row(_COLUMNS)
     last = 0
     query = _matching(criteria).order_by(AuditEventRow.id).limit(_EXPORT_ROWS)

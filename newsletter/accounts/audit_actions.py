@@ -1,4 +1,4 @@
-"""What can be done and is written down, by name, each with the permission that it needs."""
+"""The actions in the audit log, each with the permission that it requires."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from newsletter.accounts.permissions import Permission
 
 
 class Action(StrEnum):
-    """What the audit log can say was done: noun and verb. Stored as is, so never reword one.
+    """An action in the audit log: noun and verb. Values are stored, so never change one.
 
     Attributes:
-        needed: What roles must permit whoever does it, in the newsletter that it is about or, about
-            none, in all; None for what people do to their own account or subscription, the product
-            by itself, or an action by a rule of its own.
+        needed: The permission that the actor's roles must have, in the newsletter concerned, or in
+            all if there is none. None for actions on one's own account or subscription, automatic
+            actions, and actions with rules of their own.
     """
 
     needed: Permission | None
 
     def __new__(cls, value: str, needed: Permission | None) -> Self:
-        """Make a member of its name and what it needs."""
+        """Create a member with its value and permission."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.needed = needed
@@ -142,7 +142,7 @@ class Action(StrEnum):
     SUBSCRIBER_IMPORT = ("subscriber.import", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT_CANCEL = ("subscriber.import-cancel", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT_UNDO = ("subscriber.import-undo", Permission.SEE_SUBSCRIBERS)
-    #: What came of it, in the name of who wanted it, whatever they may do by then.
+    #: The result, in the name of the person who ordered it, even if their roles changed since.
     SUBSCRIBER_IMPORT_UNDONE = ("subscriber.import-undone", None)
     SUBSCRIBER_LIFT = ("subscriber.lift", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_MERGE = ("subscriber.merge", Permission.SEE_SUBSCRIBERS)
@@ -162,5 +162,5 @@ class Action(StrEnum):
     WORKER_UNDRAIN = ("worker.undrain", Permission.OPERATE)
 
 
-#: The actions by the names under which they are stored.
+#: The actions by their stored names.
 ACTIONS: Mapping[str, Action] = {each.value: each for each in Action}

@@ -1,11 +1,11 @@
-"""What details of an action the audit log can keep: one vocabulary, which pages have words for."""
+"""The names of details in audit entries, for which pages have labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, TypeGuard, get_args
 
-#: Stored as they are, so never reword one.
+#: These names are stored, so never change one.
 Detail: TypeAlias = Literal[
     "accounts",
     "action",
@@ -142,7 +142,7 @@ def details_of(fields: Mapping[str, object]) -> dict[Detail, object]:
     """Return fields of a value, such as settings, as details.
 
     Raises:
-        LookupError: One of them is none; it has to be added to the vocabulary.
+        LookupError: A field's name is not in the vocabulary, and has to be added.
     """
     return {_detail(name): value for name, value in fields.items()}
 
@@ -154,5 +154,5 @@ def _detail(name: str) -> Detail:
 
 
 def is_detail(name: str) -> TypeGuard[Detail]:
-    """Tell whether the vocabulary has a name."""
+    """Return whether a name is in the vocabulary."""
     return name in DETAILS

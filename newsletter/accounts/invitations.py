@@ -1,7 +1,7 @@
-"""Invitations: one-time links to become the first administrator, to join, to choose a password.
+"""One-time links: for the first administrator, for invitations, and for new passwords.
 
-The services return a token to hand over. A mail does not carry that one, which would have to wait
-in the database: its own is signed when it is composed, and names the same invitation.
+The functions return a token to hand over. Mails use a different token for the same invitation,
+which is signed when the mail is composed, so that no valid token is stored in the database.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ _LIFETIMES = {
     InvitationPurpose.INVITE: timedelta(days=7),
     InvitationPurpose.RESET: timedelta(hours=6),
 }
-#: Between two mails that somebody asks for who may be anybody, and how many links may be good at a
-#: time for one of them to add to: eight mails a day at most. Nobody can keep an owner out by asking
-#: first, for whoever is refused another link has one in the mailbox that is good.
+#: Limits on links that anybody can request for an account: the interval between two mails, and the
+#: number of valid links from which no further one is made; together, eight mails a day. An attacker
+#: cannot lock the owner out by requesting links: the owner then has valid links in the mailbox.
 _RESET_INTERVAL, _MOST_GOOD_LINKS = timedelta(minutes=5), 2
 _NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invited:
-    """Whom a link is for; the first administrator has no address yet.
+    """The invitation of a link; the first administrator has no address yet.
 
     Attributes:
-        numbers: What a signed link to the same invitation names.
-        time_zone: By whose clock its owner reads times.
-        grants: What the account may do.
-        expires_at: Up to when the link works.
-        invited_by: Who made the link, by name or else address; empty where a command did.
+        numbers: The numbers for a signed link to the same invitation.
+        time_zone: The account's time zone.
+        grants: The account's roles.
+        expires_at: When the link expires.
+        invited_by: The author of the link, by name or address; empty for commands.
     """
 
     numbers: tuple[int, int]
@@ -71,7 +71,7 @@ class Invited:
 
 
 def first_link(session: Session) -> str | None:
-    """Return a token to become administrator; None when there is one. Older ones lose effect."""
+    """Return a token for the first administrator; None if there is one. Older ones are revoked."""
     if has_administrator(session):
         return None
     session.execute(delete(InvitationRow).where(InvitationRow.purpose == InvitationPurpose.FIRST))
@@ -88,11 +88,11 @@ def invite(
     language: Language = Language.JAPANESE,
     time_zone: str = "Asia/Tokyo",
 ) -> str:
-    """Make an account that has yet to choose its password; return the token of its link.
+    """Create an account without a password; return the token of its link.
 
     Raises:
-        ListError: The address is none.
-        ConflictError: It has an account that is in use.
+        ListError: The address is not valid.
+        ConflictError: The address has an account in use already.
     """
     parsed = parse_address(address)
     account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
@@ -120,11 +120,11 @@ def invite(
 
 
 def reset_link(session: Session, actor: Actor, account_id: int) -> str:
-    """Return the token by which an account chooses a new password.
+    """Return a token for choosing a new password.
 
     Raises:
         NotFoundError: There is no such account.
-        ConflictError: It is disabled.
+        ConflictError: The account is disabled.
     """
     account = session.get(AccountRow, account_id)
     if account is None:
@@ -136,11 +136,11 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
 
 
 def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
-    """Return the token for whoever says they forgot their password, to be mailed to them alone.
+    """Return a token for a forgotten password; it must be sent by mail only.
 
-    None where the address has no account in use, was sent a link a moment ago, or has as many good
-    ones as it may. Anybody can say so of anybody: links that are out, such as one that an
-    administrator handed over, stay good.
+    Returns None if the address has no account in use, or the limits on links are exceeded. Anybody
+    can request this for any account, so existing links, such as one from an administrator, remain
+    valid.
     """
     try:
         key = parse_address(address).key
@@ -165,20 +165,20 @@ def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
 
 
 def revoke_links(session: Session, account_id: int) -> None:
-    """Take effect from all links of an account: a newer one replaces them, or none shall work."""
+    """Revoke all links of an account."""
     session.execute(delete(InvitationRow).where(InvitationRow.account_id == account_id))
 
 
 def read_invitation(session: Session, token: str, signer: TokenSigner | None = None) -> Invited:
-    """Return whom a link is for, using nothing up.
+    """Return the invitation of a link, without using the link.
 
     Args:
-        session: The database.
-        token: That was handed over, or signed.
-        signer: What signed tokens are read with.
+        session: The database session.
+        token: The token, handed over or signed.
+        signer: The signer for reading signed tokens.
 
     Raises:
-        NotFoundError: It was used, replaced or ran out, or its account is disabled.
+        NotFoundError: The link was used, replaced or has expired, or its account is disabled.
     """
     row = _find(session, token, signer)
     account = None if row.account_id is None else session.get(AccountRow, row.account_id)
@@ -207,13 +207,13 @@ def accept(
     language: Language | None = None,
     signer: TokenSigner | None = None,
 ) -> int:
-    """Use a link up: choose name and password, end all sessions; return the account.
+    """Use a link: set name and password, and end all sessions; return the account's id.
 
     Raises:
-        NotFoundError: The link was used, replaced or ran out, or its account is disabled.
-        AccountError: The password or name cannot be taken.
-        ListError: The first administrator's address is none.
-        UnavailableError: Too many choose a password at once.
+        NotFoundError: The link was used, replaced or has expired, or its account is disabled.
+        AccountError: The password or name is not valid.
+        ListError: The first administrator's address is not valid.
+        UnavailableError: Too many passwords are being set at the same time.
     """
     row = _find(session, token, signer)
     if row.purpose is InvitationPurpose.FIRST:
@@ -240,7 +240,7 @@ def accept(
 
 
 def describe(grants: Iterable[Grant]) -> list[str]:
-    """Return grants as the audit log words them: ``editor``, or ``editor@3`` in newsletter 3."""
+    """Return grants in the form of the audit log: ``editor``, or ``editor@3`` in newsletter 3."""
     return sorted(
         grant.role if grant.newsletter_id is None else f"{grant.role}@{grant.newsletter_id}"
         for grant in grants
@@ -283,7 +283,7 @@ def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None)
 
 
 def _inviter(session: Session, account_id: int) -> str:
-    """Return what the colleague is called who made an account's last link, as the log has it."""
+    """Return the name of the author of an account's last link, from the audit log."""
     row = session.scalar(
         select(AuditEventRow)
         .where(
@@ -318,7 +318,7 @@ def _find(session: Session, token: str, signer: TokenSigner | None) -> Invitatio
 
 
 def _mark(row: InvitationRow) -> int:
-    """Return what tells an invitation from a later one that got the same number."""
+    """Return a mark that differs for a later invitation with the same id."""
     return int(row.token_hash[:15], 16)
 
 

@@ -1,4 +1,4 @@
-"""Passwords: argon2id (RFC 9106) in the library's recommended strength."""
+"""Passwords: argon2id (RFC 9106) with the library's recommended parameters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from newsletter.errors import AccountError, Place, UnavailableError
 from newsletter.i18n.messages import msg
 
-#: Characters. The lower bound follows NIST SP 800-63B-4; the upper bounds the work of one try.
+#: Limits in characters. The minimum follows NIST SP 800-63B-4; the maximum limits the work.
 SHORTEST, LONGEST = 12, 500
 _FEWEST_DIFFERENT = 5
 
 _hasher = PasswordHasher()
-#: One hash takes 64 MiB and four threads: more at once would take the machine from everybody.
+#: The maximum number of concurrent hashes: each needs 64 MiB and four threads.
 _AT_ONCE = 2
-#: So many may wait for a turn, for so many seconds; the others are sent away at once, or they
-#: would take up the threads that answer everybody else.
+#: The maximum number of waiting threads, and their timeout in seconds; further ones fail at once,
+#: since they would occupy the threads for other requests.
 _WAITING, _PATIENCE = 10, 3.0
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 _places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
@@ -29,10 +29,10 @@ _places = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Wait for a turn at the hasher.
+    """Wait for a slot for hashing.
 
     Raises:
-        UnavailableError: Too many wait, or it does not come in time.
+        UnavailableError: Too many threads are waiting, or the timeout was reached.
     """
     busy = UnavailableError(
         msg("Too many people are signing in at the moment."), remedy=msg("Try again in a minute.")
@@ -54,7 +54,7 @@ def hash_password(password: str, *, address: str = "") -> str:
     """Return the PHC string of a new password.
 
     Raises:
-        AccountError: It is too short, too long, or can be guessed from the address.
+        AccountError: The password is too short, too long, or can be guessed from the address.
     """
     place = Place(field="password")
     if not SHORTEST <= len(password) <= LONGEST:
@@ -76,7 +76,7 @@ def hash_password(password: str, *, address: str = "") -> str:
 
 
 def password_matches(stored: str | None, password: str) -> bool:
-    """Return whether a password is the stored one; without one, take as long and say no."""
+    """Return whether a password matches; without a stored hash, take as long and return False."""
     reference = stored or _nobodys()
     try:
         with _turn():
@@ -87,7 +87,7 @@ def password_matches(stored: str | None, password: str) -> bool:
 
 
 def needs_new_hash(stored: str) -> bool:
-    """Return whether a hash was made with weaker parameters than today's."""
+    """Return whether a hash was made with weaker parameters than the present ones."""
     return _hasher.check_needs_rehash(stored)
 
 

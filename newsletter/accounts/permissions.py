@@ -1,6 +1,6 @@
-"""What each role may do: the one table behind the pages, the documents and their tests.
+"""The permissions of each role: the table that pages show, and that a test compares with the docs.
 
-An administrator may do everything where they administer, and is in no row.
+Administrators have all permissions and are not in the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from newsletter.database.vocabulary import Role
 
 
 class Permission(StrEnum):
-    """Something that pages let some roles do."""
+    """A permission that some roles have."""
 
     WRITE = "write issues"
     SEE_MAILINGS = "see what is to be sent, mailings and reports"

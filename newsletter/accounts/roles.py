@@ -1,4 +1,4 @@
-"""Roles: what an account may do, in one newsletter or in all."""
+"""Roles of accounts, in one newsletter or in all, and the rights that follow from them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Grant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rights:
-    """All that an account may do; an administrator may do everything where they administer."""
+    """The rights of an account; an administrator has all permissions."""
 
     grants: frozenset[Grant] = frozenset()
 
     def may(self, permission: Permission, newsletter_id: int | None = None) -> bool:
-        """Return whether any role held allows something: in one newsletter, or (None) in any."""
+        """Return whether a role permits something, in one newsletter or (None) in any."""
         roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
         return any(
             grant.role in roles
@@ -40,32 +40,32 @@ class Rights:
         )
 
     def may_everywhere(self, permission: Permission) -> bool:
-        """Return whether something is allowed in all newsletters, also those to come."""
+        """Return whether something is permitted in all newsletters, including future ones."""
         roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
         return any(grant.role in roles and grant.newsletter_id is None for grant in self.grants)
 
     def reach(self, newsletter_id: int) -> bool:
-        """Return whether any role is held in a newsletter."""
+        """Return whether the account has any role in a newsletter."""
         return any(grant.newsletter_id in {None, newsletter_id} for grant in self.grants)
 
     def cover(self, permission: Permission, newsletter_id: int | None) -> bool:
-        """Return whether something is allowed in a newsletter, or (None) in all of them."""
+        """Return whether something is permitted in a newsletter, or (None) in all of them."""
         if newsletter_id is None:
             return self.may_everywhere(permission)
         return self.may(permission, newsletter_id)
 
     def may_do(self, action: Action, newsletter_id: int | None) -> bool:
-        """Return whether an action is allowed in a newsletter, or (None) in all of them.
+        """Return whether an action is permitted in a newsletter, or (None) in all of them.
 
-        By the same table `newsletter.accounts.audit.record_event` refuses it.
+        `newsletter.accounts.audit.record_event` refuses actions by the same rule.
         """
         return action.needed is None or self.cover(action.needed, newsletter_id)
 
     def demand(self, permission: Permission, newsletter_id: int | None) -> None:
-        """Refuse unless something is allowed in a newsletter, or (None) in all of them.
+        """Check that something is permitted in a newsletter, or (None) in all of them.
 
         Raises:
-            ForbiddenError: It is not.
+            ForbiddenError: It is not permitted.
         """
         if self.cover(permission, newsletter_id):
             return
@@ -74,12 +74,12 @@ class Rights:
         raise ForbiddenError(msg("Your roles do not permit this."))
 
 
-#: What whoever has a shell on this machine may do.
+#: The rights of users with a shell on this machine.
 ALL_RIGHTS = Rights(grants=frozenset({Grant(role=Role.ADMINISTRATOR)}))
 
 
 def rights_of(session: Session, account_id: int) -> Rights:
-    """Return what an account may do now."""
+    """Return the present rights of an account."""
     rows = session.execute(
         select(RoleGrantRow.role, RoleGrantRow.newsletter_id).where(
             RoleGrantRow.account_id == account_id
@@ -91,13 +91,13 @@ def rights_of(session: Session, account_id: int) -> Rights:
 def holders_of(
     session: Session, permission: Permission, newsletter_id: int, *, besides: int | None = None
 ) -> Sequence[AccountRow]:
-    """Return who was given a role that allows something, and can sign in; else administrators.
+    """Return the active accounts with a role that permits something, or else administrators.
 
     Args:
-        session: The database.
-        permission: What is to be done.
-        newsletter_id: Where; a role for all newsletters reaches there, too.
-        besides: An account that is not meant.
+        session: The database session.
+        permission: The permission.
+        newsletter_id: The newsletter; roles for all newsletters count as well.
+        besides: An account to leave out.
     """
     for roles in (PERMISSIONS[permission], frozenset({Role.ADMINISTRATOR})):
         held = exists().where(
@@ -121,7 +121,7 @@ def holders_of(
 
 
 def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> None:
-    """Replace what an account may do."""
+    """Replace the roles of an account."""
     session.execute(delete(RoleGrantRow).where(RoleGrantRow.account_id == account_id))
     session.add_all(
         RoleGrantRow(account_id=account_id, role=grant.role, newsletter_id=grant.newsletter_id)
@@ -131,7 +131,7 @@ def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> No
 
 
 def has_administrator(session: Session) -> bool:
-    """Return whether somebody administers everything and can sign in."""
+    """Return whether there is an active administrator of all newsletters."""
     query = exists().where(
         RoleGrantRow.role == Role.ADMINISTRATOR,
         RoleGrantRow.newsletter_id.is_(None),

@@ -1,4 +1,4 @@
-"""Sealing: what the database must hold readable for us, but for nobody who copies it."""
+"""Encryption of secrets in the database, so that a copy of the database does not reveal them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from newsletter.i18n.messages import msg
 
 
 class Sealed(StrEnum):
-    """What is sealed, and by which label its key is derived."""
+    """The purpose of an encrypted value; the value is the label from which its key is derived."""
 
     SECOND_FACTOR = "newsletter-seal"
-    #: A second factor that a page offers. What is kept opens no page: whoever copied the database
-    #: would only have to hand it in to be shown what it holds.
+    #: A second factor that a page offers for enrolment. Stored secrets have another purpose:
+    #: otherwise a value copied from the database could be submitted to the page, which would show
+    #: the secret.
     OFFERED_FACTOR = "newsletter-offer"
     BROWSER = "newsletter-browser"
 
 
 class Sealer:
-    """Encrypts with the first signing key, opens with any, and makes form tokens.
+    """Encrypts with the first signing key, decrypts with any, and makes form tokens.
 
-    What was sealed for one purpose opens for no other: pages hand sealed values to browsers, which
-    may send back whichever they have.
+    A value can be decrypted only for the purpose for which it was encrypted: pages send encrypted
+    values to browsers, which may return any of them.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -40,10 +41,10 @@ class Sealer:
         return self._boxes[purpose].encrypt(secret.encode()).decode("ascii")
 
     def open(self, sealed: str, purpose: Sealed) -> str:
-        """Return what was sealed.
+        """Return the decrypted value.
 
         Raises:
-            AccountError: The key it was sealed with is no longer in SECRET_KEYS.
+            AccountError: The key of its encryption is no longer in SECRET_KEYS.
         """
         try:
             return self._boxes[purpose].decrypt(sealed.encode("utf-8", "surrogatepass")).decode()
@@ -54,11 +55,11 @@ class Sealer:
             ) from None
 
     def form_token(self, holder: str) -> str:
-        """Return the token that forms of ``holder`` (a cookie's value) must bring back."""
+        """Return the CSRF token for forms of ``holder`` (a cookie's value)."""
         return _form_token(self._form_keys[0], holder)
 
     def form_token_matches(self, holder: str, token: str) -> bool:
-        """Return whether a form was written for ``holder``, perhaps before the keys changed."""
+        """Return whether a CSRF token belongs to ``holder``, also with an earlier signing key."""
         given = token.encode("utf-8", "surrogatepass")
         return bool(holder) and any(
             hmac.compare_digest(_form_token(key, holder).encode(), given) for key in self._form_keys

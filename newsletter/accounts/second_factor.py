@@ -1,4 +1,4 @@
-"""The second factor: time-based codes (RFC 6238), and recovery codes for a lost telephone."""
+"""The second factor: time-based codes (RFC 6238), and recovery codes."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from newsletter.i18n.messages import msg
 from newsletter.tokens import token_hash
 
 _STEP_SECONDS = 30
-#: Clocks may differ by one step either way.
+#: Accepted time steps relative to the present one, since clocks may differ.
 _DRIFT = (0, -1, 1)
 _RECOVERY_CODES = 10
-#: Groups of five letters in a code. What is kept is a plain hash: with two, whoever copied the
-#: database would find one of ten within hours; with three, in thousands of years.
+#: A recovery code has three groups of five letters. Its plain hash is stored: with two groups, a
+#: code could be found from a copy of the database within hours, with three in thousands of years.
 _GROUPS, _GROUP = 3, 5
-#: Without letters and digits that are taken for one another.
+#: Without letters and digits that look alike.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def new_secret() -> str:
-    """Return a fresh secret in base32."""
+    """Return a random secret in base32."""
     return pyotp.random_base32()
 
 
 def enrolment_uri(secret: str, *, address: str, issuer: str) -> str:
-    """Return the ``otpauth:`` URI that authenticators read from a QR code."""
+    """Return the ``otpauth:`` URI for the QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=address, issuer_name=issuer)
 
 
 def matching_step(secret: str, code: str, moment: datetime) -> int | None:
-    """Return the time step a code belongs to; None when it belongs to none near ``moment``."""
+    """Return the time step of a code; None if it is not valid near ``moment``."""
     digits = "".join(code.split())
     totp = pyotp.TOTP(secret)
     present = int(moment.timestamp()) // _STEP_SECONDS
@@ -54,13 +54,13 @@ def matching_step(secret: str, code: str, moment: datetime) -> int | None:
 def use_code(
     session: Session, sealer: Sealer, account: AccountRow, code: str, moment: datetime
 ) -> bool:
-    """Take a code of the authenticator or a recovery code; each counts once.
+    """Accept a code of the authenticator, or a recovery code, once; return whether it is valid.
 
-    The secret is sealed anew, so that a former key can be given up. Without the key that sealed it,
-    recovery codes are taken still.
+    The secret is encrypted again with the present key, so that earlier keys can be removed. Without
+    the key of its encryption, recovery codes still work.
 
     Raises:
-        AccountError: The secret cannot be read with the present keys.
+        AccountError: The secret cannot be decrypted with the present keys.
     """
     if account.totp_secret is None:
         return False
@@ -75,7 +75,7 @@ def use_code(
         .where(AccountRow.id == account.id, AccountRow.totp_step < step)
         .values(totp_step=step, totp_secret=sealer.seal(secret, Sealed.SECOND_FACTOR))
     )
-    assert isinstance(moved, CursorResult)  # noqa: S101 - what an UPDATE answers
+    assert isinstance(moved, CursorResult)  # noqa: S101 - the result of an UPDATE
     return moved.rowcount == 1
 
 
@@ -88,18 +88,18 @@ def enrol(
     step: int,
     besides: int | None = None,
 ) -> list[str]:
-    """Put a second factor on, end all sessions ``besides`` one; return the recovery codes.
+    """Add a second factor, and end all sessions except ``besides``; return the recovery codes.
 
     Args:
-        session: Within a transaction.
-        actor: Whose account it is; the password was asked for.
+        session: The database session, in a transaction.
+        actor: The owner, who has entered the password again.
         account_id: The account.
-        sealed: The secret, sealed.
-        step: The time step of the code that proved the authenticator.
-        besides: The session that goes on.
+        sealed: The encrypted secret.
+        step: The time step of the code by which the authenticator was verified.
+        besides: The session that continues.
 
     Raises:
-        ConflictError: There is one already.
+        ConflictError: The account has a second factor already.
     """
     taken = session.scalar(
         update(AccountRow)
@@ -116,14 +116,14 @@ def enrol(
 
 
 def has_second_factor(session: Session, account_id: int) -> bool:
-    """Return whether an account signs in with a second factor, too."""
+    """Return whether an account has a second factor."""
     return session.get_one(AccountRow, account_id).totp_secret is not None
 
 
 def drop(session: Session, actor: Actor, account_id: int, *, besides: int | None = None) -> None:
-    """Take one's own second factor off, end all sessions ``besides`` one.
+    """Remove one's own second factor, and end all sessions except ``besides``.
 
-    The password was asked for.
+    The caller has asked for the password again.
     """
     forget_second_factor(session, session.get_one(AccountRow, account_id))
     end_all_sessions(session, account_id, besides=besides)
@@ -131,14 +131,14 @@ def drop(session: Session, actor: Actor, account_id: int, *, besides: int | None
 
 
 def forget_second_factor(session: Session, account: AccountRow) -> None:
-    """Forget an account's secret and recovery codes."""
+    """Delete an account's secret and recovery codes."""
     account.totp_secret, account.totp_step = None, 0
     session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == account.id))
     session.flush()
 
 
 def renew_recovery_codes(session: Session, actor: Actor, account_id: int) -> list[str]:
-    """Replace an account's recovery codes; they can be shown this once."""
+    """Replace an account's recovery codes; return the new ones, which are not stored in clear."""
     codes = _new_codes(session, account_id)
     record_event(session, actor, Action.ACCOUNT_RECOVERY_CODES, object=f"account {account_id}")
     return codes
@@ -161,7 +161,7 @@ def _use_recovery_code(session: Session, account_id: int, code: str) -> bool:
             RecoveryCodeRow.code_hash == _hash(account_id, code),
         )
     )
-    assert isinstance(used, CursorResult)  # noqa: S101 - what a DELETE answers
+    assert isinstance(used, CursorResult)  # noqa: S101 - the result of a DELETE
     return used.rowcount == 1
 
 

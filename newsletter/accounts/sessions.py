@@ -1,4 +1,4 @@
-"""Sessions: browsers that are signed in, kept in the database so that they can be revoked."""
+"""Sessions of signed-in browsers, stored in the database so that they can be revoked."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import new_token, token_hash
 
-#: How long a session lives, and how long it may lie unused.
+#: The lifetime of a session, and the maximum time without use.
 LIFETIME = timedelta(days=14)
 _IDLE = timedelta(days=3)
-#: The second factor is asked for this long.
+#: The time for entering the second factor.
 _PENDING = timedelta(minutes=10)
-#: ``seen_at`` is written no oftener.
+#: The minimum interval between two updates of ``seen_at``.
 _SEEN_STEP = timedelta(minutes=5)
 
 
 def open_session(session: Session, account_id: int, browser: Browser, *, verified: bool) -> str:
-    """Begin a session in place of the browser's former one; return its token.
+    """Create a session and end the browser's previous one; return the new token.
 
-    Verified, it counts as having signed in, also where a link began it; unverified, it may do
-    nothing but bring the code. The former one loses its cookie, so that nobody could sign out of
-    it any more.
+    A verified session is signed in; an unverified one can only be used to enter the second factor.
+    The previous session is ended because its cookie is overwritten, so that nobody could sign out
+    of it later.
     """
     moment = now()
     token = new_token()
@@ -54,7 +54,7 @@ def open_session(session: Session, account_id: int, browser: Browser, *, verifie
 
 
 def find_session(session: Session, token: str) -> tuple[AccountSessionRow, AccountRow] | None:
-    """Return a living session and its account; None when it ended or the account is disabled."""
+    """Return a valid session and its account; None if it has ended or the account is disabled."""
     moment = now()
     row = session.execute(
         select(AccountSessionRow, AccountRow)
@@ -70,26 +70,26 @@ def find_session(session: Session, token: str) -> tuple[AccountSessionRow, Accou
 
 
 def is_seen_long_ago(row: AccountSessionRow, moment: datetime) -> bool:
-    """Return whether it is time to write down that a session is in use."""
+    """Return whether ``seen_at`` should be updated."""
     return row.seen_at < moment - _SEEN_STEP
 
 
 def touch_session(session: Session, session_id: int, moment: datetime) -> None:
-    """Write down that a session is in use."""
+    """Update the time of a session's last use."""
     session.execute(
         update(AccountSessionRow).where(AccountSessionRow.id == session_id).values(seen_at=moment)
     )
 
 
 def choose_language(session: Session, token: str, language: Language) -> None:
-    """Keep the language for a session's account; one that owes the second factor chooses none."""
+    """Store the language for a session's account; unverified sessions cannot."""
     session_row = find_session(session, token)
     if session_row is not None and session_row[0].verified_at is not None:
         session.get_one(AccountRow, session_row[1].id).language = language
 
 
 def list_sessions(session: Session, account_id: int) -> Sequence[AccountSessionRow]:
-    """Return an account's living sessions, the last used first."""
+    """Return an account's valid sessions, the last used first."""
     return session.scalars(
         select(AccountSessionRow)
         .where(
@@ -111,7 +111,7 @@ def end_session(session: Session, account_id: int, session_id: int) -> None:
 
 
 def end_all_sessions(session: Session, account_id: int, *, besides: int | None = None) -> None:
-    """Revoke an account's sessions, ``besides`` one; browsers that it knew are strangers again."""
+    """Revoke an account's sessions except ``besides``; its browsers are not known any more."""
     session.execute(
         update(AccountRow)
         .where(AccountRow.id == account_id)
@@ -125,24 +125,24 @@ def end_all_sessions(session: Session, account_id: int, *, besides: int | None =
 
 
 def count_of_ends(session: Session, account_id: int) -> int:
-    """Return how often all sessions of an account were ended: what a known browser is known by."""
+    """Return how often all sessions of an account were ended, by which browsers are known."""
     return session.get_one(AccountRow, account_id).sessions_ended
 
 
-#: The data calls Apple's system as it was called until 2016.
+#: The library uses the name of Apple's system until 2016.
 _SYSTEMS = {"Mac OS X": "macOS"}
 
 
 def name_browser(user_agent: str) -> Message | str:
-    """Return browser and system, such as "Firefox on Windows"; empty where neither is known.
+    """Return browser and system, such as "Firefox on Windows"; empty if both are unknown.
 
-    The header is written by the browser and can say anything: it tells one's own sessions apart,
-    and nothing is decided by it.
+    Browsers can send anything in this header. It only helps people to tell their own sessions
+    apart; no decision depends on it.
 
     Args:
-        user_agent: The ``User-Agent`` header (RFC 9110, section 10.1.5), as kept.
+        user_agent: The stored ``User-Agent`` header (RFC 9110, section 10.1.5).
     """
-    from ua_parser import parse  # noqa: PLC0415 - a thousand patterns that one page needs
+    from ua_parser import parse  # noqa: PLC0415 - large, and needed by one page only
 
     parsed = parse(user_agent)
     browser = parsed.user_agent.family if parsed.user_agent else ""

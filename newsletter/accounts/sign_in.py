@@ -1,7 +1,8 @@
-"""Signing in: a password, then the second factor where there is one.
+"""Signing in: with the password, and with the second factor if the account has one.
 
-A session begins while the account is locked. A new password or second factor changes the account's
-row first and ends its sessions then: a session begun meanwhile is ended with them, or not begun.
+Sessions are created under a lock on the account's row. Changing the password or the second factor
+first updates this row and then ends all sessions. So a session that is created at the same time is
+either ended with the others, or not created.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from newsletter.i18n.messages import msg
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
-    """A session begun; ``complete`` unless the second factor is still owed."""
+    """A new session; ``complete`` is False while the second factor is missing."""
 
     token: str
     complete: bool
@@ -43,11 +44,11 @@ class SignedIn:
 
 
 def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) -> SignedIn:
-    """Begin a session by address and password.
+    """Create a session by address and password.
 
     Raises:
-        SignInError: They do not fit, or were tried too often. Which of the two was wrong is not
-            said, and takes as long to find out.
+        SignInError: Address or password is wrong, or there were too many attempts. Neither the
+            error nor the duration reveals whether the address exists.
     """
     key = _key_of(address)
     with reading(engine) as session:
@@ -76,10 +77,11 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
 def verify_code(
     engine: Engine, sealer: Sealer, browser: Browser, *, token: str, code: str
 ) -> SignedIn:
-    """Exchange a session that owes the second factor for a whole one, with a new token.
+    """Exchange an unverified session for a verified one, with a new token.
 
     Raises:
-        SignInError: The code is wrong or used, the time is up, or it was tried too often.
+        SignInError: The code is wrong or was used, the session has expired, or there were too many
+            attempts.
     """
     time_is_up = SignInError(msg("The time is up."), remedy=msg("Sign in again."))
     with reading(engine) as session:
@@ -103,10 +105,10 @@ def verify_code(
 
 
 def prove_password(engine: Engine, browser: Browser, account_id: int, password: str) -> None:
-    """Ask for the password again before something grave.
+    """Check the password again, before a sensitive action.
 
     Raises:
-        SignInError: It does not fit, or was tried too often.
+        SignInError: The password is wrong, or there were too many attempts.
     """
     with reading(engine) as session:
         account = session.get_one(AccountRow, account_id)
@@ -121,7 +123,7 @@ def prove_password(engine: Engine, browser: Browser, account_id: int, password: 
 
 
 def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -> None:
-    """Change one's own password, which was asked for; end all sessions and one-time links."""
+    """Change one's own password; end all sessions and revoke all one-time links."""
     session.get_one(AccountRow, account_id).password_hash = hashed
     session.flush()
     revoke_links(session, account_id)
@@ -130,13 +132,13 @@ def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -
 
 
 def revoke_session(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
-    """Sign one of an account's own browsers out."""
+    """Sign out another browser of the account."""
     end_session(session, account_id, session_id)
     record_event(session, actor, Action.SESSION_REVOKE, object=f"account {account_id}")
 
 
 def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -> None:
-    """End the session that asks for it."""
+    """End the present session."""
     end_session(session, account_id, session_id)
     record_event(session, actor, Action.SESSION_END, object=f"account {account_id}")
 
@@ -149,8 +151,8 @@ def _complete_sign_in(session: Session, account: AccountRow, browser: Browser) -
 def _count(
     engine: Engine, attempt: Attempt, name: str, browser: Browser, account: AccountRow | None
 ) -> None:
-    # Only for the account that it signed in to before does a browser count as known, and only until
-    # all that was signed in to it is ended: whoever has taken the browser over is a stranger then.
+    # A browser is known only to the account that signed in from it before, and only until all
+    # sessions of that account were ended: the browser may have been stolen.
     known_to = (browser.known_to, browser.known_since)
     own = account is not None and (account.id, account.sessions_ended) == known_to
     known = replace(browser, known="" if not own else browser.known)
@@ -163,7 +165,7 @@ def _count(
 
 
 def _log_failure(engine: Engine, account: AccountRow | None, browser: Browser, what: str) -> None:
-    # An address that has no account is not written down: it may be a mistyped password.
+    # An address without an account is not logged: it may be a password in the wrong field.
     actor = Actor(account_id=None, name="not signed in", network=browser.network)
     with transaction(engine) as session:
         record_event(

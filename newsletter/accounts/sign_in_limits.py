@@ -1,12 +1,12 @@
-"""Sign-in limits: tries are counted in the database before a password is looked at.
+"""Limits on attempts to sign in, counted in the database before the password is checked.
 
-Counting first, in one statement, means that a hundred tries at the same instant are a hundred
-tries. A success forgives its own count, never the network's.
+Attempts are counted first, by one statement, so that concurrent attempts cannot exceed the limit. A
+success resets the account's count, but not the network's.
 
-Anybody can try anybody's account. Were tries counted by account alone, eight wrong ones from
-anywhere would keep its owner out; so they count by account and network together, by account alone
-only far higher, and a browser that signed in to the account before has a count of its own. What is
-refused to one network counts no further: it would use up what all others may try.
+Anybody can try to sign in to any account. With a limit per account only, eight wrong attempts would
+lock the owner out. So the limit is per account and network together; the limit per account is far
+higher; and a browser that signed in to the account before has a count of its own. An attempt that
+is refused for its network does not count for the account.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ WINDOW = timedelta(minutes=15)
 
 
 class Attempt(StrEnum):
-    """What is tried; each is counted for itself."""
+    """The kinds of attempts, which are counted separately."""
 
-    PASSWORD = "password"  # noqa: S105 - the word for trying one
+    PASSWORD = "password"  # noqa: S105 - the name of a kind of attempt
     CODE = "code"
     FORGOTTEN = "forgotten"
 
 
-#: Tries within `WINDOW`: of one account from one network (or known browser), of one account from
-#: everywhere, and of all accounts from one network. A code has but six digits, and whoever tries
-#: it knows the password: there, no more come from everywhere than from one network.
+#: Maximum attempts within `WINDOW`: on one account from one network (or known browser), on one
+#: account in total, and on all accounts from one network. For the second factor, the total limit is
+#: that of one network: a code has only six digits, and the attacker knows the password already.
 _FROM_ONE = 8
 _FROM_EVERYWHERE = {Attempt.PASSWORD: 100, Attempt.CODE: 8, Attempt.FORGOTTEN: 40}
 _FROM_NETWORK = 40
@@ -45,13 +45,13 @@ _FROM_NETWORK = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Browser:
-    """What is known of whoever asks; shown to the owner of the session.
+    """The data about a client, which are shown to the owner of the session.
 
     Attributes:
-        known: Tells this browser from others where it signed in before; else empty.
+        known: An identifier of the browser if it has signed in before; else empty.
         known_to: The account that it signed in to.
         known_since: How often all sessions of that account had been ended by then.
-        session: The token of the session that it has; empty for none.
+        session: The token of its present session; or empty.
     """
 
     network: str = ""
@@ -65,9 +65,9 @@ class Browser:
 def count_try(
     engine: Engine, attempt: Attempt, *, account: str, browser: Browser, moment: datetime
 ) -> bool:
-    """Count one try at an account by its name; return whether it may be made."""
+    """Count an attempt on an account, by its address; return whether it is permitted."""
     with transaction(engine) as session:
-        # The narrowest bound comes first, for all: so two tries never wait in a ring.
+        # Always in the same order, the narrowest limit first, so that there are no deadlocks.
         may_be_made = all(
             _count(session, key, moment) <= most
             for key, most in _bounds(attempt, account, browser).items()
@@ -77,7 +77,7 @@ def count_try(
 
 
 def _bounds(attempt: Attempt, account: str, browser: Browser) -> dict[str, int]:
-    """Return what a try is counted under, the narrowest first, and the most tries of each."""
+    """Return the keys under which an attempt counts, the narrowest first, with their limits."""
     bounds = {_own_key(attempt, account, browser): _FROM_ONE}
     if browser.known and attempt is not Attempt.CODE:
         return bounds
@@ -91,7 +91,7 @@ def _bounds(attempt: Attempt, account: str, browser: Browser) -> dict[str, int]:
 
 
 def forgive(session: Session, attempt: Attempt, *, account: str, browser: Browser) -> None:
-    """Forget the tries at an account from where it has proved itself."""
+    """Reset the count of an account for a network or browser, after a success."""
     keys = [_own_key(attempt, account, browser)]
     if attempt is Attempt.CODE:
         keys.append(_key(attempt, "account", account))
