@@ -47,28 +47,6 @@ const mark = (element) => {
 const placedPart = (anchor) =>
   mail().getElementById(anchor) || mail().querySelector(`[name="${CSS.escape(anchor)}"]`);
 /**
- * The element of a part, or the innermost that holds the first words of a block.
- *
- * @param {string} anchor
- */
-const placed = (anchor) => {
-  const option = options().find((each) => each.value === anchor);
-  if (!option || !option.dataset.part) return placedPart(anchor);
-  const sought = close(option.dataset.words || "");
-  /** @type {NodeListOf<HTMLElement>} */
-  const elements = mail().body.querySelectorAll("*");
-  const holding = [...elements].filter(
-    (each) => wordsOf(each).includes(sought) && partAt(each) === option.dataset.part,
-  );
-  const innermost = holding.find(
-    (each) => !holding.some((other) => other !== each && each.contains(other)),
-  );
-  // A table's words may be those of its head alone; tables that lay the mail out are no blocks.
-  return innermost
-    ? innermost.closest('table:not([role="presentation"])') || innermost
-    : placedPart(option.dataset.part);
-};
-/**
  * The last part that begins before or at an element, in the order of reading.
  *
  * @param {Element} target
@@ -89,6 +67,44 @@ const partAt = (target) => {
   return found || (anchors().includes("lead") ? "lead" : "");
 };
 /**
+ * The blocks of a part with their elements: each the innermost that holds the words of the block,
+ * the first behind the block before. What one block says may stand in another, too.
+ *
+ * @param {string} part
+ */
+const placedBlocks = (part) => {
+  let rest = /** @type {HTMLElement[]} */ ([...mail().body.querySelectorAll("*")]).filter(
+    (each) => partAt(each) === part,
+  );
+  return blocksOf(part).flatMap(({ anchor, words: sought }) => {
+    const holding = rest.filter((each) => wordsOf(each).includes(sought));
+    const innermost = holding.find(
+      (each) => !holding.some((other) => other !== each && each.contains(other)),
+    );
+    if (!sought || !innermost) return [];
+    // A table's words may be those of its head alone; tables that lay the mail out are no blocks.
+    const table = innermost.closest('table:not([role="presentation"])'),
+      element = /** @type {HTMLElement} */ (table || innermost);
+    rest = rest.filter(
+      (each) =>
+        element.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING &&
+        !element.contains(each),
+    );
+    return [{ anchor, element }];
+  });
+};
+/**
+ * The element of a part or of a block; of its part, where none is certain.
+ *
+ * @param {string} anchor
+ */
+const placed = (anchor) => {
+  const part = options().find((each) => each.value === anchor)?.dataset.part;
+  if (!part) return placedPart(anchor);
+  const found = placedBlocks(part).find((each) => each.anchor === anchor);
+  return found ? found.element : placedPart(part);
+};
+/**
  * The block of a part that an element stands in; the part where it is its heading, or none is
  * certain.
  *
@@ -97,20 +113,20 @@ const partAt = (target) => {
  */
 const blockAt = (target, part) => {
   const option = options().find((each) => each.value === part),
-    heading = option ? close(option.textContent) : "";
-  const blocks = blocksOf(part);
+    heading = option ? close(option.textContent) : "",
+    blocks = placedBlocks(part);
   for (
     let each = /** @type {Element | null} */ (target);
     each && each !== mail().body;
     each = each.parentElement
   ) {
-    const shown = wordsOf(each);
-    if (!shown) continue;
+    const here = each,
+      shown = wordsOf(here);
     if (heading && shown.endsWith(heading) && shown.length < heading.length + 6) return part;
-    const holding = blocks
-      .filter((block) => shown.includes(block.words))
-      .sort((one, other) => other.words.length - one.words.length);
-    if (holding.length === 1 || (holding.length && each === target)) return holding[0].anchor;
+    const holding = blocks.filter(
+      ({ element }) => element.contains(here) || here.contains(element),
+    );
+    if (holding.length === 1) return holding[0].anchor;
     if (holding.length) return part;
   }
   return part;

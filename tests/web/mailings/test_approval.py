@@ -475,6 +475,8 @@ date: 2026-12-01
 | 施設 | 電話 | 開館時間と休館日、貸し出しの期間、予約のしかた |
 |---|---|---|
 | 図書館 | 03-0000-0000 | 九時から |
+
+図書館
 """
     with transaction(stage.engine) as session:
         row = session.scalars(select(IssueRow)).one()
@@ -515,6 +517,10 @@ def test_a_cell_clicked_in_the_mail_stands_for_its_table(review: Page) -> None:
         expect(about).to_have_value("c1-i1-b3")
         expect(about.locator("option:checked")).to_contain_text("施設 電話 開館時間")
         expect(mail.locator("table[data-chosen]")).to_contain_text("図書館")
+    # A block that says what a cell says is another one.
+    mail.get_by_text("図書館", exact=True).last.click()
+    expect(about).to_have_value("c1-i1-b4")
+    expect(mail.locator("p[data-chosen], div[data-chosen]")).to_have_text("図書館")
 
 
 def test_a_comment_opened_while_the_mail_loads_is_shown_once_it_is_there(review: Page) -> None:
