@@ -20,6 +20,7 @@ import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { Selection, TextSelection } from "prosemirror-state";
 import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
+import { keepGrownRow } from "./grown_row.js";
 import {
   endOf,
   flowEnd,
@@ -161,15 +162,24 @@ function leaveTable(state, dispatch) {
   return true;
 }
 
-/** From the last cell of a table, Tab goes on in a new row. @type {Command} */
+/**
+ * From the last cell of a table, Tab goes on in a new row, and from one that is empty out of it.
+ *
+ * @type {Command}
+ */
 function growTable(state, dispatch) {
   const { $from } = state.selection,
     depth = within($from, "table_cell", "table_header");
   if (!depth || $from.index(depth - 1) < $from.node(depth - 1).childCount - 1) return false;
+  if (leaveEmptyRow(state, dispatch)) return true;
   if (!dispatch) return true;
   const after = $from.after(depth - 1);
   addRowAfter(state, (tr) =>
-    dispatch(tr.setSelection(Selection.near(tr.doc.resolve(after + 1), 1)).scrollIntoView()),
+    dispatch(
+      keepGrownRow(tr, after)
+        .setSelection(Selection.near(tr.doc.resolve(after + 1), 1))
+        .scrollIntoView(),
+    ),
   );
   return true;
 }

@@ -17,6 +17,7 @@ import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
 import { linkKey } from "./forms.js";
 import { gapCursor } from "./gaps.js";
+import { grownRow } from "./grown_row.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { headOfLook } from "./head.js";
@@ -251,6 +252,7 @@ export function openEditor(place, issue, acts) {
       dropCursor({ color: "currentColor", width: 2 }),
       gapCursor(),
       tableEditing(),
+      grownRow(),
       placeholders(),
       order(),
       tableHeads(),

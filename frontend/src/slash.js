@@ -339,8 +339,9 @@ const BEHIND_JAPANESE = new RegExp(`${JAPANESE}$`, "u"),
   GOES_ON = new RegExp(`^(?!${JAPANESE})[^\\s\\ufffc]`, "u");
 
 /**
- * Whether a slash typed here asks for the list: "begins" where a word begins, "within" behind a
- * Japanese letter, "" where it is text, as in 1/2, and/or, https://.
+ * Whether a slash typed here asks for the list: "begins" where a word begins, also behind the end
+ * of a Japanese sentence or of its part, "within" behind a Japanese letter, "" where it is text, as
+ * in 1/2, and/or, https://.
  *
  * @param {EditorState} state
  * @param {number} pos
@@ -351,7 +352,7 @@ function asks(state, pos) {
   if ($pos.parent.type === nodes.credit) return $pos.parentOffset ? "" : "begins";
   if ($pos.parent.type !== nodes.paragraph || flowIndex($pos) < 0) return "";
   const before = $pos.parent.textBetween(0, $pos.parentOffset, "\n", "\ufffc");
-  if (!before || /[\s\u3000]$/.test(before)) return "begins";
+  if (!before || /[\s\u3000、。！？]$/.test(before)) return "begins";
   return BEHIND_JAPANESE.test(before) ? "within" : "";
 }
 

@@ -268,6 +268,9 @@ def test_a_field_of_the_reader_comes_into_the_middle_of_a_sentence(mail: Page) -
     blocks, dialog = mail.get_by_role("listbox", name="Blocks"), mail.get_by_role("dialog")
     field = {"kind": "field", "field": "name", "fallback": ""}
     write_in(mail, "雨でも開きます。")
+    mail.keyboard.type("/脚注")
+    mail.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Cancel").click()
     mail.keyboard.press("ArrowLeft")
     mail.keyboard.type("/sashikomi")
     mail.keyboard.press("Enter")
@@ -886,15 +889,14 @@ def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
     assert body[2] == _paragraph("続き")
 
 
-@pytest.mark.parametrize("key", ["ArrowDown", "Enter"])
-def test_a_table_that_ends_the_issue_is_left_by_the_keyboard(mail: Page, key: str) -> None:
+@pytest.mark.parametrize("keys", ["ArrowDown", "Tab Enter", "Tab Tab", "Tab ArrowDown"])
+def test_a_table_that_ends_the_issue_is_left_by_the_keyboard(mail: Page, keys: str) -> None:
     write_in(mail, "雨でも開きます。")
     paste_html(mail, _TABLE)
     mail.keyboard.press("Backspace")
     write_in(mail, "一日")
-    if key == "Enter":
-        mail.keyboard.press("Tab")
-    mail.keyboard.press(key)
+    for key in keys.split():
+        mail.keyboard.press(key)
     mail.keyboard.type("続き")
 
     value = kept_now(mail)
