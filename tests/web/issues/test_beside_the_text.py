@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from itertools import pairwise
 from typing import Literal
 
 import pytest
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import transaction
-from newsletter.database.tables import AccountRow
+from newsletter.database.tables import AccountRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.comments import parts_of, write_comment
@@ -222,20 +223,29 @@ def test_the_state_of_saving_stands_in_one_line(desk: Desk, page: Page) -> None:
     assert lines < 1.5
 
 
-def test_no_word_of_a_state_is_parted_on_a_telephone(desk: Desk, page: Page) -> None:
+def test_the_states_stand_whole_and_apart_on_a_telephone(desk: Desk, page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
+    with transaction(desk.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
     desk.start(page, PLAIN, view="mail")
 
     lines = page.locator(".stages li").evaluate_all(
         """each => each.map((it) => {
             const words = document.createRange();
             words.selectNodeContents(it);
-            const tops = [...words.getClientRects()].map((box) => box.top);
-            return [it.innerText.trim(), new Set(tops).size];
+            const boxes = [...words.getClientRects()].filter((box) => box.width > 1);
+            return [
+                it.innerText.trim(),
+                new Set(boxes.map((box) => box.top)).size,
+                Math.min(...boxes.map((box) => box.left)),
+                Math.max(...boxes.map((box) => box.right)),
+            ];
         })"""
     )
 
-    assert ["Scheduled", 1] in lines, lines
+    assert ["Scheduled", 1] in [line[:2] for line in lines], lines
+    gaps = [after[2] - before[3] for before, after in pairwise(lines)]
+    assert min(gaps) > 6, lines
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
