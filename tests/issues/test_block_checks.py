@@ -52,6 +52,11 @@ def _issue(body: str) -> tuple[str, Issue]:
         ("contents-place", 10, "# 章\n\n:::contents"),
         ("snippet-unknown", 8, ":::snippet 窓口"),
         ("table-row-empty", 8, "| 日 | 場所 |\n| --- | --- |\n| 1日 | 役場 |\n| | |"),
+        (
+            "table-head-short",
+            11,
+            "| 日 | 場所 |\n| --- | --- |\n| 1日 | 役場 |\n| 2日 | 支所 | 予約 |",
+        ),
         ("field-fallback", 8, ":field[name]様"),
         ("field-title", 8, ":field[name|読者の皆さま] 様"),
         ("field-title", 8, ":field[name|購読者各位]さま、こんにちは。"),

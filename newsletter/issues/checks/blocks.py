@@ -358,6 +358,7 @@ def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
 
 
 def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
+    yield from _check_head(table, place)
     empty = sum(not any(row) for row in table.rows)
     if not empty:
         return
@@ -382,6 +383,23 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),
         act=msg("Delete empty rows"),
     )
+
+
+def _check_head(table: Table, place: IssuePlace) -> Iterator[Finding]:
+    """Find cells beyond the heads of a table, such as those that a bar in the text made."""
+    heads = list(map(inline_words, table.head))
+    width = max((at for at, words in enumerate(heads, 1) if words.strip()), default=len(heads))
+    cells = (inline_words(cell) for row in table.rows for cell in row[width:])
+    if beyond := next((words for words in cells if words.strip()), ""):
+        yield Finding(
+            code="table-head-short",
+            severity=Severity.WARNING,
+            place=place,
+            about=beyond,
+            within=(beyond,),
+            message=msg("A row of a table goes beyond its head: “{words}”", words=beyond),
+            remedy=msg("Give this column a heading; write \\| for a bar that is text."),
+        )
 
 
 def _filled(block: Block) -> Block:

@@ -26,11 +26,10 @@ from newsletter.issues.markdown.inline import (
     target_of,
     url_at,
 )
+from newsletter.issues.markdown.tables import MOST_CELLS, TooManyCellsError, as_wide_as_its_rows
 
 #: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
 DEEPEST = 40
-#: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
-MOST_CELLS = 10_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
@@ -139,18 +138,12 @@ class _Parser(MarkdownIt):
         return not url or bool(_ADDRESS.search(typed) or next(find_placeholders(typed), ""))
 
 
-class TooManyCellsError(Exception):
-    """The tables of a text have more cells than are read."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
-
-
 def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read a table as GFM does, up to a number of cells in all."""
+    """Read a table as GFM does, as wide as its longest row, up to a number of cells in all."""
     before = len(state.tokens)
     is_table = table(state, start, end, silent)
+    if is_table and not silent:
+        state.tokens[before:] = as_wide_as_its_rows(state, state.tokens[before:])
     cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
     count: ReadCount = state.env["cells"]
     count.cells += cells

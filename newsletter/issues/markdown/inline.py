@@ -27,6 +27,10 @@ from newsletter.issues.model import Anchor, Inline, Text
 _MARKS = frozenset("*_")
 _STRUCK = "~"
 _WIDE = frozenset("WFH")
+#: What ends or parts words and begins no emphasis behind one: "大人*、子ども*", "8日*・15日*".
+_PARTING = frozenset("、。，．・：；／,.:;/)）]］}｝」』】〉》〕")
+#: What ends no emphasis before a word: "(*注)と(*注2)".
+_BEGINNING = frozenset("(（[［{｛「『【〈《〔")
 #: Labels within labels: a picture in a link has two.
 _DEEPEST_LABEL = 6
 _Rule = Callable[[StateInline, bool], bool]
@@ -90,7 +94,8 @@ def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
     """
     if mark == "*" and before.isdecimal() and after.isdecimal():
         return False, False
-    opens, closes = _joins(after, before), _joins(before, after)
+    opens = _joins(after, before) and not (before.isalnum() and after in _PARTING)
+    closes = _joins(before, after) and not (after.isalnum() and before in _BEGINNING)
     if mark != "_":
         return opens, closes
     # Within a word, "_" is a letter; before a Japanese one it can end what it began at a space.

@@ -7,13 +7,11 @@ Markdown would drop without a word is a fault here, named with its line.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
@@ -22,13 +20,12 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from newsletter.issues.markdown.dialect import (
     DEEPEST,
-    MOST_CELLS,
     Definitions,
     ReadCount,
-    TooManyCellsError,
     dialect_parser,
 )
 from newsletter.issues.markdown.fences import FenceError
+from newsletter.issues.markdown.tables import MOST_CELLS, TooManyCellsError
 
 #: Lines of a text: each may be a paragraph, a line of a table, a picture.
 MOST_LINES = 10_000
@@ -39,7 +36,6 @@ MOST_HEADINGS = 1_000
 MOST_LETTERS = 200_000
 #: What a definition of a footnote has in its ``meta`` that is text.
 IS_TEXT = "is_text"
-_PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +90,8 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
     """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
 
     Raises:
-        ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
-            refers to, text that is nested too deeply. Or it has too many lines.
+        ContentError: Something would be lost: definitions that nothing refers to, text that is
+            nested too deeply. Or it has too many lines.
     """
     count = count or ReadCount()
     demand_bounded(text, source=source, first_line=first_line, count=count)
@@ -118,7 +114,7 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
         ) from None
     for line in _deep_lines(tokens):
         raise _too_deep(Place(source=source, line=first_line + line + 1))
-    for line, problem, remedy in _losses(tokens, env, text.split("\n")):
+    for line, problem, remedy in _losses(tokens, env):
         place = Place(source=source, line=first_line + line + 1)
         raise ContentError(problem, place=place, remedy=remedy)
     tree = SyntaxTreeNode(tokens)
@@ -182,9 +178,7 @@ def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
             yield line
 
 
-def _losses(
-    tokens: list[Token], env: dict[str, Any], lines: list[str]
-) -> Iterator[tuple[int, Message, Message]]:
+def _losses(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Message, Message]]:
     """Yield what would be lost or swallow what follows, with its line: problem and remedy."""
     for token in tokens:
         # Chapters below it would be code, too.
@@ -197,7 +191,6 @@ def _losses(
                     fence=token.markup,
                 ),
             )
-    yield from _cells_beyond(tokens, lines)
     for link in env.get("duplicate_refs", ()):
         first = env["references"][link["label"]]
         if (link["href"], link["title"]) != (first["href"], first["title"]):
@@ -206,30 +199,6 @@ def _losses(
                 msg("The link “{label}” is defined twice.", label=link["label"]),
                 msg("Rename one of them."),
             )
-
-
-def _cells_beyond(
-    tokens: Iterable[Token], lines: list[str]
-) -> Iterator[tuple[int, Message, Message]]:
-    columns = 0
-    for token in tokens:
-        if token.type == "table_open":
-            columns = 0
-        columns += token.type == "th_open"
-        if token.type == "tr_open" and token.map and columns:
-            row = _PREFIX.sub("", lines[token.map[0]]).strip()
-            cells = escapedSplit(row.removeprefix("|"))
-            found = len(cells) - (len(cells) > 1 and not cells[-1].strip())
-            if found > columns:
-                yield (
-                    token.map[0],
-                    msg(
-                        "This row of a table has {count} cells, its head has {head}.",
-                        count=found,
-                        head=columns,
-                    ),
-                    msg("Give the head as many cells; write \\| for a bar that is text."),
-                )
 
 
 def _definitions(tokens: list[Token], env: dict[str, Any]) -> Definitions:

@@ -251,7 +251,7 @@ class _Reader:
     def _read_title(self) -> str:
         if not self._lines:
             raise ContentError(
-                msg("The issue has no title."),
+                msg("The issue has no subject."),
                 place=Place(source=self._source, field="title"),
                 remedy=msg("Put the title on the line below the date."),
             )

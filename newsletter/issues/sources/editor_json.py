@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.lines import part_at
-from newsletter.issues.markdown.dialect import MOST_CELLS
 from newsletter.issues.markdown.reader import read_body, read_markdown, read_parts
 from newsletter.issues.markdown.syntax import MOST_HEADINGS, MOST_LINES
+from newsletter.issues.markdown.tables import MOST_CELLS
 from newsletter.issues.markdown.writer import blocks_to_markdown, body_to_markdown, to_markdown
 from newsletter.issues.model import (
     Block,
@@ -59,13 +59,13 @@ def read_json(text: str, *, template: str = "") -> Issue:
         raise _unreadable(error) from None
     if not issue.title.strip():
         raise ContentError(
-            msg("The issue has no title."),
+            msg("The issue has no subject."),
             place=Place(source=SOURCE, field="title"),
             remedy=msg("Write one; it becomes the subject."),
         )
     if len(issue.title) > _TITLE_LENGTH:
         raise ContentError(
-            msg("The title has {count} characters; the limit is 300.", count=len(issue.title)),
+            msg("The subject has {count} characters; the limit is 300.", count=len(issue.title)),
             place=Place(source=SOURCE, field="title"),
             remedy=msg("Shorten it."),
         )

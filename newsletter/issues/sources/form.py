@@ -257,9 +257,9 @@ def _title(text: str) -> str:
     if title.strip():
         return _within(title, "title")
     raise ContentError(
-        msg("The issue has no title."),
+        msg("The issue has no subject."),
         place=Place(field="title"),
-        remedy=msg("Enter a title; it becomes the subject line."),
+        remedy=msg("Enter a subject."),
     )
 
 

@@ -171,9 +171,9 @@ def _title(text: str) -> str:
     if title := " ".join(text.split()):
         return title
     raise ContentError(
-        msg("The issue has no title."),
+        msg("The issue has no subject."),
         place=Place(field="title"),
-        remedy=msg("Enter a title."),
+        remedy=msg("Enter a subject."),
     )
 
 
