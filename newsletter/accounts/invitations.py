@@ -30,7 +30,7 @@ from newsletter.errors import (
     Place,
     TokenError,
 )
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, usual_time_zone
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, new_token, token_hash
 
@@ -205,9 +205,13 @@ def accept(
     name: str = "",
     address: str = "",
     language: Language | None = None,
+    time_zone: str = "",
     signer: TokenSigner | None = None,
 ) -> int:
     """Use a link: set name and password, and end all sessions; return the account's id.
+
+    The first administrator reads times by the zone that their browser tells, or by the usual one;
+    whoever was invited by that of the colleague who invited them.
 
     Raises:
         NotFoundError: The link was used, replaced or has expired, or its account is disabled.
@@ -218,6 +222,7 @@ def accept(
     row = _find(session, token, signer)
     if row.purpose is InvitationPurpose.FIRST:
         account = _first_administrator(session, address)
+        account.time_zone = usual_time_zone(language or Language.JAPANESE, time_zone)
     else:
         account = session.get_one(AccountRow, row.account_id)
     if row.purpose is not InvitationPurpose.RESET:

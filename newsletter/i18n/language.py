@@ -195,13 +195,16 @@ def time_zone_name(zone: str, speaker: Language) -> str:
 _ZONES_OF_SPEAKERS = {"ja": "Asia/Tokyo"}
 
 
-def usual_time_zone(language: Language) -> str:
-    """Return the zone of a newsletter in this language that names none, else this computer's.
+def usual_time_zone(language: Language, told: str = "") -> str:
+    """Return the zone that a browser told of, if people live by it, or that is usual.
 
-    Computers often keep UTC, by which no reader lives.
+    It is that of most who speak the language, else this computer's. Computers often keep UTC, by
+    which nobody lives.
     """
     from babel.localtime import get_localzone  # noqa: PLC0415 - as above
 
+    if "/" in told and not told.startswith("Etc/") and told in available_timezones():
+        return told
     own = str(getattr(get_localzone(), "key", "UTC"))
     return _ZONES_OF_SPEAKERS.get(language.value, own)
 

@@ -66,6 +66,7 @@ def welcome_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         password: EntryField = "",
         name: EntryField = "",
         address: EntryField = "",
+        time_zone: EntryField = "",
     ) -> Response:
         browser = browser_of(request)
         actor = Actor(account_id=None, name="one-time link", network=browser.network)
@@ -84,6 +85,7 @@ def welcome_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                     name=name,
                     address=address,
                     language=pages.language_of(request),
+                    time_zone=time_zone,
                     signer=signer,
                 )
                 if invited.purpose is InvitationPurpose.RESET:

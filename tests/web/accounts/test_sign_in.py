@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -109,8 +109,9 @@ def _join(page: Page, site: str, engine: Engine) -> None:
 def test_the_first_link_leads_to_an_account_whose_two_factors_lead_to_the_page_asked_for(
     site: str, engine: Engine, browser: Browser
 ) -> None:
-    page = browser.new_page(locale="en")
+    page = browser.new_page(locale="en", timezone_id="Europe/Lisbon")
     _join(page, site, engine)
+    expect(page.get_by_text("Times are in Portugal (Lisbon) Time")).to_be_visible()
     page.goto(f"{site}/account")
     page.get_by_role("link", name="Set it up").click()
     secret = page.locator("#totp-secret").inner_text()
