@@ -37,7 +37,7 @@ def duplicate(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Start the next issue as a draft with this one's content; date, number and title move on."""
+    """Start the next issue as a draft with this one's content; date, number and subject move on."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.issues.model import issue_from_json

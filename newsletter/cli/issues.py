@@ -354,7 +354,7 @@ def show_issues(
     if not rows:
         console.print(_("There is no issue yet. Add one with: newsletter issue import FILE"))
         return
-    table = Table(_("Issue"), _("Date"), _("Title"), box=None)
+    table = Table(_("Issue"), _("Date"), _("Subject"), box=None)
     for row in rows:
         table.add_row(row.slug, format_day(row.issue_date), row.title)
     console.print(table)

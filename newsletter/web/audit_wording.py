@@ -303,7 +303,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "template": pmsg("audit", "Template"),
     "text": msg("Text"),
     "time_zone": pmsg("audit", "Time zone"),
-    "title": msg("Title"),
+    "title": msg("Subject"),
     "trial_share": pmsg("audit", "Share in the trial (%)"),
     "type": msg("Type"),
     "unsubscribe_address": pmsg("audit", "Unsubscribe requests go to"),

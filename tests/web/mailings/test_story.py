@@ -101,7 +101,7 @@ def test_an_editor_compares_subjects_and_the_better_one_goes_to_the_rest(
         page = browser.new_page(locale="en")
         _sign_in(page, site)
         page.goto(f"{site}/newsletters/digest/issues/{issue_id}/send")
-        page.get_by_text("Compare subjects", exact=True).click()
+        page.get_by_text("Compare subjects (A/B test)", exact=True).click()
         page.get_by_label("Subject B").fill(OTHER)
         page.get_by_label("Recipients in the trial, in percent").fill("50")
         page.get_by_label("Decide and send the rest at").fill(f"{decide:%Y-%m-%dT%H:%M}")
