@@ -1,1 +1,1 @@
-"""Operations: whether something is wrong, and an operator's word on it."""
+"""Operations: monitoring, alarms, and the actions of operators."""

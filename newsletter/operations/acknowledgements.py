@@ -1,7 +1,7 @@
-"""Alarms that somebody is looking after: who, since when, why, and until when that holds.
+"""Acknowledgements of alarms: by whom, when and why.
 
-An acknowledgement covers an alarm as it was: one that grew graver or larger counts as new again,
-and so does one that returns after it ended.
+An acknowledgement becomes void when its alarm gets more severe or its count grows, and when the
+alarm returns after it has ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from newsletter.database.tables import AcknowledgedAlarmRow
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import Message, msg
 
-#: An alarm that is away for less has not ended: some come and go with every attempt.
+#: An alarm has ended after it has been cleared for this long: some are cleared during each attempt.
 _ENDED = timedelta(minutes=5)
 
 #: Kind and place of an alarm.
@@ -29,10 +29,11 @@ AlarmPlace = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acknowledgement:
-    """Who looks after an alarm.
+    """The acknowledgement of an alarm.
 
     Attributes:
-        severity: How grave it was then, by `AlarmSeverity`; ``size`` is what it counted.
+        severity: The alarm's `AlarmSeverity` at that time.
+        size: The alarm's count at that time.
     """
 
     by: Message
@@ -43,7 +44,7 @@ class Acknowledgement:
 
 
 def read_acknowledgements(session: Session) -> Mapping[AlarmPlace, Acknowledgement]:
-    """Return those that there are, by the places of their alarms."""
+    """Return all acknowledgements, by the places of their alarms."""
     rows = session.scalars(select(AcknowledgedAlarmRow)).all()
     colleagues = colleagues_by_address(session) if rows else {}
     return {
@@ -61,15 +62,15 @@ def read_acknowledgements(session: Session) -> Mapping[AlarmPlace, Acknowledgeme
 def keep_acknowledgement(
     session: Session, place: AlarmPlace, *, actor: str, reason: str, severity: str, size: int
 ) -> None:
-    """Write down who looks after an alarm, in place of who did before.
+    """Store the acknowledgement of an alarm, replacing an earlier one.
 
     Args:
-        session: A transaction.
-        place: The alarm's.
-        actor: See `Actor.name`.
-        reason: Why it need not be looked at by others.
-        severity: How grave it is.
-        size: What it counts; 0 where it counts nothing.
+        session: The database session, in a transaction.
+        place: The alarm's place.
+        actor: The person; see `Actor.name`.
+        reason: The reason.
+        severity: The alarm's severity.
+        size: The alarm's count, or 0.
     """
     kind, where = place
     row = {
@@ -87,10 +88,10 @@ def keep_acknowledgement(
 
 
 def remove_acknowledgement(session: Session, place: AlarmPlace) -> None:
-    """Let an alarm count as new again.
+    """Remove an acknowledgement.
 
     Raises:
-        ConflictError: Nobody looks after it.
+        ConflictError: The alarm is not acknowledged.
     """
     removed = session.scalar(
         delete(AcknowledgedAlarmRow).where(_is(place)).returning(AcknowledgedAlarmRow.kind)
@@ -100,17 +101,17 @@ def remove_acknowledgement(session: Session, place: AlarmPlace) -> None:
 
 
 def has_acknowledgements(engine: Engine) -> bool:
-    """Tell whether there are any; else nobody need look for their end."""
+    """Return whether there are any acknowledgements."""
     with reading(engine) as session:
         return session.scalar(select(AcknowledgedAlarmRow.kind).limit(1)) is not None
 
 
 def forget_ended(engine: Engine, present: Collection[AlarmPlace]) -> None:
-    """Remove the acknowledgements of alarms that have been away for some minutes.
+    """Remove the acknowledgements of alarms that have ended.
 
     Args:
         engine: The database.
-        present: The places of all alarms that there are.
+        present: The places of all active alarms.
     """
     here = or_(false(), *map(_is, present))
     with transaction(engine) as session:

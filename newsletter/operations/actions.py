@@ -1,6 +1,6 @@
-"""What operators do to relays, domains, workers, alarms and suppressions, by any door.
+"""Actions of operators on relays, domains, workers, alarms and suppressions.
 
-Each is one transaction with its entry in the audit log.
+Each is one transaction, which includes the entry in the audit log.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from subscribers import suppression
 def hold_relay(
     engine: Engine, actor: Actor, name: str, *, reason: str, known: Collection[str]
 ) -> None:
-    """Send nothing by a relay until it is released; workers stop within two seconds.
+    """Put a relay on hold until it is released; workers stop using it within two seconds.
 
     Args:
         engine: The database.
-        actor: Who does it.
-        name: Such as ``smtp:mail.example.jp:587``.
-        reason: Why; shown with the relay.
-        known: The relays that MAIL_TRANSPORTS names.
+        actor: The operator.
+        name: The relay's name, such as ``smtp:mail.example.jp:587``.
+        reason: The reason, which is shown with the relay.
+        known: The relays in MAIL_TRANSPORTS.
 
     Raises:
-        OrderError: It is none of them; or there is no reason, or one that is too long.
+        OrderError: The relay is not known, or the reason is missing or too long.
     """
     with audited(engine, actor, Action.RELAY_HOLD, on=f"relay {name}", reason=reason) as session:
         relays.hold_relay(session, name, reason=reason, known=known)
 
 
 def release_relay(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
-    """Send by a relay again, at once.
+    """Release a relay from its hold or rest, so that it is used again at once.
 
     Raises:
-        ConflictError: It neither is held nor rests.
-        OrderError: There is no reason, or one that is too long.
+        ConflictError: The relay is neither on hold nor resting.
+        OrderError: The reason is missing or too long.
     """
     with audited(engine, actor, Action.RELAY_RELEASE, on=f"relay {name}", reason=reason) as session:
         relays.let_relay_go(session, name)
 
 
 def hold_domain(engine: Engine, actor: Actor, domain: str, *, reason: str) -> None:
-    """Send nothing to a recipient domain until it is released; workers stop within two seconds.
+    """Put a recipient domain on hold until it is released; workers stop within two seconds.
 
     Raises:
-        ListError: It is no domain.
-        OrderError: There is no reason, or one that is too long.
+        ListError: The text is not a domain.
+        OrderError: The reason is missing or too long.
     """
     name = domain_holds.read_domain(domain)
     with audited(engine, actor, Action.DOMAIN_HOLD, on=f"domain {name}", reason=reason) as session:
@@ -66,12 +66,12 @@ def hold_domain(engine: Engine, actor: Actor, domain: str, *, reason: str) -> No
 
 
 def release_domain(engine: Engine, actor: Actor, domain: str, *, reason: str) -> None:
-    """Send to a recipient domain again; what waited for it goes on within a minute.
+    """Release a recipient domain; its waiting deliveries are sent within a minute.
 
     Raises:
-        ListError: It is no domain.
-        ConflictError: It is not held.
-        OrderError: There is no reason, or one that is too long.
+        ListError: The text is not a domain.
+        ConflictError: The domain is not on hold.
+        OrderError: The reason is missing or too long.
     """
     name = domain_holds.read_domain(domain)
     on = f"domain {name}"
@@ -80,22 +80,22 @@ def release_domain(engine: Engine, actor: Actor, domain: str, *, reason: str) ->
 
 
 def drain_worker(engine: Engine, actor: Actor, node: str, *, reason: str) -> None:
-    """Let a worker finish its messages in flight and take no new batch.
+    """Drain a worker: it finishes the messages in flight and takes no new batch.
 
     Raises:
-        NotFoundError: No worker of that name was heard of lately.
-        OrderError: There is no reason, or one that is too long.
+        NotFoundError: No worker with that name has reported recently.
+        OrderError: The reason is missing or too long.
     """
     with audited(engine, actor, Action.WORKER_DRAIN, on=f"worker {node}", reason=reason) as session:
         heartbeats.drain_worker(session, node, reason=reason)
 
 
 def undrain_worker(engine: Engine, actor: Actor, node: str, *, reason: str) -> None:
-    """Let a worker take batches again.
+    """Let a drained worker take batches again.
 
     Raises:
-        ConflictError: It was not drained.
-        OrderError: There is no reason, or one that is too long.
+        ConflictError: The worker is not drained.
+        OrderError: The reason is missing or too long.
     """
     on = f"worker {node}"
     with audited(engine, actor, Action.WORKER_UNDRAIN, on=on, reason=reason) as session:
@@ -105,18 +105,18 @@ def undrain_worker(engine: Engine, actor: Actor, node: str, *, reason: str) -> N
 def acknowledge_alarm(
     engine: Engine, actor: Actor, key: str, *, reason: str, seen: Overview
 ) -> None:
-    """Let an alarm count as looked after, until it ends, grows graver or counts more.
+    """Acknowledge an alarm until it ends, gets more severe, or its count grows.
 
     Args:
         engine: The database.
-        actor: Who looks after it.
-        key: See `Alarm.key`.
-        reason: What is being done about it; shown with the alarm.
-        seen: What is wrong now.
+        actor: The operator.
+        key: The alarm's key; see `Alarm.key`.
+        reason: What is being done about it, which is shown with the alarm.
+        seen: The present overview.
 
     Raises:
-        NotFoundError: There is no such alarm, any more.
-        OrderError: There is no reason, or one that is too long.
+        NotFoundError: The alarm is not active (any more).
+        OrderError: The reason is missing or too long.
     """
     found = next((each for each in find_alarms(seen) if each.key == key), None)
     if found is None:
@@ -137,11 +137,11 @@ def acknowledge_alarm(
 
 
 def reopen_alarm(engine: Engine, actor: Actor, key: str, *, reason: str) -> None:
-    """Let an alarm that somebody looked after count as new again.
+    """Remove the acknowledgement of an alarm.
 
     Raises:
-        ConflictError: Nobody looks after it.
-        OrderError: There is no reason, or one that is too long.
+        ConflictError: The alarm is not acknowledged.
+        OrderError: The reason is missing or too long.
     """
     kind, _, where = key.partition(" ")
     on = f"alarm {key}"
@@ -150,12 +150,12 @@ def reopen_alarm(engine: Engine, actor: Actor, key: str, *, reason: str) -> None
 
 
 def lift_suppression(engine: Engine, actor: Actor, number: int, *, reason: str) -> None:
-    """Let a suppressed address get mail again.
+    """Lift the suppression of an address.
 
     Raises:
-        NotFoundError: There is none of that number, any more.
-        ConflictError: The address was erased on its owner's wish.
-        OrderError: There is no reason, or one that is too long.
+        NotFoundError: The suppression does not exist (any more).
+        ConflictError: The address was erased at its owner's request.
+        OrderError: The reason is missing or too long.
     """
     with reading(engine) as session:
         newsletter_id = suppression.find_suppression_row(session, number).newsletter_id

@@ -1,6 +1,7 @@
-"""Attention: what of the ledger waits, is put off or did not go well, in bounded queries.
+"""Items that may need an operator's attention: waiting, deferred and failed mail, and incidents.
 
-Each count ends at `MOST`: whether ten thousand or a million wait, an operator does the same.
+All queries are bounded. Counting stops at `MOST`: for an operator, ten thousand and a million
+waiting messages are the same.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ from newsletter.feedback.incidents import about, newsletter_of_incident
 from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
 
-#: Where counting ends.
+#: The maximum of all counts.
 MOST = 10_000
-#: Failures of mailings older than this are history.
+#: Failures of mailings older than this are not reported.
 _RECENT = timedelta(days=7)
 _MAILINGS = 20
 _INCIDENTS = 20
-#: From how many people on, and from which share of a mailing's, complaints are worth a word.
+#: Complaints are reported from this number on, if they also are at least this share of a mailing.
 _COMPLAINTS, _COMPLAINT_SHARE = 5, 0.003
 
 
 class ReplyClass(StrEnum):
-    """What a refusal is about, by the subject of its enhanced status code (RFC 3463)."""
+    """The subject of a rejection, by its enhanced status code (RFC 3463)."""
 
     ADDRESS = "address"
     MAILBOX = "mailbox"
@@ -54,7 +55,7 @@ class ReplyClass(StrEnum):
     PROTOCOL = "protocol"
     CONTENT = "content"
     POLICY = "policy"
-    #: It named no code, or one that says nothing.
+    #: No code, or an unspecific one.
     OTHER = "other"
 
 
@@ -70,7 +71,7 @@ _CLASSES = {
 
 
 def classify(status: str) -> ReplyClass:
-    """Return what an enhanced status code is about."""
+    """Return the class of an enhanced status code."""
     parts = status.split(".")
     return _CLASSES.get(parts[1], ReplyClass.OTHER) if len(parts) > 1 else ReplyClass.OTHER
 
@@ -80,10 +81,10 @@ class Backlog:
     """Batches of mailings under way.
 
     Attributes:
-        due: How many may be sent now and wait for a worker.
-        oldest_due_at: Since when the first of them has.
-        leased: How many workers hold.
-        later: How many wait for their time: a schedule, a second attempt, a held domain.
+        due: Batches that are due and wait for a worker.
+        oldest_due_at: Since when the first of them has been due.
+        leased: Batches that are being sent.
+        later: Batches that are due later: by a schedule, a second attempt, or a domain on hold.
     """
 
     due: int = 0
@@ -107,10 +108,10 @@ class DeferredGroup:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnsettledMailing:
-    """A mailing with deliveries that wait for somebody's word.
+    """A mailing with deliveries that an operator must decide about.
 
     Attributes:
-        poison: How many of them ended their worker time and again.
+        poison: How many of them have ended their worker repeatedly.
     """
 
     mailing_id: int
@@ -122,7 +123,7 @@ class UnsettledMailing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HaltedMailing:
-    """A mailing that is paused, and why."""
+    """A paused mailing, with the reason."""
 
     mailing_id: int
     newsletter_id: int
@@ -132,7 +133,7 @@ class HaltedMailing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenIncident:
-    """A wave of bounces that nobody has judged; a domain's is of no single newsletter (None)."""
+    """An open incident; one of a domain belongs to no single newsletter (None)."""
 
     incident_id: int
     newsletter_id: int | None
@@ -143,13 +144,13 @@ class OpenIncident:
 
     @property
     def about(self) -> Message:
-        """What it is about, as people call it."""
+        """The incident's subject, for display."""
         return about(self.subject)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComplainedMailing:
-    """A mailing that many of its recipients called spam within a day."""
+    """A mailing with many complaints within a day."""
 
     mailing_id: int
     newsletter_id: int
@@ -159,12 +160,12 @@ class ComplainedMailing:
 
     @property
     def share(self) -> float:
-        """How many of its recipients complained."""
+        """The share of its recipients who complained, 0 to 1."""
         return self.complaints / self.planned
 
 
 def backlog(session: Session) -> Backlog:
-    """Count the batches that wait, and since when."""
+    """Count the batches of mailings under way."""
     moment = now()
     due = (BatchRow.state == BatchState.PENDING) & (BatchRow.due_at <= moment)
     is_urgent = MailingRow.priority > 0
@@ -200,7 +201,7 @@ def backlog(session: Session) -> Backlog:
 
 
 def deferred_groups(session: Session) -> Sequence[DeferredGroup]:
-    """Count what is put off by status code, of the first `MOST` of them, the most first."""
+    """Count at most `MOST` deferred deliveries by status code, the most frequent first."""
     some = (
         select(func.coalesce(DeliveryRow.status, "").label("status"), DeliveryRow.reply)
         .where(_in_state(DeliveryState.DEFERRED))
@@ -224,13 +225,13 @@ def deferred_groups(session: Session) -> Sequence[DeferredGroup]:
 
 
 def uncertain_mailings(session: Session) -> Sequence[UnsettledMailing]:
-    """Return the mailings with deliveries in doubt, for which somebody must decide."""
+    """Return the mailings with uncertain deliveries that an operator must decide about."""
     asks = MailingRow.uncertain_policy != UncertainPolicy.LEAVE
     return _unsettled(session, _in_state(DeliveryState.UNCERTAIN), asks)
 
 
 def failed_mailings(session: Session) -> Sequence[UnsettledMailing]:
-    """Return the mailings of the last days with deliveries that were given up."""
+    """Return the recent mailings with failed deliveries."""
     recent = DeliveryRow.mailing_id > func.coalesce(_last_before(now() - _RECENT), 0)
     return _unsettled(session, _in_state(DeliveryState.FAILED) & recent, true())
 
@@ -262,7 +263,7 @@ def _unsettled(
 
 
 def _in_state(state: DeliveryState) -> ColumnElement[bool]:
-    """Ask in the very words of the partial index, which is else not used: by no parameter."""
+    """Return the condition as a literal: with a parameter, the partial index would not be used."""
     return and_(literal_column(ATTENTION), DeliveryRow.state == literal_column(f"'{state.value}'"))
 
 
@@ -285,7 +286,7 @@ def halted_mailings(session: Session) -> Sequence[HaltedMailing]:
 
 
 def open_incidents(session: Session) -> Sequence[OpenIncident]:
-    """Return the waves of bounces that are held, the newest first."""
+    """Return the open incidents, the newest first."""
     rows = session.scalars(
         select(IncidentRow)
         .where(IncidentRow.closed_at.is_(None))
@@ -306,9 +307,9 @@ def open_incidents(session: Session) -> Sequence[OpenIncident]:
 
 
 def complained_mailings(session: Session) -> Sequence[ComplainedMailing]:
-    """Return the mailings of which a day's complaints endanger all mail, the most first.
+    """Return the mailings with too many complaints within a day, the highest share first.
 
-    Google and Yahoo ask senders to stay below 0.3 %.
+    Google and Yahoo require senders to stay below 0.3 %.
     """
     people = func.count(func.distinct(BounceRow.address))
     rows = session.execute(
@@ -338,7 +339,7 @@ def complained_mailings(session: Session) -> Sequence[ComplainedMailing]:
 
 
 def bounces_of_day(session: Session) -> dict[BounceKind, int]:
-    """Count what came back within a day by kind, up to `MOST`."""
+    """Count the reports of the last day by kind, up to `MOST`."""
     some = (
         select(BounceRow.kind)
         .where(BounceRow.occurred_at > now() - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""The broker's health: whether Redis answers, what waits in it, and whether it may lose keys."""
+"""The broker's health: whether Redis replies, the length of its queues, and its memory."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from newsletter.errors import Place, UnavailableError
 from newsletter.i18n.messages import msg
 
-#: The lists that tasks wait in, by what they carry.
+#: The names of the queues.
 QUEUES = ("control", "urgent", "bulk", "lists")
-#: For a step, and for all of them: a name server may be away as well, and octets may trickle.
+#: Timeouts in seconds for one step, and for all of them, including the DNS query.
 _TIMEOUT_SECONDS = 1.0
 _WHOLE_SECONDS = 2.0
-#: Whoever begins waits so long for a server that is away, as for the database, and asks as often.
+#: Seconds for which starting processes retry while Redis is away, as for the database.
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerHealth:
-    """Redis as it answered just now.
+    """The state of Redis.
 
     Attributes:
-        problem: Why it did not answer; empty when it did.
-        refuses: Whether it answered, but takes neither our name nor our password.
-        depths: How many tasks wait in each list.
-        unacknowledged: Tasks that a worker took and has not finished.
-        max_memory: In octets; 0 is no limit.
-        policy: What it does when memory is full; empty when it does not tell.
+        problem: Why it did not reply; empty if it did.
+        refuses: Whether it replied but rejected the user name or password.
+        depths: The number of waiting tasks by queue.
+        unacknowledged: Tasks that workers have taken and not finished.
+        max_memory: In bytes; 0 for no limit.
+        policy: The eviction policy when memory is full; empty if unknown.
     """
 
     problem: str = ""
@@ -51,24 +51,24 @@ class BrokerHealth:
 
     @property
     def fullness(self) -> float:
-        """Return which part of the memory that it may use is used."""
+        """Return the used share of the permitted memory, 0 to 1."""
         return self.used_memory / self.max_memory if self.max_memory else 0.0
 
     @property
     def carries_nothing(self) -> bool:
-        """Whether no task goes by it, for whatever reason: rounds and limited rates stand still."""
+        """Whether no tasks can be sent, so that rounds and rate-limited relays stand still."""
         return bool(self.problem) or self.takes_nothing
 
     @property
     def takes_nothing(self) -> bool:
-        """Whether it refuses to write: its memory is full, and it throws nothing away."""
+        """Whether it refuses writes, because its memory is full and it evicts nothing."""
         return self.policy == "noeviction" and self.fullness >= 1
 
 
 def look_at_broker(redis_url: str) -> BrokerHealth:
-    """Ask Redis how it is; one that has not answered within two seconds has a problem."""
+    """Return the state of Redis; no reply within two seconds counts as a problem."""
     told: SimpleQueue[BrokerHealth] = SimpleQueue()
-    # Nothing ends a look-up of a name before its time: what waits in it is left behind.
+    # In a daemon thread, since a DNS query cannot be interrupted: it is abandoned at the timeout.
     Thread(target=lambda: told.put(_ask(redis_url)), daemon=True).start()
     try:
         return told.get(timeout=_WHOLE_SECONDS)
@@ -77,20 +77,20 @@ def look_at_broker(redis_url: str) -> BrokerHealth:
 
 
 def shown_url(redis_url: str) -> str:
-    """Return where a URL leads, to be shown: passwords stand before the host, or in the query."""
+    """Return the host part of a URL for display, without passwords in user info or query."""
     parts = urlsplit(redis_url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def await_broker(redis_url: str, on_wait: Callable[[str, str], None]) -> None:
-    """Wait some seconds for Redis, for whoever can do nothing without it.
+    """Wait some seconds until Redis replies.
 
     Args:
-        redis_url: The server's.
-        on_wait: Told where and why, once, if it does not answer at first.
+        redis_url: The URL of Redis.
+        on_wait: Called with URL and reason, once, if Redis does not reply at first.
 
     Raises:
-        UnavailableError: It does not answer, or turns us away.
+        UnavailableError: Redis does not reply, or rejects the connection.
     """
     where, deadline = shown_url(redis_url), time.monotonic() + _PATIENCE_SECONDS
     place, told = Place(source=msg("settings"), field="REDIS_URL"), False

@@ -1,4 +1,4 @@
-"""Heartbeats: each worker process and beat writes down that it lives, and what it does."""
+"""Heartbeats: each worker process and beat regularly records that it is alive, and its activity."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from newsletter.disk import DiskFault, DiskHealth
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 
-#: Seconds between two signs of life, and after how many without one a process counts as lost.
+#: Seconds between two heartbeats, and without heartbeats before a process counts as lost.
 BEAT_SECONDS = 3.0
 LOST_SECONDS = 12.0
-#: What is gone is shown for so long, and kept for a day.
+#: How long lost processes are shown, and how long their rows are kept.
 _SHOWN = timedelta(hours=1)
 _KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Process:
-    """One process of ours; ``node`` is the worker that it belongs to, such as ``bulk@host``."""
+    """A process; ``node`` is the worker that it belongs to, such as ``bulk@host``."""
 
     kind: ProcessKind
     node: str
@@ -46,31 +46,31 @@ class Process:
 
     @property
     def is_control(self) -> bool:
-        """Whether it works on rounds and urgent mail, and sends no mailings."""
+        """Whether it processes rounds and urgent mail, and not mailings."""
         return self.node.startswith("control@")
 
     @property
     def name(self) -> str:
-        """What operators call it: beat belongs to no worker."""
+        """The name for operators; beat belongs to no worker."""
         return self.node or f"beat@{self.host}"
 
     @classmethod
     def this(cls, kind: ProcessKind, node: str = "") -> Process:
-        """Return the process that calls."""
+        """Return the present process."""
         return cls(kind=kind, node=node, host=socket.gethostname(), pid=os.getpid())
 
     @property
     def key(self) -> str:
-        """What tells it from every other, also from one that gets the same pid."""
+        """A unique key, which differs for later processes with the same pid."""
         return f"{self.host}:{self.pid}:{self.started_at.timestamp():.3f}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
-    """What a process does: the batch it sends, and what it got answers for since it started.
+    """The activity of a process: its present batch, and the replies since it started.
 
     Attributes:
-        disk: Of its DATA_DIR; None where it did not tell.
+        disk: The disk of its DATA_DIR; None if unknown.
     """
 
     mailing_id: int | None = None
@@ -81,12 +81,13 @@ class Activity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessState:
-    """A process as its last sign of life left it.
+    """The state of a process at its last heartbeat.
 
     Attributes:
-        seen_at: When that was, on the database's clock.
-        taken_at: When it was looked at, on the same clock.
-        clock_ahead: Seconds that its host's clock was ahead of the database's; negative: behind.
+        seen_at: The time of its last heartbeat, on the database's clock.
+        taken_at: When this state was read, on the same clock.
+        clock_ahead: Seconds by which its host's clock was ahead of the database's, or behind if
+            negative.
     """
 
     process: Process
@@ -99,7 +100,7 @@ class ProcessState:
 
     @property
     def place(self) -> tuple[ProcessKind, str, str]:
-        """The worker that it is of: whoever comes after it there takes its place."""
+        """The worker that it belongs to, where a later process replaces it."""
         return self.process.kind, self.process.node, self.process.host
 
     @property
@@ -109,28 +110,29 @@ class ProcessState:
 
     @property
     def alive(self) -> bool:
-        """Whether it gave a sign of life lately, and did not say goodbye."""
+        """Whether its last heartbeat is recent, and it has not stopped."""
         return self.stopped_at is None and _is_recent(self.seen_at, self.taken_at)
 
     @property
     def lost(self) -> bool:
-        """Whether it fell silent without a goodbye."""
+        """Whether its heartbeats ended although it has not stopped regularly."""
         return self.stopped_at is None and not self.alive
 
 
 def _is_recent(seen_at: datetime, moment: datetime) -> bool:
-    """Return whether a sign of life is of these seconds.
+    """Return whether a heartbeat is recent.
 
-    One that is to come is from before the clock was set back: whoever lives gave another since.
+    A heartbeat in the future is from before the clock was set back; a process that is alive has
+    sent another one since.
     """
     return abs((moment - seen_at).total_seconds()) <= LOST_SECONDS
 
 
 def read_clocks(session: Session, clock: Callable[[], datetime] = now) -> tuple[datetime, float]:
-    """Return the database's time, and the seconds that this host's clock is ahead for certain.
+    """Return the database's time, and the seconds by which this host's clock is certainly ahead.
 
-    The server's answer is of a moment between asking and hearing it: what may be due to that counts
-    for nothing.
+    The server's time is from some moment between query and reply. A difference within this
+    interval counts as none.
     """
     asked = clock()
     server = server_now(session)
@@ -143,13 +145,13 @@ def read_clocks(session: Session, clock: Callable[[], datetime] = now) -> tuple[
 def beat(
     engine: Engine, process: Process, activity: Activity, *, clock: Callable[[], datetime] = now
 ) -> bool:
-    """Give a sign of life; return whether the process' worker is to take no new batch.
+    """Record a heartbeat; return whether the process's worker is being drained.
 
     Args:
         engine: The database.
-        process: The process that lives.
-        activity: What it does.
-        clock: Its host's.
+        process: The process.
+        activity: Its activity.
+        clock: The host's clock.
     """
     with transaction(engine) as session:
         seen_at, clock_ahead = read_clocks(session, clock)
@@ -183,7 +185,7 @@ def beat(
 
 
 def record_stop(engine: Engine, process: Process) -> None:
-    """Note that a process ends as it should."""
+    """Record that a process stops regularly."""
     with transaction(engine) as session:
         session.execute(
             update(WorkerHeartbeatRow)
@@ -193,10 +195,9 @@ def record_stop(engine: Engine, process: Process) -> None:
 
 
 def list_processes(session: Session) -> Sequence[ProcessState]:
-    """Return the processes that live, and those lost within the hour, since the last restore.
+    """Return the running processes, and those lost within the last hour, since the last restore.
 
-    One that another took the place of, which said goodbye since, is left out: a worker that is
-    stopped as it should be does not bring back a loss that was made good.
+    A lost process is left out if another one replaced it and has stopped regularly since.
     """
     moment = server_now(session)
     drained = frozenset(session.scalars(select(DrainedWorkerRow.node)))
@@ -210,7 +211,7 @@ def list_processes(session: Session) -> Sequence[ProcessState]:
     )
     noticed_at = session.scalar(select(DatabaseHistoryRow.noticed_at))
     seen = [_state(row, moment, drained) for row in rows]
-    # A backup tells of processes that lived when it was made; what became of them it cannot know.
+    # A backup has the processes that were running when it was made; their end is not known.
     states = [each for each in seen if not _is_of_a_backup(each, noticed_at)]
     lost = [each for each in states if each.lost]
     if not lost:
@@ -232,9 +233,9 @@ def _is_of_a_backup(state: ProcessState, noticed_at: datetime | None) -> bool:
 
 
 def made_good(lost: Sequence[ProcessState], others: Sequence[ProcessState]) -> Collection[str]:
-    """Return which of the lost had one of the others in their place; each makes good one loss.
+    """Return the keys of lost processes that were replaced; each other process replaces one.
 
-    One that was lost itself is among them: what counts is whether anything took its place.
+    The replacing process may itself have been lost later.
     """
     repaired = set()
     free = sorted(others, key=lambda one: one.started_at)
@@ -250,7 +251,7 @@ def made_good(lost: Sequence[ProcessState], others: Sequence[ProcessState]) -> C
 def _came_after(other: ProcessState, lost: ProcessState) -> bool:
     if other.process == lost.process:
         return False
-    # Of one that fell silent before the clock was set back nobody knows what came after it.
+    # If the last heartbeat is in the future, the clock was set back, and the order is unknown.
     is_to_come = lost.seen_at > lost.taken_at
     return other.alive if is_to_come else other.started_at > lost.seen_at
 
@@ -287,7 +288,7 @@ def _disk(row: WorkerHeartbeatRow) -> DiskHealth | None:
 
 
 def lives_here(engine: Engine, kind: ProcessKind) -> bool:
-    """Return whether a process of a kind on this host gave a sign of life lately."""
+    """Return whether a process of this kind is running on this host."""
     with reading(engine) as session:
         seen = session.scalars(
             select(WorkerHeartbeatRow.seen_at).where(
@@ -301,7 +302,7 @@ def lives_here(engine: Engine, kind: ProcessKind) -> bool:
 
 
 def count_processes(engine: Engine, worker: str) -> int:
-    """Return how many processes of a worker, such as ``bulk``, live on all hosts together."""
+    """Return the number of running processes of a worker, such as ``bulk``, on all hosts."""
     with reading(engine) as session:
         moment = server_now(session)
         seen = session.scalars(
@@ -315,7 +316,7 @@ def count_processes(engine: Engine, worker: str) -> int:
 
 
 def forget_the_gone(engine: Engine) -> None:
-    """Remove what has been silent for a day."""
+    """Delete the rows of processes without heartbeats for a day."""
     with transaction(engine) as session:
         session.execute(
             delete(WorkerHeartbeatRow).where(
@@ -325,10 +326,10 @@ def forget_the_gone(engine: Engine) -> None:
 
 
 def drain_worker(session: Session, node: str, *, reason: str) -> None:
-    """Let a worker finish its messages in flight and take no new batch.
+    """Drain a worker: it finishes the messages in flight and takes no new batch.
 
     Raises:
-        NotFoundError: No worker of that name was heard of lately.
+        NotFoundError: No worker with that name has reported recently.
     """
     known = select(WorkerHeartbeatRow.node).where(
         WorkerHeartbeatRow.node == node,
@@ -343,10 +344,10 @@ def drain_worker(session: Session, node: str, *, reason: str) -> None:
 
 
 def undrain_worker(session: Session, node: str) -> None:
-    """Let a worker take batches again.
+    """Let a drained worker take batches again.
 
     Raises:
-        ConflictError: It was not drained.
+        ConflictError: The worker is not drained.
     """
     undrained = session.scalar(
         delete(DrainedWorkerRow)

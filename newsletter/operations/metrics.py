@@ -1,7 +1,7 @@
-"""Metrics for Prometheus, told from the database, so that they are right whatever process is asked.
+"""Metrics for Prometheus, computed from the database, so that every process returns the same.
 
-Workers count nothing of their own: what they do is in the ledger's tallies and their heartbeats.
-Killed processes, several hosts and several web servers change nothing about the figures.
+Workers have no counters of their own; their work is in tallies and heartbeats. So killed processes,
+several hosts and several web servers do not affect the figures.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from newsletter.operations.single_flight import SingleFlight
 
 Totals = Sequence[tuple[str, DeliveryState, int]]
 
-#: Prometheus waits 10 seconds where nothing else is set, and then knows nothing at all.
+#: Less than Prometheus's default timeout of 10 seconds, after which it would get no metrics at all.
 _TIMEOUT_SECONDS = 8.0
 
 
 class OperationsCollector(Collector):
-    """Looks at everything anew whenever metrics are asked for."""
+    """Computes all metrics at each request."""
 
     def __init__(self, engine: Engine, look_now: Callable[[], Overview]) -> None:
         self._engine = engine
@@ -41,11 +41,11 @@ class OperationsCollector(Collector):
         self._seen = SingleFlight(self._look, seconds=_TIMEOUT_SECONDS)
 
     def describe(self) -> Iterable[Metric]:
-        """Describe nothing beforehand: registering must not ask the database."""
+        """Return nothing, so that registering does not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics; of a database that is away, only that it is."""
+        """Yield all metrics; if the database is away, only that fact."""
         yield _labelled("newsletter_build_info", "The version.", "version", {__version__: 1})
         try:
             seen, counted = self._seen.answer()

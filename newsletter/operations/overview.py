@@ -1,4 +1,4 @@
-"""The overview: one frozen value that answers whether something is wrong, for page and terminal."""
+"""The overview: one immutable value with the state of the installation, for pages and commands."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _DOMAINS = 15
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseHealth:
-    """Which database it is, and how long a question to it takes there and back.
+    """The database, and the round-trip time of a query.
 
     Attributes:
-        unsafe: The settings by which it may lose at a power cut what it said it has.
-        refusal: Why it takes no writes, in its own words; asked only while a mailing or a process
-            is silent.
+        unsafe: Settings with which a power cut may lose committed transactions.
+        refusal: The error if it accepts no writes; checked only while a mailing or a process is
+            silent.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class DatabaseHealth:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelayView:
-    """A relay: what went by it, and whether it takes mail; ``resting`` says why not."""
+    """A relay with its tallies; ``resting`` is its state if it does not accept mail."""
 
     name: str
     tally: Tally
@@ -82,7 +82,7 @@ class RelayView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DomainView:
-    """A recipient domain: what went to it, and whether it is held."""
+    """A recipient domain with its tallies, and its hold if any."""
 
     name: str
     tally: Tally
@@ -91,13 +91,13 @@ class DomainView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
-    """All that operators look at.
+    """The state of the installation, for operators.
 
     Attributes:
-        broker: None when no setting names one.
-        round_at: When the ledger was last looked at; None before the first time.
-        hours: The counts of each hour of a day.
-        own_disk: That of the database, where it is a file of this host.
+        broker: The state of Redis; None if none is configured.
+        round_at: The time of the last round; None before the first.
+        hours: The counts of each of the last 24 hours.
+        own_disk: The disk of the database, if it is a file on this host.
     """
 
     taken_at: datetime
@@ -130,39 +130,39 @@ class Overview:
 
     @property
     def disks(self) -> Mapping[str, DiskHealth]:
-        """What each host has room for, by what its processes told last."""
+        """The disk of each host, as last reported by its processes."""
         told = sorted((each for each in self.processes if each.alive), key=lambda one: one.seen_at)
         disks = {each.process.host: each.activity.disk for each in told if each.activity.disk}
         return disks | ({socket.gethostname(): self.own_disk} if self.own_disk else {})
 
     @property
     def is_unwritable(self) -> bool:
-        """Whether the database takes no writes, signs of life included."""
+        """Whether the database accepts no writes, including heartbeats."""
         return bool(self.database.refusal or (self.own_disk and self.own_disk.fault))
 
     @property
     def clocks(self) -> Mapping[str, float]:
-        """Seconds that each host's clock is ahead of the database's; see `ProcessState`."""
+        """Seconds by which each host's clock is ahead of the database's; see `ProcessState`."""
         clocks = {each.process.host: each.clock_ahead for each in self.processes if each.alive}
         return clocks | {socket.gethostname(): self.own_clock_ahead}
 
     @property
     def per_minute(self) -> float:
-        """Messages accepted a minute over the last five, by all relays together."""
+        """Accepted messages per minute of all relays, over the last five minutes."""
         return sum(relay.tally.per_minute for relay in self.relays)
 
     @property
     def day(self) -> Mapping[DeliveryState, int]:
-        """The counts of a day, by all relays together."""
+        """The counts of the last day, of all relays."""
         return {
             state: sum(relay.tally.day.get(state, 0) for relay in self.relays)
             for state in DeliveryState
         }
 
     def within(self, newsletter_ids: Collection[int]) -> Overview:
-        """Return what of it concerns some newsletters, and the servers that all share.
+        """Return the part that concerns some newsletters, with the shared servers.
 
-        An incident of a recipient domain is of all newsletters at once, and so of none alone.
+        Incidents of recipient domains concern all newsletters and are left out.
         """
         return replace(
             self,
@@ -185,12 +185,12 @@ def look(
     account_mail_is_refused: bool = False,
     public_url_is_plain: bool = False,
 ) -> Overview:
-    """Look at everything; bounded in time however long lists and ledger are.
+    """Return the overview; its cost does not depend on the size of lists and ledger.
 
     Args:
         engine: The database.
-        redis_url: The broker; empty when there is none.
-        relays: The names of the relays that settings name, also of those with nothing to tell.
+        redis_url: The URL of Redis; empty without one.
+        relays: The names of all configured relays.
         account_mail_is_refused: See `Settings`.
         public_url_is_plain: See `Settings`.
     """
@@ -232,7 +232,7 @@ def look(
 
 
 def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview:
-    """Look at what alone can keep a mailing from flowing, quickly: somebody is watching it."""
+    """Return the part of the overview that explains why a mailing makes no progress, quickly."""
     beats = database_history.beats(engine)
     resting = troubled_relays(engine)
     with reading(engine) as session:
@@ -251,9 +251,9 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
 
 
 def _with_refusal(engine: Engine, seen: Overview) -> Overview:
-    """Ask the database for a write where a mailing is silent: before a relay is blamed.
+    """Add whether the database accepts writes, if a mailing is silent or no process is alive.
 
-    Where nobody lives, too: what cannot be written down may be that they do.
+    The cause may then be the database and not a relay, and heartbeats cannot be recorded either.
     """
     if not seen.silent and any(each.alive for each in seen.processes):
         return seen
@@ -261,7 +261,7 @@ def _with_refusal(engine: Engine, seen: Overview) -> Overview:
 
 
 def disk_of(engine: Engine) -> DiskHealth | None:
-    """Look at SQLite's disk from here, None for a server: on a full one, no process can tell."""
+    """Return the disk of SQLite, None for a server; heartbeats cannot report a full disk."""
     file = engine.url.database
     if engine.dialect.name != "sqlite" or not file or file == ":memory:":
         return None

@@ -1,7 +1,7 @@
-"""Signing keys: one that signed links still in use must not vanish without anybody's word.
+"""Signing keys: a key whose links are still in use must not be removed by mistake.
 
-Without it, links to leave in mails of the last months lead nowhere, bounces are not recognised, and
-a message that is sent again carries another Message-ID.
+Without the key, unsubscribe links in mails of the last months do not work, bounces are not
+recognised, and a message that is sent again has another Message-ID.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from newsletter.database.types import now
 from newsletter.errors import NotFoundError, Place, SettingError
 from newsletter.i18n.messages import msg
 
-#: Mails are kept, and left by their links, for about so long.
+#: How long links in mails are expected to be used.
 _IN_USE = timedelta(days=365)
 _DIGITS = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownKey:
-    """A key that this database was used with; ``in_use`` while mails that it signed are young."""
+    """A key that this database was used with; ``in_use`` while links of its mails may be used."""
 
     fingerprint: str
     first_seen_at: datetime
@@ -40,15 +40,15 @@ class KnownKey:
 
 
 def fingerprint(key: bytes) -> str:
-    """Return what names a key and does not tell it."""
+    """Return an identifier of a key that does not reveal it."""
     return sha256(b"newsletter signing key\0" + key).hexdigest()[:_DIGITS]
 
 
 def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
-    """Remember the present keys; refuse to start when one is gone whose links are in use.
+    """Record the present keys, and check that none is missing whose links are in use.
 
     Raises:
-        SettingError: It is; the message says how to go on.
+        SettingError: Such a key is missing; the message says what to do.
     """
     present = [fingerprint(key) for key in keys]
     with reading(engine) as session:
@@ -80,7 +80,7 @@ def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
 
 
 def list_keys(session: Session) -> Sequence[KnownKey]:
-    """Return the keys that this database was used with, the first one first."""
+    """Return the keys that this database was used with, the oldest first."""
     rows = session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.first_seen_at)).all()
     return [
         KnownKey(
@@ -94,7 +94,7 @@ def list_keys(session: Session) -> Sequence[KnownKey]:
 
 
 def _is_in_use(session: Session, row: SigningKeyRow, rows: Sequence[SigningKeyRow]) -> bool:
-    """Whether mail left within a year while it signed: until the next key stood before it."""
+    """Return whether a key was the signing key, and mail was sent, within the last year."""
     later = (other.first_seen_at for other in rows if other.first_seen_at > row.first_seen_at)
     until = min(later, default=None)
     signed = MailingRow.started_at >= max(row.first_seen_at, now() - _IN_USE)
@@ -104,11 +104,11 @@ def _is_in_use(session: Session, row: SigningKeyRow, rows: Sequence[SigningKeyRo
 
 
 def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
-    """Accept that the links of a key work no more.
+    """Accept that links signed with a key do not work any more.
 
     Raises:
-        NotFoundError: This database was never used with it.
-        OrderError: There is no reason.
+        NotFoundError: This database was never used with the key.
+        OrderError: The reason is missing.
     """
     with audited(engine, actor, Action.KEY_FORGET, on=f"key {name}", reason=reason) as session:
         forgotten = session.scalar(

@@ -1,4 +1,4 @@
-"""One flight of a question at a time, with a timeout: probes of a database that hangs."""
+"""Single flight: at most one running query for all callers, with a timeout; for health probes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Asks a question in a thread of its own, and waits for the answer for so many seconds.
+    """Runs a query in a thread, and waits for its result with a timeout.
 
-    Whoever asks while it is not answered waits for the same answer: a server that hangs costs one
-    thread and one connection, however many probe.
+    Concurrent callers wait for the same result. So a hanging server occupies one thread and one
+    connection, however many probes there are.
     """
 
     def __init__(self, ask: Callable[[], T], *, seconds: float) -> None:
@@ -25,21 +25,21 @@ class SingleFlight(Generic[T]):
         self._asked: Future[T] | None = None
 
     def answer(self) -> T:
-        """Return the answer, or raise what the question raised.
+        """Return the result of the query, or raise its error.
 
         Raises:
-            TimeoutError: There is none in time.
+            TimeoutError: The query did not finish in time.
         """
         return self._flight().result(timeout=self._seconds)
 
     async def answer_awaited(self) -> T:
-        """Do as `answer`, and hold no thread meanwhile: strangers may ask as often as they like.
+        """Like `answer`, but without blocking a thread, for requests that anybody can make.
 
         Raises:
-            TimeoutError: There is none in time.
+            TimeoutError: The query did not finish in time.
         """
         told = asyncio.wrap_future(self._flight())
-        # Whoever waits no longer ends it for nobody else; what it raises then is asked by nobody.
+        # Retrieve the error of an abandoned query, which asyncio would log otherwise.
         told.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return await asyncio.wait_for(asyncio.shield(told), self._seconds)
 
@@ -54,7 +54,7 @@ class SingleFlight(Generic[T]):
     def _go(self, asked: Future[T]) -> None:
         try:
             answer = self._ask()
-        except BaseException as error:  # noqa: BLE001 - whoever asked raises it
+        except BaseException as error:  # noqa: BLE001 - raised by the callers
             self._end()
             asked.set_exception(error)
         else:

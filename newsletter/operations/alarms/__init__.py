@@ -1,4 +1,4 @@
-"""Alarms: what of an overview is wrong, the gravest first, each with what to do about it."""
+"""Alarms: the faults in an overview, the most severe first, each with a remedy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from newsletter.operations.alarms.routes import of_domains, of_relays, of_silenc
 from newsletter.operations.alarms.servers import of_disks, of_servers
 from newsletter.operations.overview import Overview
 
-#: Nothing of these ends by itself: a person must decide.
+#: Alarms that do not end by themselves: a person must decide.
 _DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident", "reader-mail"})
 _WEIGHT = {severity: place for place, severity in enumerate(AlarmSeverity)}
 
 
 def find_alarms(seen: Overview) -> Sequence[Alarm]:
-    """Return what is wrong: what nobody looks after first, of it the gravest, and decisions."""
+    """Return all alarms: unacknowledged ones first, by severity, and decisions first."""
     alarms = [
         *of_servers(seen),
         *of_disks(seen),
@@ -43,7 +43,7 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
 
 
 def _with_acknowledgement(alarm: Alarm, seen: Overview) -> Alarm:
-    """Return an alarm with who looks after it, unless it grew graver or larger since."""
+    """Return an alarm with its acknowledgement, unless its severity or count has grown since."""
     known = seen.acknowledgements.get(alarm.place)
     if known is None or alarm.size > known.size:
         return alarm
@@ -53,7 +53,7 @@ def _with_acknowledgement(alarm: Alarm, seen: Overview) -> Alarm:
 
 
 def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
-    """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
+    """Return the alarms that explain why a mailing makes no progress; see `look_at_flow`."""
     alarms = [
         *of_servers(seen),
         *of_disks(seen),

@@ -1,4 +1,4 @@
-"""Alarms of what is to be sent: what waits, is in doubt, was given up, or stands still."""
+"""Alarms of mail: late batches, uncertain and failed deliveries, paused mailings, incidents."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.attention import MOST, UnsettledMailing
 from newsletter.operations.overview import Overview
 
-#: Seconds for which due mail may wait, before that is worth a word.
+#: Seconds for which due batches may wait, before a warning and before a critical alarm.
 _DUE_LATE, _DUE_STUCK = 120, 600
 
 
 def of_backlog(seen: Overview) -> Iterator[Alarm]:
-    """Return what waits for too long."""
+    """Yield alarms of batches that have been due for too long."""
     work = seen.backlog
     for kind, since, name in (
         ("urgent-waits", work.oldest_urgent_at, msg("Confirmation mail")),
@@ -34,7 +34,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
                 "Workers are processing batches, but no relay is responding. Check the relays."
             )
         elif flows:
-            # A large list takes its time, and more where a rate is set: nothing is wrong.
+            # A large list takes long, and longer with a rate limit: this is not a fault.
             severity = AlarmSeverity.NOTE
             remedy = msg(
                 "Email is being sent, {rate} a minute. If that is too slow, raise what limits it"
@@ -63,7 +63,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
 
 
 def of_deliveries(seen: Overview) -> Iterator[Alarm]:
-    """Return what waits for a decision."""
+    """Yield alarms of deliveries that need a decision."""
     uncertain = sum(mailing.count for mailing in seen.uncertain)
     if uncertain:
         count = _count(uncertain)
@@ -106,7 +106,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
 
 
 def of_mailings(seen: Overview) -> Iterator[Alarm]:
-    """Return which mailings stand still, and the waves of bounces."""
+    """Yield alarms of paused mailings and of incidents."""
     for mailing in seen.halted:
         yield alarm(
             AlarmSeverity.WARNING,

@@ -1,4 +1,4 @@
-"""What an alarm is."""
+"""The model of alarms."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from newsletter.operations.acknowledgements import Acknowledgement, AlarmPlace
 
 
 class AlarmSeverity(StrEnum):
-    """How much an alarm weighs."""
+    """The severity of an alarm."""
 
-    #: Mail stands still, or will.
+    #: Mail is not being sent, or soon will not be.
     CRITICAL = "critical"
-    #: Somebody must look at it today.
+    #: An operator should look at it today.
     WARNING = "warning"
-    #: As an operator wanted it; said so that it is not forgotten.
+    #: The result of an operator's action, shown as a reminder.
     NOTE = "note"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
-    """Something wrong.
+    """An alarm.
 
     Attributes:
-        kind: What it is, for machines.
-        where: The relay, domain, worker or mailing; empty for the whole.
-        section: Which part of the overview shows more of it.
-        size: What it counts, such as deliveries; 0 where it counts nothing.
-        acknowledgement: Who looks after it as it is now, if somebody does.
+        kind: The kind, for programs.
+        where: The relay, domain, worker or mailing; empty for the whole installation.
+        section: The section of the overview with details.
+        size: Its count, such as of deliveries; or 0.
+        acknowledgement: Its acknowledgement, if any.
     """
 
     severity: AlarmSeverity
@@ -44,22 +44,22 @@ class Alarm:
 
     @property
     def place(self) -> AlarmPlace:
-        """What it is the same alarm by."""
+        """Kind and place, which identify the alarm."""
         return self.kind, self.where
 
     @property
     def key(self) -> str:
-        """Its place in a line, by which people name it: a kind has no spaces."""
+        """Kind and place as one text, for commands; a kind contains no spaces."""
         return f"{self.kind} {self.where}".strip()
 
     @property
     def is_open(self) -> bool:
-        """Whether it asks for somebody: a note does not, nor what somebody looks after."""
+        """Whether it needs attention: it is neither a note nor acknowledged."""
         return self.severity is not AlarmSeverity.NOTE and self.acknowledgement is None
 
 
 def places_of(alarms: Iterable[Alarm]) -> frozenset[AlarmPlace]:
-    """Return the place of each alarm: what is shown of a place says the same as its alarm."""
+    """Return the places of alarms."""
     return frozenset(each.place for each in alarms)
 
 

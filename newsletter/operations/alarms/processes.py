@@ -12,15 +12,15 @@ from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.heartbeats import ProcessState, made_good
 from newsletter.operations.overview import Overview
 
-#: Seconds without a round before that is worth a word.
+#: Seconds without a round before an alarm.
 _ROUND_LATE = 30
-#: Seconds by which a host's clock and the database's may differ.
+#: Permitted difference between a host's clock and the database's, in seconds.
 _CLOCK_OFF = 5
 
 
 def of_processes(seen: Overview) -> Iterator[Alarm]:
-    """Return what is wrong with workers and beat."""
-    # Else nobody can write down that they live: what is wrong with the database is said.
+    """Yield alarms of workers and beat."""
+    # If the database accepts no writes, heartbeats are missing; that has an alarm of its own.
     if not seen.is_unwritable:
         if not _start_by_themselves(seen):
             yield from _of_missing(seen)
@@ -30,7 +30,7 @@ def of_processes(seen: Overview) -> Iterator[Alarm]:
 
 
 def _start_by_themselves(seen: Overview) -> bool:
-    """Whether nothing is to be done, and a command to send starts what it needs (no REDIS_URL)."""
+    """Return whether workers are started by the sending command (no REDIS_URL), and none is due."""
     work = seen.backlog
     return seen.broker is None and not (work.due or work.leased or work.later)
 
@@ -40,7 +40,7 @@ def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
 
 
 def _rounds_due_since(seen: Overview) -> Iterator[datetime]:
-    """Yield when the last round was, and since when there is all that rounds need."""
+    """Yield the time of the last round, and since when everything that rounds need is running."""
     if seen.round_at is not None:
         yield seen.round_at
     controls = [one for one in _alive(seen, ProcessKind.WORKER) if one.process.is_control]
@@ -81,10 +81,10 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             section="workers",
         )
     elif seen.broker is not None and seen.broker.carries_nothing:
-        # Rounds come through it: its own alarm says what to do.
+        # Rounds are tasks in Redis, which has an alarm of its own.
         return
     elif not any(
-        # One to come is from before the clock was set back.
+        # A time in the future means that the clock was set back.
         abs((seen.taken_at - moment).total_seconds()) <= _ROUND_LATE
         for moment in _rounds_due_since(seen)
     ):
@@ -123,7 +123,7 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
 
 
 def _of_clocks(seen: Overview) -> Iterator[Alarm]:
-    """Return which hosts' clocks are off: what is due, dated and signed there goes by them."""
+    """Yield alarms of hosts with wrong clocks, which affect due times, dates and signatures."""
     for host, ahead in sorted(seen.clocks.items()):
         if abs(ahead) < _CLOCK_OFF:
             continue
@@ -146,10 +146,9 @@ def _of_clocks(seen: Overview) -> Iterator[Alarm]:
 
 
 def unrepaired_losses(seen: Overview) -> Sequence[Sequence[ProcessState]]:
-    """Return the processes that were lost and that nothing took the place of, by worker.
+    """Return the lost processes that were not replaced, by worker.
 
-    A pool starts another process for one that was killed, and a supervisor another worker: then
-    the loss is repaired, and nobody has to do anything.
+    A pool replaces a killed process, and a supervisor a killed worker; then no action is needed.
     """
     gone = [each for each in seen.processes if each.lost]
     repaired = made_good(gone, seen.processes)
@@ -161,7 +160,7 @@ def unrepaired_losses(seen: Overview) -> Sequence[Sequence[ProcessState]]:
 
 
 def _others_live(seen: Overview, lost: ProcessState) -> bool:
-    """Whether another process does the same work."""
+    """Return whether another process of the same kind is running."""
     return any(
         each.process.is_control == lost.process.is_control
         for each in _alive(seen, lost.process.kind)
@@ -169,7 +168,7 @@ def _others_live(seen: Overview, lost: ProcessState) -> bool:
 
 
 def _of_lost(seen: Overview) -> Iterator[Alarm]:
-    """Return which workers lost processes for good, one alarm a worker."""
+    """Yield one alarm for each worker with lost processes that were not replaced."""
     for processes in unrepaired_losses(seen):
         name = processes[0].process.name
         count = len(processes)
@@ -204,7 +203,7 @@ _UNKNOWN = msg(
 
 
 def of_journals(seen: Overview) -> Iterator[Alarm]:
-    """Return which hosts' journals are missing, were replaced, or are about unknown mailings."""
+    """Yield alarms of journals that are missing, were replaced, or are about unknown mailings."""
     if seen.missing_journals is not None:
         yield alarm(
             AlarmSeverity.WARNING,

@@ -1,4 +1,4 @@
-"""Alarms of the ways that mail takes: relays and recipient domains."""
+"""Alarms of relays and recipient domains."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from newsletter.mailings.ledger.tallies import Tally
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.overview import DomainView, Overview, RelayView
 
-#: So many attempts, and this share of them put off, is more than a few unlucky ones.
+#: The minimum number of attempts, and the share of deferred ones, for an alarm.
 _RELAY_ATTEMPTS, _RELAY_SHARE = 50, 0.3
 _DOMAIN_ATTEMPTS, _DOMAIN_SHARE = 20, 0.5
 
 
 def of_relays(seen: Overview) -> Iterator[Alarm]:
-    """Return which relays are held, stuck or put much off."""
+    """Yield alarms of relays that are on hold, fail, or defer many messages."""
     if seen.account_mail_is_refused:
         yield alarm(
             AlarmSeverity.CRITICAL,
@@ -69,14 +69,14 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
 
 
 def _defers(relay: RelayView) -> bool:
-    """Return whether a relay puts off more than a few unlucky messages."""
+    """Return whether a relay defers many messages."""
     tally = relay.tally
     many = sum(tally.lately.values()) >= _RELAY_ATTEMPTS
     return many and tally.share(DeliveryState.DEFERRED) >= _RELAY_SHARE
 
 
 def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
-    """Return why a relay takes nothing, and what to do."""
+    """Return message and remedy for a relay that cannot be used."""
     if resting.fault is not None:
         return worded_fault(name, resting.fault, resting.reason)
     return (
@@ -91,7 +91,7 @@ def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
 
 
 def of_silence(seen: Overview) -> Iterator[Alarm]:
-    """Return the mailings of which nothing is taken, before any relay's time is up."""
+    """Yield alarms of mailings for which no relay replies, before the relay's timeout."""
     known = _known_cause(seen)
     for silence in seen.silent:
         words = (
@@ -115,7 +115,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
 
 
 def _known_cause(seen: Overview) -> Message | None:
-    """Return what to do first where something else than a relay explains a silence."""
+    """Return the remedy if the silence has another known cause than a relay; otherwise None."""
     if seen.is_unwritable or any(disk.fault for disk in seen.disks.values()):
         return msg(
             "Correct the fault of the database or the disk first. If nothing is sent then, check"
@@ -126,7 +126,7 @@ def _known_cause(seen: Overview) -> Message | None:
         for each in seen.processes
     ):
         return msg("Start a worker first. If nothing is sent then, check the relay.")
-    # Rates are counted in Redis: without it a limited relay is not spoken to.
+    # Rate limits need Redis: without it, nothing is sent by a limited relay.
     if seen.broker is not None and seen.broker.carries_nothing:
         return msg(
             "Restore Redis first: limited rates are counted there. If nothing is sent then, check"
@@ -136,7 +136,7 @@ def _known_cause(seen: Overview) -> Message | None:
 
 
 def of_domains(seen: Overview) -> Iterator[Alarm]:
-    """Return which recipient domains are held or put much off."""
+    """Yield alarms of recipient domains that are on hold, or defer many messages."""
     for domain in seen.domains:
         if domain.held is not None:
             yield alarm(
@@ -161,17 +161,17 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
 
 
 def _puts_off(tally: Tally) -> bool:
-    """Return whether a domain, or several together, put off so much that they look busy."""
+    """Return whether a domain, or several together, defer many messages."""
     many = sum(tally.lately.values()) >= _DOMAIN_ATTEMPTS
     return many and tally.share(DeliveryState.DEFERRED) >= _DOMAIN_SHARE
 
 
 def _is_the_relays_fault(seen: Overview, domain: DomainView) -> bool:
-    """Return whether a relay in trouble is why a domain's mail is put off, not the domain.
+    """Return whether the deferrals of a domain are explained by a faulty relay.
 
-    A relay that refuses everything puts off the mail to every domain alike. A domain stands out
-    where the others take their mail; with too little mail to others, the relay's trouble explains
-    it. An operator's hold is no trouble: nothing is tried by that relay.
+    A relay that rejects everything defers the mail to all domains alike. The domain is the cause
+    only if other domains accept mail; with too little mail to others, the relay is assumed to be
+    the cause. A relay on hold does not count, since nothing is sent by it.
     """
     in_trouble = any(
         _defers(relay) if relay.resting is None else not relay.resting.held for relay in seen.relays
@@ -261,7 +261,7 @@ _CAUSES = {
 
 
 def worded_fault(relay: str, fault: RelayFault, words: str) -> tuple[Message, Message]:
-    """Return what is wrong with a relay, and what to do; ``words`` are those that it used."""
+    """Return message and remedy for a relay's fault; ``words`` are its reply or the error."""
     cause, remedy = _CAUSES[fault]
     return (
         cause.having(relay=relay),

@@ -1,4 +1,4 @@
-"""Alarms of what all parts stand on: the database, Redis, and the disks that DATA_DIR lies on."""
+"""Alarms of the database, Redis, and the disks of DATA_DIR."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.overview import Overview
 
-#: Redis is nearly full, an answer is slow, from here on.
+#: Thresholds for the used share of Redis's memory, and for the round-trip time of a query.
 _FULL, _SLOW_MILLISECONDS = 0.8, 250
 
 
 def of_servers(seen: Overview) -> Iterator[Alarm]:
-    """Return what is wrong with the database and Redis."""
+    """Yield alarms of the database and Redis."""
     slow = seen.database.milliseconds
     if slow > _SLOW_MILLISECONDS:
         yield alarm(
@@ -116,7 +116,7 @@ def _of_silent_broker(broker: BrokerHealth) -> Alarm:
     )
 
 
-#: Octets below which a disk is worth a word: the journals of some hundred thousand messages.
+#: The free bytes below which a disk has an alarm: the journals of some hundred thousand messages.
 _LOW = 256 * 1024 * 1024
 
 _FAULTS = {
@@ -140,7 +140,7 @@ _REMEDIES = {
 
 
 def of_disks(seen: Overview) -> Iterator[Alarm]:
-    """Return which hosts cannot write down what they would send, or soon cannot."""
+    """Yield alarms of hosts whose disk is full, or nearly so."""
     for host, disk in sorted(seen.disks.items()):
         if disk.fault is not None:
             yield alarm(
