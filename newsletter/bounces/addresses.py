@@ -60,14 +60,14 @@ def is_role(address: str) -> bool:
 
 
 def _clean(address: str) -> str:
-    _, address, _ = _parted(address)
+    _, address, _ = _split_from_words(address)
     local, _, domain = address.rpartition("@")
     if not local.startswith('"'):
         local = local.lstrip("'`*=>")
     return f"{local}@{domain.rstrip('.-')}"[:320]
 
 
-def _parted(text: str) -> tuple[str, str, str]:
+def _split_from_words(text: str) -> tuple[str, str, str]:
     """Split a text into the words right before an address, the address, and the words after it."""
     local, _, domain = text.rpartition("@")
     before = _WORDS_BEFORE.match(local)
@@ -128,7 +128,7 @@ class Parties:
         """
 
         def address(match: re.Match[str]) -> str:
-            before, found, after = _parted(match[0])
+            before, found, after = _split_from_words(match[0])
             return f"{before}{SENDER_ADDRESS if self.is_sender(found) else '@'}{after}"
 
         def host(match: re.Match[str]) -> str:

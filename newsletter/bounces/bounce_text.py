@@ -15,12 +15,12 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
-from newsletter.bounces.clauses import name_alone, tells_undelivered
+from newsletter.bounces.clauses import name_alone, reports_nondelivery
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.phrase_tables import tables
 from newsletter.bounces.refusal import Refusal
-from newsletter.bounces.replies import find_command, find_reply, says_nobody_is_left
+from newsletter.bounces.replies import find_command, find_reply, follows_refused_recipients
 from newsletter.bounces.tables import Layout, find_layout
 from newsletter.message.identifiers import DELIVERY_ID
 from newsletter.message.verp import claims_delivery
@@ -149,7 +149,7 @@ def _message_id(mail: Mail, original: Original) -> str:
 
 _LOOKED_AT = 20_000
 _OWN_WORDS = 2_000
-_TOLD = 8_000
+_SEARCHED_FOR_FAILURE = 8_000
 _NEAR_WORDS = 4_000
 
 _RECOGNITION = tables("recognition")
@@ -243,23 +243,25 @@ class BounceText:
         """The addresses that the bounce is about, as far as they can be determined."""
         addresses = self._failed_recipients or self._named_by_layout or tuple(self._heads)
         addresses = addresses or self._refused or self._mentioned or self.original.to
-        addresses = addresses or self._anybody
+        addresses = addresses or self._first_address
         # A mailing list writes to its own address. A bounce names that address, but it did not
         # fail.
         strangers = tuple(one for one in addresses if one.lower() not in self._delivered_to)
-        return (strangers or self._strangers or addresses)[:RECIPIENTS]
+        return (strangers or self._first_foreign or addresses)[:RECIPIENTS]
 
     @cached_property
-    def tells_undelivered(self) -> bool:
+    def reports_nondelivery(self) -> bool:
         """Whether the bounce's own text says, in any known language, that mail did not arrive."""
-        return tells_undelivered(f"{self.mail.subject}\n{self.text[:_TOLD]}".lower())
+        return reports_nondelivery(
+            f"{self.mail.subject}\n{self.text[:_SEARCHED_FOR_FAILURE]}".lower()
+        )
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return the statements about an address, with the text of a machine-readable part."""
         own, until_next = self._words_under(address)
         lead = self._lead
         statements = [diagnostic, own, until_next]
-        if says_nobody_is_left(diagnostic):
+        if follows_refused_recipients(diagnostic):
             statements.append(statements.pop(0))
         around = [lead, self.mail.subject]
         if len(self.recipients) <= 1:  # with several, the text is about the other recipients too
@@ -343,7 +345,7 @@ class BounceText:
         return frozenset(find_address(one[1]).lower() for one in labelled)
 
     @cached_property
-    def _anybody(self) -> tuple[str, ...]:
+    def _first_address(self) -> tuple[str, ...]:
         """The first address in the text, even one of ours: test mail is sent to oneself."""
         return tuple(one for one in find_addresses(self.text) if not is_system(one))[:1]
 
@@ -370,7 +372,7 @@ class BounceText:
         return frozenset(one.lower() for value in values for one in find_addresses(value))
 
     @cached_property
-    def _strangers(self) -> tuple[str, ...]:
+    def _first_foreign(self) -> tuple[str, ...]:
         """The first address in the text that is neither a sender's nor a role mailbox."""
         known = self._delivered_to | self.original.senders
         addresses = (one for one in find_addresses(self.text) if not is_system(one))

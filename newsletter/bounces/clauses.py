@@ -33,7 +33,7 @@ IP_NAMED = re.compile(
 )
 _CONTRACTED = re.compile(r"(?<=[a-z])n't\b")
 #: The recipient's address repeated behind their name.
-_SAID_AGAIN = re.compile(r"@ ?(?:[(<\[]{1,2}@[)>\]]{1,2} ?){1,3}")
+_REPEATED_ADDRESS = re.compile(r"@ ?(?:[(<\[]{1,2}@[)>\]]{1,2} ?){1,3}")
 #: The text allowed between a denial and the denied noun.
 _CLOSE = (
     r"[ '\"<(:]{1,3}(?:"
@@ -106,7 +106,7 @@ _OURS_ABSENT: tuple[Pairs, ...] = (
     pairs(_OURS, (*_ABSENT, *_GRAMMAR["host_absent"])),
     pairs((*_GRAMMAR["denied"], *_GRAMMAR["host_denied"]), _OURS, between=_CLOSE),
 )
-OF_US: tuple[Pairs, ...] = (
+ABOUT_SENDER: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
     pairs(_OURS, (*_GRAMMAR["unwanted"], r"access denied")),
     pairs(_GRAMMAR["unwanted"], _OURS, between=_CLOSE),
@@ -123,12 +123,12 @@ OF_US: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["person"], _GRAMMAR["sender"], between=_WHOSE),
 )
 #: The address as the subject. In "the message to reader@example.com", the message is the subject.
-_THEY = r"(?<!\bto )(?<!\bfor )thisaddress"
+_ADDRESS_AS_SUBJECT = r"(?<!\bto )(?<!\bfor )thisaddress"
 PERSON: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["person"], _ABSENT, between=_ITSELF),
-    pairs((*_GRAMMAR["person"], _THEY), _GRAMMAR["gone"], between="[ '\">)]{1,3}"),
+    pairs((*_GRAMMAR["person"], _ADDRESS_AS_SUBJECT), _GRAMMAR["gone"], between="[ '\">)]{1,3}"),
     pairs(_GRAMMAR["denied"], _GRAMMAR["person"], between=_CLOSE),
-    pairs((_THEY,), _ABSENT, between=_AT_ONCE),
+    pairs((_ADDRESS_AS_SUBJECT,), _ABSENT, between=_AT_ONCE),
     pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
     pairs(
         _GRAMMAR["person_unspaced"],
@@ -169,13 +169,15 @@ GONE_FOR_GOOD: tuple[Pairs, ...] = (
 _FOR_GOOD = re.compile(
     "|".join(map(bare_expression, (*_GRAMMAR["for_good"], *_GRAMMAR["for_good_unspaced"])))
 )
-OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
+ABOUT_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
     pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
 )
 #: Only with the person as the subject: "mailbox exists", not "user does not exist".
 PRESENT: tuple[Pairs, ...] = (
-    pairs((*_GRAMMAR["person"], _THEY), _GRAMMAR["present"], between=r"[ '\">)]{1,3}"),
+    pairs(
+        (*_GRAMMAR["person"], _ADDRESS_AS_SUBJECT), _GRAMMAR["present"], between=r"[ '\">)]{1,3}"
+    ),
     pairs(
         _GRAMMAR["person_unspaced"],
         _GRAMMAR["present_unspaced"],
@@ -310,7 +312,7 @@ def without_future(text: str) -> str:
     return _FUTURE.sub(" ", text)
 
 
-def tells_undelivered(text: str) -> bool:
+def reports_nondelivery(text: str) -> bool:
     """Return whether lower-case text says that mail did not arrive."""
     return _UNDELIVERED.search(without_marks(without_future(text))) is not None
 
@@ -372,7 +374,7 @@ def without_names(text: str) -> str:
     text = _HOST_NAME.sub("#", text)
     text = _THEIR_SERVER.sub("#", text)
     text = _CONTRACTED.sub(" not", text.replace("can't", "can not").replace("cannot", "can not"))
-    return _SAID_AGAIN.sub("@", text).replace("@", "thisaddress").replace("...", " ")
+    return _REPEATED_ADDRESS.sub("@", text).replace("@", "thisaddress").replace("...", " ")
 
 
 @lru_cache(maxsize=32)  # each theme is searched in the same text
@@ -390,7 +392,7 @@ def occur_in(theme: tuple[Pairs, ...], text: str) -> bool:
     return any(one.occurs_in(text) for one in theme)
 
 
-def tells_gone_for_good(text: str) -> bool:
+def denies_for_good(text: str) -> bool:
     """Return whether one sentence of prepared text says that a mailbox was removed for good."""
     return _FOR_GOOD.search(without_marks(text)) is not None and any(
         WHO.search(sentence) is not None and occur_in(GONE_FOR_GOOD, sentence)
@@ -398,7 +400,7 @@ def tells_gone_for_good(text: str) -> bool:
     )
 
 
-def count_people(text: str) -> bool:
+def counts_people(text: str) -> bool:
     """Return whether a sentence of prepared text both counts people and denies that they exist."""
     if _CROWD.search(text):
         return True

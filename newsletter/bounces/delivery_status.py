@@ -200,10 +200,10 @@ def read_rejection(bounce: BounceText) -> Report | None:
     return Report(
         kind=ReportKind.BOUNCE,
         reader="rejection",
-        recipients=(_of_the_living(classified),),
+        recipients=(_softened(classified),),
     )
 
 
-def _of_the_living(classified: ReportedRecipient) -> ReportedRecipient:
+def _softened(classified: ReportedRecipient) -> ReportedRecipient:
     is_vague = classified.hard or classified.reason is Reason.UNKNOWN
     return replace(classified, hard=False, reason=Reason.FILTERED) if is_vague else classified

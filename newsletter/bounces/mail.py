@@ -119,7 +119,7 @@ class Mail:
         return self.headers.get("subject")
 
     @property
-    def is_from_nobody(self) -> bool:
+    def has_empty_sender(self) -> bool:
         """Whether the envelope sender is empty, so no bounce can be sent back (RFC 5321, 4.5.5)."""
         return self.headers.get("return-path").strip() == "<>"
 

@@ -281,18 +281,18 @@ def _by_first_letter(expressions: Iterable[str]) -> str:
 
 def _alternatives(expression: str) -> list[str]:
     """Return the alternatives that an expression begins with: ``(?:a|b)c`` is ``ac`` or ``bc``."""
-    parts = _parted(expression)
+    parts = _split_alternatives(expression)
     if len(parts) > 1:
         return [one for part in parts for one in _alternatives(part)]
     if expression.startswith("(?:"):
         end = _end_of_group(expression)
         rest = expression[end:]
         if rest[:1] not in {"?", "*", "+", "{"}:
-            return [f"{one}{rest}" for one in _parted(expression[3 : end - 1])]
+            return [f"{one}{rest}" for one in _split_alternatives(expression[3 : end - 1])]
     return parts
 
 
-def _parted(expression: str) -> list[str]:
+def _split_alternatives(expression: str) -> list[str]:
     """Split an expression at each ``|`` outside groups and character classes."""
     parts, start = [], 0
     for at, letter in _outside(expression):

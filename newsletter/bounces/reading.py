@@ -27,7 +27,7 @@ _NOTIFIER = re.compile(r"mailer-?daemon|postmaster|mail deliver", re.IGNORECASE)
 _HEAD = 16_000
 
 
-def passed_on(mail: Mail) -> Mail | None:
+def forwarded_bounce(mail: Mail) -> Mail | None:
     """Return the bounce that a mail forwards, unless it has a machine-readable part itself."""
     if any(part.kind.endswith(("delivery-status", "feedback-report")) for part in mail.parts):
         return None
@@ -75,7 +75,7 @@ _READERS: tuple[ReportReader, ...] = (
 )
 _OF_DELIVERY = frozenset({ReportKind.BOUNCE, ReportKind.DELAY})
 #: Levels of forwarded bounces that are opened. Gateways and people forward bounces in other mail.
-MOST_PASSED_ON = 2
+MAX_FORWARDED = 2
 
 
 def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None = None) -> Report:
@@ -98,12 +98,12 @@ def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None 
         report = Report(kind=ReportKind.OTHER, reader=report.reader)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
     found = identify(found, bounce.mail, about.original, envelope_to=envelope_to)
-    if claims_delivery(found.return_path) and _is_of_their_own(about, bounce):
+    if claims_delivery(found.return_path) and _forwards_own_bounce(about, bounce):
         return replace(found, kind=ReportKind.OTHER, recipients=())
     return found
 
 
-def _is_of_their_own(about: BounceText, bounce: BounceText) -> bool:
+def _forwards_own_bounce(about: BounceText, bounce: BounceText) -> bool:
     """Return whether somebody forwards a bounce of a mail that they wrote themselves.
 
     Such a bounce is not about the delivery that the return path names: its recipient is the
@@ -115,7 +115,7 @@ def _is_of_their_own(about: BounceText, bounce: BounceText) -> bool:
 
 def _read(bounce: BounceText, *, depth: int) -> tuple[Report | None, BounceText]:
     """Return the report and the bounce it was read from: this bounce, or one that it forwards."""
-    inner = passed_on(bounce.mail) if depth < MOST_PASSED_ON else None
+    inner = forwarded_bounce(bounce.mail) if depth < MAX_FORWARDED else None
     if inner is not None:
         report, about = _read(open_bounce(inner), depth=depth + 1)
         if report is not None and report.kind in {ReportKind.BOUNCE, ReportKind.COMPLAINT}:

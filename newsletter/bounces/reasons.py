@@ -19,6 +19,8 @@ from functools import lru_cache
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, Parties
 from newsletter.bounces.clauses import (
+    ABOUT_SENDER,
+    ABOUT_SENDER_OUTRIGHT,
     DORMANT,
     FOR_NOW,
     GREYLISTED,
@@ -29,9 +31,7 @@ from newsletter.bounces.clauses import (
     NAMED_ABSENT,
     NAMED_HOST_ABSENT,
     NO_HOST,
-    OF_SENDER_OUTRIGHT,
     OF_SERVER,
-    OF_US,
     PASSING,
     PERSON,
     PRESENT,
@@ -42,10 +42,10 @@ from newsletter.bounces.clauses import (
     THING,
     UNWANTED,
     WHO,
-    count_people,
+    counts_people,
+    denies_for_good,
     name_alone,
     occur_in,
-    tells_gone_for_good,
     without_advice,
     without_future,
     without_names,
@@ -61,7 +61,7 @@ _ONE_SENTENCE = 160
 #: Maximum length, in characters, of a reply of several lines. A longer text is a bounce message,
 #: which names the sender anyway.
 _ONE_REPLY = 400
-_STRANGERS = Parties()
+_NO_PARTIES = Parties()
 _ORDINARY = PhraseBook.load()
 _VOCABULARY: ContextVar[PhraseBook] = ContextVar("vocabulary")
 _LINK = re.compile(r"https?://\S{1,400}")
@@ -136,7 +136,7 @@ _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 #: Reasons that mean the sender's address or host in a reply to a command of ``_OF_SENDER``.
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
-_NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3", "1.10"})
+_DENYING_CODES = frozenset({"1.0", "1.1", "1.2", "1.3", "1.10"})
 _NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
 #: RFC 3463, 3.2: the sender's mailbox or system address is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
@@ -157,7 +157,7 @@ _NAMES_ANOTHER = re.compile(
 _ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
 #: Reasons that blame the sender and leave the reader alone, unless the reply denies somebody too.
 _OF_OUR_SIDE = frozenset({Reason.RELAYING_DENIED, Reason.BLOCKED})
-_MAY_BE_NOBODY = re.compile(
+_MAY_NOT_EXIST = re.compile(
     r"\b(?:account|mailbox|user|recipient|address)\b[^.;]{0,24} may not exist"
 )
 _OF_SYSTEM = frozenset({Reason.NETWORK, Reason.SYSTEM})
@@ -192,7 +192,7 @@ def reason_of_words(
     *,
     status: str = "",
     command: str = "",
-    parties: Parties = _STRANGERS,
+    parties: Parties = _NO_PARTIES,
     near: bool = False,
 ) -> Reason:
     """Return the reason that a text states, read together with its code and command.
@@ -241,29 +241,29 @@ def _reason_of_text(
     code = status.partition(".")[2]
     if not command and near and any(sign in text for sign in _ANSWERS_RCPT):
         command = "RCPT"
-    refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
+    refused = command in _OF_RECIPIENT or (code in _DENYING_CODES and command not in _OF_SENDER)
     refused = refused and _NAMES_ANOTHER.fullmatch(code) is None
     plain = near and not command and code in _LEAVES_IT_TO_WORDS
     plain = plain and (len(text) <= _ONE_SENTENCE or bool(find_reply(text)))
-    plain = plain and not _hides(text, parties)
+    plain = plain and not _is_ambiguous(text, parties)
     found = (
         _first(_words().mailbox, text)
         or (Reason.MAILBOX_FULL if occur_in(ROOM, without_names(text)) else None)
         or (Reason.SUSPENDED if occur_in(DORMANT, without_names(text)) else None)
-        or _nobody(text, code=code, refused=refused, parties=parties)
+        or _denied_recipient(text, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_words().others, text)
-        or (Reason.SUSPENDED if _is_shut(text, code) else None)
-        or _elsewhere(text, code=code, certain=refused or plain, parties=parties)
+        or (Reason.SUSPENDED if _is_unavailable_mailbox(text, code) else None)
+        or _remaining_reason(text, code=code, certain=refused or plain, parties=parties)
         or _by_grammar(text, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
     )
     if found is Reason.USER_UNKNOWN and _is_in_doubt(text, code):
         return Reason.FILTERED
-    if found in _OF_OUR_SIDE and command in _OF_RECIPIENT and _denies_somebody(text, parties):
+    if found in _OF_OUR_SIDE and command in _OF_RECIPIENT and _also_denies_recipient(text, parties):
         return Reason.FILTERED
     if found in {*PERMANENT, Reason.FILTERED, Reason.UNKNOWN} and (
-        _quotes_only_us(text) or (command in _OF_SENDER and found in _OF_ADDRESS)
+        _quotes_only_sender(text) or (command in _OF_SENDER and found in _OF_ADDRESS)
     ):
         return Reason.SENDER_REJECTED
     return found
@@ -287,7 +287,7 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
     return reason
 
 
-def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
+def may_deny_recipient(words: str, parties: Parties = _NO_PARTIES) -> bool:
     """Return whether the words can mean that the mailbox does not exist.
 
     The same words are also used for other faults.
@@ -302,7 +302,7 @@ def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     return _words().at_last.occurs_in(text)
 
 
-def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
+def contradicts_code(words: str, parties: Parties = _NO_PARTIES) -> bool:
     """Return whether the text contradicts a code for "unknown".
 
     It does if it states a temporary condition, names a person who exists, or is only about us.
@@ -315,18 +315,18 @@ def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
     return _is_for_now(text) or us_alone or occur_in(PRESENT, prepared)
 
 
-def is_gone_for_good(words: str, parties: Parties = _STRANGERS) -> bool:
+def is_gone_for_good(words: str, parties: Parties = _NO_PARTIES) -> bool:
     """Return whether the text says that the reader's mailbox was removed for good."""
     text = _plain(words, parties)
-    return tells_gone_for_good(without_names(text)) and not _is_of_sender(text)
+    return denies_for_good(without_names(text)) and not _is_of_sender(text)
 
 
-def hides_behind_words(words: str, parties: Parties) -> bool:
+def is_ambiguous_denial(words: str, parties: Parties) -> bool:
     """Return whether the recipient's system also answers "unknown" to mail that it filters."""
-    return _hides(_plain(words, parties), parties)
+    return _is_ambiguous(_plain(words, parties), parties)
 
 
-def are_vague(*, status: str, command: str) -> bool:
+def codes_are_vague(*, status: str, command: str) -> bool:
     """Return whether the codes are so general that the wider text of the bounce should be read."""
     return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
@@ -350,7 +350,7 @@ def _without_name(text: str, parties: Parties) -> str:
     return text if name is None else name.sub("@", text)
 
 
-def _hides(text: str, parties: Parties) -> bool:
+def _is_ambiguous(text: str, parties: Parties) -> bool:
     """Return whether the recipient's carrier also answers "unknown" to filtered mail."""
     carrier = carrier_of(parties.domain)
     return carrier is not None and not (carrier.names_the_unknown and "@" in text)
@@ -360,13 +360,13 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], text: str) -> Reason | No
     return next((reason for reason, theme in themes if theme.occurs_in(text)), None)
 
 
-def _quotes_only_us(text: str) -> bool:
+def _quotes_only_sender(text: str) -> bool:
     """Return whether our address is the only one in a reply, which is then about our address."""
     is_reply = len(text) <= _ONE_REPLY and bool(find_reply(text))
     return is_reply and SENDER_ADDRESS in text and "@" not in text
 
 
-def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
+def _denied_recipient(text: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
     """Return the reason if the text plainly denies the recipient or the recipient's host."""
     of_sender = _is_of_sender(text)
     if not of_sender and _takes_no_mail(text, code):
@@ -374,15 +374,15 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     if code in _SENDER_CODES and not occur_in(NAMED_ABSENT, without_names(text)):
         return Reason.SENDER_REJECTED
     outright = _words().for_sure.occurs_in(text) and not occur_in(
-        OF_SENDER_OUTRIGHT, without_names(text)
+        ABOUT_SENDER_OUTRIGHT, without_names(text)
     )
     # These two wordings are certain with any code.
-    outright = outright or (not of_sender and tells_gone_for_good(without_names(text)))
+    outright = outright or (not of_sender and denies_for_good(without_names(text)))
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
         return Reason.HOST_UNKNOWN
-    if refused and _words().perhaps.occurs_in(text) and not _blames_us(text, parties):
+    if refused and _words().perhaps.occurs_in(text) and not _blames_sender(text, parties):
         return Reason.USER_UNKNOWN
     return None
 
@@ -396,18 +396,18 @@ def _is_in_doubt(text: str, code: str) -> bool:
     supposed = SUPPOSING.search(this_reply) is not None
     this_reply = without_marks(this_reply)
     passing = supposed or PASSING.search(this_reply) is not None
-    return GREYLISTED.search(this_reply) is not None or (code not in _NOBODY and passing)
+    return GREYLISTED.search(this_reply) is not None or (code not in _DENYING_CODES and passing)
 
 
-def _denies_somebody(text: str, parties: Parties) -> bool:
+def _also_denies_recipient(text: str, parties: Parties) -> bool:
     """Return whether a reply that refuses us also denies a mailbox; then the fault stays open."""
-    if len(text) > _ONE_REPLY or count_people(without_names(text)) or _is_of_sender(text):
+    if len(text) > _ONE_REPLY or counts_people(without_names(text)) or _is_of_sender(text):
         return False
-    denied = _MAY_BE_NOBODY.search(text) or occur_in(PERSON, without_names(text))
-    return bool(denied) and not _names_stranger(text, parties)
+    denied = _MAY_NOT_EXIST.search(text) or occur_in(PERSON, without_names(text))
+    return bool(denied) and not _names_foreign_domain(text, parties)
 
 
-def _is_shut(text: str, code: str) -> bool:
+def _is_unavailable_mailbox(text: str, code: str) -> bool:
     """Return whether an unavailable mailbox exists according to its code (RFC 3463, 3.3)."""
     rest, count = _UNAVAILABLE.subn(" ", text)
     return code == "2.1" and count > 0 and not occur_in(PERSON, without_names(rest))
@@ -428,33 +428,33 @@ def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: P
         hosts |= {parties.domain} if parties.domain in text else set()
     if parties.domain in hosts and not occur_in(PERSON, without_names(text)):
         return True
-    if code not in _NO_HOST_CODES or of_sender or _names_stranger(text, parties):
+    if code not in _NO_HOST_CODES or of_sender or _names_foreign_domain(text, parties):
         return False
     return _words().host.occurs_in(text) or occur_in(NO_HOST, text)
 
 
-def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
+def _remaining_reason(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
     """Return the reason that remains if the text does not blame the sender."""
     named = _words().host.occurs_in(text)
     # A security code (7.x) is about the sender, so an unknown host is the sender's host.
     of_us = code.startswith("7.") or _is_of_sender(text) or not _is_recipients_host(text, parties)
-    if _words().named.occurs_in(text) or _names_stranger(text, parties) or (named and of_us):
+    if _words().named.occurs_in(text) or _names_foreign_domain(text, parties) or (named and of_us):
         return Reason.SENDER_REJECTED
     if named:
         return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
     if _words().filtered.occurs_in(text):
         return Reason.FILTERED
     if _words().perhaps.occurs_in(text):
-        nobody = certain and not _blames_us(text, parties)
-        crowd = Reason.BLOCKED if count_people(without_names(text)) else Reason.FILTERED
+        nobody = certain and not _blames_sender(text, parties)
+        crowd = Reason.BLOCKED if counts_people(without_names(text)) else Reason.FILTERED
         return Reason.USER_UNKNOWN if nobody else crowd
     way = _first(_words().way, text)
     if _is_for_now(text):
         return Reason.NETWORK if code in _NO_HOST_CODES else way
-    ours = not certain or _blames_us(text, parties)
+    ours = not certain or _blames_sender(text, parties)
     # "Not in the LDAP directory" denies a person and does not mean a broken directory. "No route
     # to this mailbox" denies a person if the code does.
-    denied = occur_in(PERSON, without_names(text)) or _looks_up_nobody(text)
+    denied = occur_in(PERSON, without_names(text)) or _lookup_was_empty(text)
     person = (way is Reason.SYSTEM and denied) or (way in _OF_SYSTEM and code == "1.1")
     return None if person and not ours else way
 
@@ -463,7 +463,7 @@ def _is_for_now(text: str) -> bool:
     return _words().for_now.occurs_in(text) or FOR_NOW.search(text) is not None
 
 
-def _names_stranger(text: str, parties: Parties) -> bool:
+def _names_foreign_domain(text: str, parties: Parties) -> bool:
     """Return whether a server denies a domain other than the recipient's: it must be ours."""
     if not find_reply(text) or not parties.recipient:
         return False
@@ -488,28 +488,30 @@ def _is_of_sender(text: str) -> bool:
         text = _CALLOUT.sub(" ", text)
     if _words().named.occurs_in(text) or PROVES_SENDER.search(text):
         return True
-    return occur_in(OF_US, without_names(text))
+    return occur_in(ABOUT_SENDER, without_names(text))
 
 
-def _blames_us(text: str, parties: Parties) -> bool:
+def _blames_sender(text: str, parties: Parties) -> bool:
     """Return whether "unknown" is about the sender, about many people, or about the content."""
     of_us = (
-        _words().blaming.occurs_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
+        _words().blaming.occurs_in(text)
+        or _is_of_sender(text)
+        or _names_foreign_domain(text, parties)
     )
-    return of_us or _WITHIN_MESSAGE.search(text) is not None or count_people(without_names(text))
+    return of_us or _WITHIN_MESSAGE.search(text) is not None or counts_people(without_names(text))
 
 
 def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
     """Return the reason of a clause by its grammar, where no phrase matches."""
     own = _is_recipients_host(text, parties)
-    looked_up = _looks_up_nobody(text)
+    looked_up = _lookup_was_empty(text)
     text = without_names(text)
-    if occur_in(OF_US, text) or PROVES_SENDER.search(text):
+    if occur_in(ABOUT_SENDER, text) or PROVES_SENDER.search(text):
         return Reason.SENDER_REJECTED
     if occur_in(UNWANTED, text) or _words().blaming.occurs_in(text):
         return Reason.BLOCKED
     if occur_in(PERSON, text):
-        within = _WITHIN_MESSAGE.search(text) is not None or count_people(text)
+        within = _WITHIN_MESSAGE.search(text) is not None or counts_people(text)
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
     if certain and looked_up:
         return Reason.USER_UNKNOWN
@@ -518,7 +520,7 @@ def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> 
     return None
 
 
-def _looks_up_nobody(text: str) -> bool:
+def _lookup_was_empty(text: str) -> bool:
     """Return whether a directory lookup found nothing; for RCPT, the recipient was looked up."""
     prepared = without_names(text)
     return occur_in(LOOKED_UP, prepared) and LOOKED_UP_ELSEWHERE.search(prepared) is None

@@ -10,13 +10,13 @@ from functools import partial
 from newsletter.bounces.addresses import Parties
 from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
 from newsletter.bounces.reasons import (
-    are_vague,
-    hides_behind_words,
+    codes_are_vague,
+    contradicts_code,
+    is_ambiguous_denial,
     is_gone_for_good,
-    overrules_code,
+    may_deny_recipient,
     reason_of_codes,
     reason_of_words,
-    speaks_of_nobody,
 )
 from newsletter.bounces.replies import find_reply, find_status, unwrap
 from newsletter.bounces.tables import is_for_now
@@ -90,16 +90,18 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
             ((other, one) for one in statements if (other := find(one)) in _OF_MAILBOX),
             (reason, words),
         )
-    if reason is Reason.UNKNOWN and are_vague(status=status, command=command):
+    if reason is Reason.UNKNOWN and codes_are_vague(status=status, command=command):
         reason, words = _by_words(find, around)
     if reason is Reason.UNKNOWN:
         reason, words = by_code, next(iter((*statements, *around)), "")
-        denial = next((one for one in statements if speaks_of_nobody(one, refusal.parties)), "")
+        denial = next((one for one in statements if may_deny_recipient(one, refusal.parties)), "")
         if denial and reason in {Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX}:
             plain = not command and reply in _REFUSES_MAILBOX
-            plain = plain and not hides_behind_words(denial, refusal.parties)
+            plain = plain and not is_ambiguous_denial(denial, refusal.parties)
             reason = Reason.USER_UNKNOWN if command == "RCPT" or plain else Reason.FILTERED
-        if reason in PERMANENT and any(overrules_code(one, refusal.parties) for one in statements):
+        if reason in PERMANENT and any(
+            contradicts_code(one, refusal.parties) for one in statements
+        ):
             reason = Reason.FILTERED
     if refusal.verdict is not None:
         reason = refusal.verdict

@@ -87,7 +87,7 @@ _SENT = re.compile(
 _REFUSED = re.compile(_BEHIND_ARROW + r"([45]\d\d[^\n]{0,300})", re.MULTILINE)
 #: The reply after every RCPT of a pipelined session was refused (RFC 2920 section 3.1). The reply
 #: before it answers RCPT, although DATA had been sent by then.
-_NOBODY_LEFT = re.compile(
+_NO_RECIPIENT_LEFT = re.compile(
     r"5\d\d[ -](?:5\.\d\.\d )?[^\n]{0,40}?"
     r"\b(?:need|no(?: valid)?|without|missing|valid|send|must)\b"
     r"[^\n]{0,24}?\b(?:rcpt|recipients?)\b|503[^\n]{0,40}\brcpt\b",
@@ -192,12 +192,14 @@ def _answers_recipient(reply: str, rest: str) -> bool:
     if reply.startswith("551"):  # RFC 5321 section 4.3.2: never an answer to DATA.
         return True
     following = rest.partition("\n")[2]
-    return _NOBODY_LEFT.search(following) is not None or _SENDMAILS.search(following) is not None
+    return (
+        _NO_RECIPIENT_LEFT.search(following) is not None or _SENDMAILS.search(following) is not None
+    )
 
 
-def says_nobody_is_left(reply: str) -> bool:
+def follows_refused_recipients(reply: str) -> bool:
     """Return whether a reply only follows from the refusal of each recipient."""
-    return _NOBODY_LEFT.match(reply.strip()[:200]) is not None
+    return _NO_RECIPIENT_LEFT.match(reply.strip()[:200]) is not None
 
 
 def unwrap(words: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from newsletter.bounces.bounce_text import BounceText, answers_ours
 from newsletter.bounces.clauses import (
     names_mail,
     names_thing,
-    tells_undelivered,
+    reports_nondelivery,
     without_advice,
 )
 from newsletter.bounces.mail import Mail
@@ -60,42 +60,42 @@ def is_bounce(bounce: BounceText) -> bool:
     if is_from_system(bounce):
         # Postmasters also write letters, and shops send mail under such names.
         is_letter = _REPLY_PREFIX.match(subject) and _is_letter(bounce.mail)
-        return not (is_letter or _is_shops(bounce))
+        return not (is_letter or _is_shipping_notice(bounce))
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
     if is_report or _REPLY_PREFIX.match(subject):
         return not _REPLY_PREFIX.match(subject)
-    if not bounce.original.headers.fields and _is_of_another_thing(bounce):
+    if not bounce.original.headers.fields and _is_about_goods(bounce):
         return False
-    if _is_of_failure(subject) or bounce.layout is not None:
+    if _reports_failure(subject) or bounce.layout is not None:
         return not is_composed(bounce)
-    if bounce.mail.is_from_nobody and not _is_automatic(bounce.mail):
-        return _tells_of_one(bounce)
-    return _is_notice_of_nobody(bounce)
+    if bounce.mail.has_empty_sender and not _is_automatic(bounce.mail):
+        return _names_failed_recipient(bounce)
+    return _is_automatic_notice(bounce)
 
 
-def _is_of_failure(words: str) -> bool:
+def _reports_failure(words: str) -> bool:
     """Return whether a subject or a sentence says that mail did not arrive."""
     lower = words.lower()
-    return _FAILURE_SUBJECTS.occurs_in(lower) or tells_undelivered(lower)
+    return _FAILURE_SUBJECTS.occurs_in(lower) or reports_nondelivery(lower)
 
 
-def _is_of_another_thing(bounce: BounceText) -> bool:
+def _is_about_goods(bounce: BounceText) -> bool:
     """Return whether a mail is about an undelivered parcel, order or letter, and not about mail.
 
     The mail names such a thing, and no sentence about the failure or the recipient names mail.
     """
-    return names_thing(_words_of(bounce)) and not any(map(names_mail, _told(bounce)))
+    return names_thing(_words_of(bounce)) and not any(map(names_mail, _relevant_sentences(bounce)))
 
 
-def _is_shops(bounce: BounceText) -> bool:
+def _is_shipping_notice(bounce: BounceText) -> bool:
     """Return whether a mail under a mail system's name is about a failed parcel or order.
 
-    The test is stricter than `_is_of_another_thing`: the thing must stand in the very sentence
+    The test is stricter than `_is_about_goods`: the thing must stand in the very sentence
     about the failure or the recipient. A postmaster may add a note on orders below a real bounce.
     """
     if bounce.original.headers.fields or "x-failed-recipients" in bounce.mail.headers:
         return False
-    told = _told(bounce)
+    told = _relevant_sentences(bounce)
     return any(map(names_thing, told)) and not any(map(names_mail, told))
 
 
@@ -103,16 +103,16 @@ def _words_of(bounce: BounceText) -> str:
     return f"{bounce.mail.subject}.\n\n{bounce.text[:_LOOKED_AT]}".lower()
 
 
-def _told(bounce: BounceText) -> list[str]:
+def _relevant_sentences(bounce: BounceText) -> list[str]:
     """Return the sentences about the failure or with an address; addresses are removed."""
     return [
         _FAX_NUMBER.sub(" ", _ADDRESS.sub(" ", sentence))
         for sentence in _SENTENCE_END.split(_words_of(bounce))
-        if _ADDRESS.search(sentence) or _is_of_failure(sentence)
+        if _ADDRESS.search(sentence) or _reports_failure(sentence)
     ]
 
 
-def _tells_of_one(bounce: BounceText) -> bool:
+def _names_failed_recipient(bounce: BounceText) -> bool:
     """Return whether a mail returns ours, or says that it did not reach a named recipient.
 
     A statement about the mail's own sender does not count, unless the mail also says that our
@@ -122,18 +122,18 @@ def _tells_of_one(bounce: BounceText) -> bool:
     sender = find_address(bounce.mail.headers.get("from")).lower()
     recipients = {one.lower() for one in bounce.recipients}
     if sender in recipients:
-        return bounce.tells_undelivered and any(
+        return bounce.reports_nondelivery and any(
             _is_denied(bounce, one) for one in bounce.recipients
         )
     if bounce.original.headers.fields:
         return True
     labelled = recipients & bounce.labelled_recipients
-    return (bool(labelled) and _says_why(bounce)) or any(
-        _is_said_of(bounce, one) for one in bounce.recipients
+    return (bool(labelled) and _gives_reason(bounce)) or any(
+        _is_reported_failed(bounce, one) for one in bounce.recipients
     )
 
 
-def _says_why(bounce: BounceText) -> bool:
+def _gives_reason(bounce: BounceText) -> bool:
     """Return whether a mail quotes an SMTP reply, or gives a reason for the failure."""
     return bool(find_reply(bounce.text)) or any(
         classify_refusal(bounce.refusal(one)).reason is not Reason.UNKNOWN
@@ -141,10 +141,10 @@ def _says_why(bounce: BounceText) -> bool:
     )
 
 
-def _is_said_of(bounce: BounceText, address: str) -> bool:
+def _is_reported_failed(bounce: BounceText, address: str) -> bool:
     """Return whether a sentence with the address denies it, or says that mail did not arrive."""
     return _is_denied(bounce, address) or any(
-        _is_of_failure(without_advice(sentence.lower()))
+        _reports_failure(without_advice(sentence.lower()))
         for sentence in _sentences_of(bounce, address)
     )
 
@@ -170,7 +170,7 @@ def is_composed(bounce: BounceText) -> bool:
 
     A mail with a mail system as its sender does not count: `is_bounce` decides about those.
     """
-    return not is_from_system(bounce) and (_is_letter(bounce.mail) or _is_lists_own(bounce))
+    return not is_from_system(bounce) and (_is_letter(bounce.mail) or _is_list_issue(bounce))
 
 
 def _is_letter(mail: Mail) -> bool:
@@ -185,14 +185,14 @@ def _is_letter(mail: Mail) -> bool:
     return (sender != "" and envelope == sender) or answers_ours(mail.headers)
 
 
-def _is_lists_own(bounce: BounceText) -> bool:
+def _is_list_issue(bounce: BounceText) -> bool:
     """Return whether a mail is an issue of a mailing list, which may be about bounces.
 
     A list's failure notice has an empty envelope sender, or returns the undelivered mail.
     """
     names = ("list-id", "list-unsubscribe")
     is_issue = any(name in bounce.mail.headers for name in names)
-    returned = bool(bounce.original.headers.fields) or bounce.mail.is_from_nobody
+    returned = bool(bounce.original.headers.fields) or bounce.mail.has_empty_sender
     return is_issue and not returned
 
 
@@ -201,7 +201,7 @@ def is_from_system(bounce: BounceText) -> bool:
     headers = bounce.mail.headers
     sender = headers.get("from").lower()
     named = is_system(find_address(sender)) or (
-        _SENDERS.occurs_in(sender) and not _is_lists_own(bounce)
+        _SENDERS.occurs_in(sender) and not _is_list_issue(bounce)
     )
     return named or "x-failed-recipients" in headers
 
@@ -265,7 +265,7 @@ def _is_automatic(mail: Mail) -> bool:
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or any(_AUTO_REPLY_PROGRAMS.occurs_in(headers.get(name).lower()) for name in _PROGRAMS)
         or any(word in suppressed for word in ("oof", "autoreply", "all"))
-        or _begins_as_one(mail.subject)
+        or _has_auto_reply_prefix(mail.subject)
         or _AUTO_REPLY_ANYWHERE.occurs_in(mail.subject.lower())
     )
 
@@ -278,27 +278,27 @@ def _is_receipt(mail: Mail) -> bool:
 def _is_failure(bounce: BounceText) -> bool:
     """Return whether a mail system reports a failure; people's answers may mention failures too."""
     subject = bounce.mail.subject
-    if _begins_as_one(subject):
-        told = is_from_system(bounce) and _is_of_failure(subject)
-        return told or _is_notice_of_nobody(bounce)
+    if _has_auto_reply_prefix(subject):
+        told = is_from_system(bounce) and _reports_failure(subject)
+        return told or _is_automatic_notice(bounce)
     if not is_bounce(bounce):
         return False
     answered = bounce.mail.headers.get("auto-submitted").strip().lower().startswith("auto-replied")
     if not answered or is_from_system(bounce) or bounce.layout is not None:
         return True
-    return _is_notice_of_nobody(bounce)
+    return _is_automatic_notice(bounce)
 
 
-def _is_notice_of_nobody(bounce: BounceText) -> bool:
+def _is_automatic_notice(bounce: BounceText) -> bool:
     """Return whether an automatic mail says that ours did not reach a named recipient."""
     sender = find_address(bounce.mail.headers.get("from"))
-    is_nobodys = bounce.mail.is_from_nobody or (
+    is_nobodys = bounce.mail.has_empty_sender or (
         _is_automatic(bounce.mail) and _UNREAD.fullmatch(sender.rpartition("@")[0].lower())
     )
-    return bool(is_nobodys) and bounce.tells_undelivered and _tells_of_one(bounce)
+    return bool(is_nobodys) and bounce.reports_nondelivery and _names_failed_recipient(bounce)
 
 
-def _begins_as_one(subject: str) -> bool:
+def _has_auto_reply_prefix(subject: str) -> bool:
     return _REPLY_PREFIX.sub("", subject, count=1).lstrip().lower().startswith(_AUTO_REPLY_HEADS)
 
 

@@ -129,10 +129,10 @@ def take(
     from newsletter.cli.console import console
     from newsletter.cli.files import read_octets
     from newsletter.newsletters.templates import shipped_source
-    from newsletter.rendering.foreign_templates import LARGEST_MJML, take_template
+    from newsletter.rendering.foreign_templates import LARGEST_MJML, import_template
     from newsletter.settings import shipped_templates
 
-    taken = take_template(read_octets(file, limit=LARGEST_MJML), source=str(file))
+    taken = import_template(read_octets(file, limit=LARGEST_MJML), source=str(file))
     letter = shipped_source(shipped_templates(), "letter")
     _write(folder, taken.body, letter.text, letter.subject)
     for remark in taken.remarks:

@@ -92,12 +92,12 @@ def attribute(
         else _attribute_one(row, by_address.get(row.id), by_message_id.get(row.id))
         for row in rows
     }
-    for row_id in _about_no_reader(session, rows, found, keys):
+    for row_id in _about_other_addresses(session, rows, found, keys):
         found[row_id] = replace(found[row_id], subscriber_id=None)
     return _complete(session, found)
 
 
-def _about_no_reader(
+def _about_other_addresses(
     session: Session, rows: Sequence[BounceRow], found: dict[int, Attribution], keys: Keys
 ) -> list[int]:
     """Return the bounces by mail in which the failed address is ours or a mail system's.
@@ -215,15 +215,15 @@ def find_owners(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict
     If a report hides or rewrites the address, all recipients of the mailing are tried, once for
     all reports. For a long list this takes seconds, so ``session`` only reads and holds no locks.
     """
-    untold = [
+    unidentified = [
         row
         for row in rows
         if read_return_path(keys.signer, row.return_path) is None and not _is_forged(row)
     ]
-    by_address = _subscribers_by_address(session, untold)
-    known = _deliveries_by_message_id(session, untold, keys, by_address, {})
+    by_address = _subscribers_by_address(session, unidentified)
+    known = _deliveries_by_message_id(session, unidentified, keys, by_address, {})
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row_id, (mailing_id, code) in _read_ids(untold, keys).items():
+    for row_id, (mailing_id, code) in _read_ids(unidentified, keys).items():
         if row_id not in known:
             open_ids[mailing_id][code].append(row_id)
     return {

@@ -70,7 +70,7 @@ def _judge(
     rule: WaveRule,
 ) -> None:
     attributions = attribute(session, rows, keys, owners)
-    _write_down(session, rows, attributions)
+    _store_attributions(session, rows, attributions)
     _forget_erased(session, rows, keys)
     # Unproven bounces can be written by anybody, so they are left out of the detection of waves.
     held, opened = find_waves(session, [row for row in rows if row.proven], rule)
@@ -185,7 +185,7 @@ class _Verdict:
         )
 
 
-def _write_down(
+def _store_attributions(
     session: Session, rows: Sequence[BounceRow], attributions: dict[int, Attribution]
 ) -> None:
     """Store the attribution in the log, so that bounces can be searched and counted by it.

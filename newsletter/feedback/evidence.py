@@ -14,7 +14,7 @@ import re
 
 from newsletter.bounces.bounce_text import divide
 from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, MimePart, open_mail, read_headers
-from newsletter.bounces.reading import MOST_PASSED_ON
+from newsletter.bounces.reading import MAX_FORWARDED
 from newsletter.message.verp import without_return_paths
 from newsletter.tokens import WITHHELD, without_tokens
 
@@ -127,7 +127,7 @@ def _returned(text: str, *, has_words: bool, depth: int) -> str:
     A forwarded report is stored as a report.
     """
     text = text.lstrip("\n ")
-    if depth < MOST_PASSED_ON and "multipart/report" in _head(text):
+    if depth < MAX_FORWARDED and "multipart/report" in _head(text):
         inner = open_mail(text.encode("utf-8", "replace"))
         return _of_mail(inner, has_words=has_words, depth=depth + 1)
     top, _, rest = text.partition("\n\n")

@@ -126,7 +126,7 @@ class JoiningByMail:
     def _sender(self, mail: Mail, envelope_from: str | None) -> Address | None:
         """Return the person who asks; None for a program, a list, or one of our own addresses."""
         headers = mail.headers
-        if _is_programs(headers, envelope_from):
+        if _is_from_program(headers, envelope_from):
             return None
         named = find_addresses(headers.get("from"))
         if len(headers.all("from")) != 1 or len(named) != 1:
@@ -184,7 +184,7 @@ def _unquoted(field: str) -> str:
     return "".join(kept)
 
 
-def _is_programs(headers: Headers, envelope_from: str | None) -> bool:
+def _is_from_program(headers: Headers, envelope_from: str | None) -> bool:
     """Return whether the headers show a program or a mailing list as sender (RFC 3834, 2)."""
     path = envelope_from
     if path is None and "return-path" in headers:

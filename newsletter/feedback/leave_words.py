@@ -58,7 +58,7 @@ class Wish(IntEnum):
 
     NONE = 0
     #: The text mentions leaving, and an operator has to read it.
-    SPOKEN_OF = 1
+    MENTIONED = 1
     PLAIN = 2
 
 
@@ -83,17 +83,17 @@ def read_mail_wish(subject: str, lines: Sequence[str]) -> Wish:
     """
     of_subject, of_lines = read_wish([subject]), read_wish(lines)
     names_mail = any(language.asking.search(subject) for language in _languages())
-    if of_lines is not Wish.PLAIN and not names_mail and _says_more(lines):
-        of_subject = min(of_subject, Wish.SPOKEN_OF)
+    if of_lines is not Wish.PLAIN and not names_mail and _has_more_content(lines):
+        of_subject = min(of_subject, Wish.MENTIONED)
     surest = max(of_subject, of_lines)
-    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(_sentences(lines)) else surest
+    return min(surest, Wish.MENTIONED) if _wants_to_stay(_sentences(lines)) else surest
 
 
-def _says_more(lines: Sequence[str]) -> bool:
+def _has_more_content(lines: Sequence[str]) -> bool:
     """Return whether lines have content of their own, unlike a greeting with a name below it."""
     return any(
         (width(one) >= _STORY_COLUMNS or one.endswith(_ENDS))
-        and not any(_fills(one, language) for language in _languages())
+        and not any(_is_filler(one, language) for language in _languages())
         for one in _sentences(lines)
     )
 
@@ -107,14 +107,14 @@ def read_wish(lines: Sequence[str]) -> Wish:
     surest, is_first = Wish.NONE, True
     sentences = _sentences(lines)
     for sentence in sentences:
-        wish = max(_asked(sentence), _said_alone(sentence, is_first=is_first))
+        wish = max(_wish_of_sentence(sentence), _wish_without_object(sentence, is_first=is_first))
         if wish is Wish.PLAIN and _LIST.search(sentence) and any(map(_leaves_other, sentences)):
             # The list can be that of the other thing that the writer leaves.
-            wish = Wish.SPOKEN_OF
+            wish = Wish.MENTIONED
         surest = max(surest, wish)
-        is_greeting = any(_fills(sentence, language) for language in _languages())
+        is_greeting = any(_is_filler(sentence, language) for language in _languages())
         is_first = is_first and (surest is not Wish.NONE or is_greeting)
-    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(sentences) else surest
+    return min(surest, Wish.MENTIONED) if _wants_to_stay(sentences) else surest
 
 
 def _sentences(lines: Sequence[str]) -> list[str]:
@@ -126,7 +126,11 @@ def _sentences(lines: Sequence[str]) -> list[str]:
         if _SURELY_GOES_ON.search(ended):
             continue
         if not (_GOES_ON.search(ended) and width(line) >= _STORY_COLUMNS):
-            text += " " if width(line) >= _WRAPPED_COLUMNS or _goes_on(ended, following) else "\n"
+            text += (
+                " "
+                if width(line) >= _WRAPPED_COLUMNS or _continues_in_next(ended, following)
+                else "\n"
+            )
     sentences = (
         one.strip()
         for paragraph in text.split("\n")
@@ -136,77 +140,77 @@ def _sentences(lines: Sequence[str]) -> list[str]:
     return list(islice(sentences, _SENTENCES))
 
 
-def _goes_on(line: str, following: str) -> bool:
+def _continues_in_next(line: str, following: str) -> bool:
     """Return whether a line, however short, continues in the next, in a script with spaces."""
     first = following.lstrip()[:1]
-    return first.islower() and _is_parted_by_blanks(first) and _is_parted_by_blanks(line[-1:])
+    return first.islower() and _is_of_spaced_script(first) and _is_of_spaced_script(line[-1:])
 
 
-def _is_parted_by_blanks(letter: str) -> bool:
+def _is_of_spaced_script(letter: str) -> bool:
     """Return whether a character is a letter of a script with spaces between words."""
     return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
 
 
-def _asked(sentence: str) -> Wish:
+def _wish_of_sentence(sentence: str) -> Wish:
     """Return the wish of a sentence to end mail; one language can revoke the wish of another.
 
     If a word of leaving exists in several languages, the language that also names mail is used.
     """
     if any(language.whole.search(sentence) for language in _languages()):
-        return Wish.SPOKEN_OF if _QUESTION.search(sentence) else Wish.PLAIN
+        return Wish.MENTIONED if _QUESTION.search(sentence) else Wish.PLAIN
     speaking = [language for language in _languages() if language.asking.search(sentence)]
     if speaking:
-        return min(_asked_in(sentence, language.asking, language) for language in speaking)
+        return min(_wish_in_language(sentence, language.asking, language) for language in speaking)
     leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
     of_mail = [language for language in leaving if _names_mail(sentence, language)]
-    asked = (_asked_in(sentence, language.elsewhere, language) for language in of_mail)
-    return min(asked, default=Wish.SPOKEN_OF if leaving else Wish.NONE)
+    asked = (_wish_in_language(sentence, language.elsewhere, language) for language in of_mail)
+    return min(asked, default=Wish.MENTIONED if leaving else Wish.NONE)
 
 
 def _names_mail(sentence: str, language: _Language) -> bool:
     """Return whether a sentence leaves mail: it names mail, or names nothing at all."""
     rest = language.elsewhere.sub(" ", sentence)
-    return language.mail.search(rest) is not None or _fills(rest, language)
+    return language.mail.search(rest) is not None or _is_filler(rest, language)
 
 
 def _leaves_other(sentence: str) -> bool:
     """Return whether a sentence leaves something other than mail: a course or a contract."""
     leaves = any(language.elsewhere.search(sentence) for language in _languages())
     asks = any(language.asking.search(sentence) for language in _languages())
-    return leaves and not asks and _asked(sentence) is not Wish.PLAIN
+    return leaves and not asks and _wish_of_sentence(sentence) is not Wish.PLAIN
 
 
-def _asked_in(sentence: str, asking: re.Pattern[str], language: _Language) -> Wish:
+def _wish_in_language(sentence: str, asking: re.Pattern[str], language: _Language) -> Wish:
     is_question = bool(_QUESTION.search(sentence)) and not language.request.search(sentence)
     if is_question or len(sentence) > _LONGEST_SENTENCE:
-        return Wish.SPOKEN_OF
+        return Wish.MENTIONED
     main = _CONCESSION.split(sentence)[-1]
     clauses = (one for one in _CLAUSE_END.split(main) if one and asking.search(one))
     plain = (not language.contrary.search(asking.sub(" ", clause)) for clause in clauses)
-    return Wish.PLAIN if any(plain) else Wish.SPOKEN_OF
+    return Wish.PLAIN if any(plain) else Wish.MENTIONED
 
 
-def _said_alone(sentence: str, *, is_first: bool) -> Wish:
+def _wish_without_object(sentence: str, *, is_first: bool) -> Wish:
     """Return the wish of a sentence such as "please stop", which does not name its object.
 
     Its object is the mail that it answers, if no other topic was mentioned before.
     """
     if _QUESTION.search(sentence):
         return Wish.NONE
-    if any(_says_alone(sentence, language) for language in _languages()):
-        return Wish.PLAIN if is_first else Wish.SPOKEN_OF
+    if any(_is_bare_wish(sentence, language) for language in _languages()):
+        return Wish.PLAIN if is_first else Wish.MENTIONED
     last = [clause for clause in _CLAUSE_END.split(sentence) if clause][-1:]
-    says = any(_says_alone(clause, language) for clause in last for language in _languages())
-    return Wish.SPOKEN_OF if says else Wish.NONE
+    says = any(_is_bare_wish(clause, language) for clause in last for language in _languages())
+    return Wish.MENTIONED if says else Wish.NONE
 
 
-def _says_alone(text: str, language: _Language) -> bool:
+def _is_bare_wish(text: str, language: _Language) -> bool:
     """Return whether a text says that something is to end, and nothing else."""
     act = language.alone.search(text)
-    return act is not None and _fills(f"{text[: act.start()]} {text[act.end() :]}", language)
+    return act is not None and _is_filler(f"{text[: act.start()]} {text[act.end() :]}", language)
 
 
-def _fills(text: str, language: _Language) -> bool:
+def _is_filler(text: str, language: _Language) -> bool:
     """Return whether a text has no content of its own, as with greetings and thanks."""
     return not _WORD.search(language.filling.sub(" ", text))
 

@@ -222,23 +222,23 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
 _AT_ONCE = 500
 
 
-def take_call(
-    engine: Engine, events: Sequence[ProviderEvent], *, once: tuple[str, str] | None = None
+def log_call(
+    engine: Engine, events: Sequence[ProviderEvent], *, replay_key: tuple[str, str] | None = None
 ) -> int:
     """Log the events of a call; return how many rows were new. Either all or none are committed.
 
     Args:
         engine: The database.
         events: The events of the call.
-        once: A token that is valid for one content only, and this content.
+        replay_key: A token that is valid for one content only, and this content.
 
     Raises:
         RefusedCallError: The token was used for a different content before.
     """
     count = 0
     with transaction(engine) as session:
-        if once is not None:
-            token, content = once
+        if replay_key is not None:
+            token, content = replay_key
             key = hashlib.sha256(token.encode()).hexdigest()
             insert_missing(session, CallTokenRow, [{"token": key, "content": content}])
             if session.get_one(CallTokenRow, key).content != content:

@@ -78,11 +78,11 @@ def take_mail(
         # Mail from a program to this address is not a request, and not about a mail of ours.
         return Taken.ASKED if is_answered else Taken.UNRELATED
     is_report = report.kind is not ReportKind.OTHER
-    asks = asks_to_leave(mail, answers_itself=is_report)
+    asks = asks_to_leave(mail, is_automatic=is_report)
     waits_as: BounceKind | None = None
     if asks:
         waits_as = BounceKind.REQUEST
-    elif answers_ours(mail, keys, answers_itself=is_report):
+    elif answers_ours(mail, keys, is_automatic=is_report):
         waits_as = BounceKind.ANSWER
     with reading(engine) as session:
         wish = wish_to_leave(session, mail, keys, asks=asks)
@@ -110,7 +110,7 @@ def _from_sender(mail: Mail, report: Report) -> Report:
 
 def _is_returned(mail: Mail, report: Report) -> bool:
     """Return whether an unrecognised mail is a returned one, by its empty sender or its VERP."""
-    return claims_delivery(report.return_path) or mail.is_from_nobody
+    return claims_delivery(report.return_path) or mail.has_empty_sender
 
 
 def is_ours(engine: Engine, signer: TokenSigner, address: str) -> bool:

@@ -100,19 +100,19 @@ def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
     return True
 
 
-def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
+def asks_to_leave(mail: Mail, *, is_automatic: bool) -> bool:
     """Return whether a mail mentions leaving, in its subject or in unquoted text.
 
     A malicious text can take half a second, so do not call this within a transaction.
 
     Args:
         mail: The mail.
-        answers_itself: Whether it is a report or an automatic reply, which expresses no wish.
+        is_automatic: Whether it is a report or an automatic reply, which expresses no wish.
     """
-    return _is_written(mail, answers_itself=answers_itself) and _wish(mail) is not Wish.NONE
+    return _is_written(mail, is_automatic=is_automatic) and _wish(mail) is not Wish.NONE
 
 
-def answers_ours(mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
+def answers_ours(mail: Mail, keys: Keys, *, is_automatic: bool) -> bool:
     """Return whether somebody answers a message of ours, in any words.
 
     No program understands every wording of a wish, so a person reads such answers. Strangers
@@ -121,18 +121,18 @@ def answers_ours(mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
     Args:
         mail: The mail.
         keys: The keys that verify our signatures.
-        answers_itself: As in `asks_to_leave`.
+        is_automatic: As in `asks_to_leave`.
     """
-    if mail.is_from_nobody or _is_of_list(mail):
+    if mail.has_empty_sender or _is_of_list(mail):
         return False
-    return _is_written(mail, answers_itself=answers_itself) and any(
+    return _is_written(mail, is_automatic=is_automatic) and any(
         read_delivery_id(keys.message_id_key, each) is not None for each in _answered(mail)
     )
 
 
-def _is_written(mail: Mail, *, answers_itself: bool) -> bool:
+def _is_written(mail: Mail, *, is_automatic: bool) -> bool:
     """Return whether nothing in a mail marks it as sent by a program."""
-    return not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
+    return not is_automatic and mail.headers.get("auto-submitted") in {"", "no"}
 
 
 def _is_of_list(mail: Mail) -> bool:
@@ -191,7 +191,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     person = find_person(session, sender)
     answered = _answered(mail)
     if person is None:
-        return _of_nobodys_address(session, mail, keys, answered)
+        return _by_unknown_address(session, mail, keys, answered)
     for message_id in answered:
         mailing_id = mailing_of_message_id(session, keys, message_id, person.id)
         if mailing_id is None or not _wishes(session, mail, mailing_id, person.id):
@@ -200,7 +200,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     return None
 
 
-def _of_nobodys_address(
+def _by_unknown_address(
     session: Session, mail: Mail, keys: Keys, answered: Sequence[str]
 ) -> DeliveryRef | None:
     """Return the delivery that a mail is provably about; None if it names several people's."""

@@ -67,7 +67,7 @@ def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxm
     sheets = "\n".join(style.text or "" for style in tree.iter("style"))
     media = _MEDIA.findall(COMMENT.sub("", sheets))
     dark_rules = "\n".join(rules for query, rules in media if _IS_DARK.search(query))
-    tree = _of_each_kind(tree, dark_rules)
+    tree = _condensed(tree, dark_rules)
     for dark, overrides in ((False, {}), (True, _overrides(tree, dark_rules))):
         if dark and not overrides:
             return
@@ -87,7 +87,7 @@ def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxm
                 )
 
 
-def _of_each_kind(tree: Any, rules: str) -> Any:  # noqa: ANN401 - lxml has no types
+def _condensed(tree: Any, rules: str) -> Any:  # noqa: ANN401 - lxml has no types
     """Return a document with one element for all that these rules cannot distinguish."""
     body = tree.find("body")
     if body is None or not can_condense(selectors for selectors, _ in _RULE.findall(rules)):

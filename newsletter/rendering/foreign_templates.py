@@ -79,7 +79,7 @@ class ForeignTemplate:
     remarks: tuple[Remark, ...]
 
 
-def take_template(data: bytes, *, source: str) -> ForeignTemplate:
+def import_template(data: bytes, *, source: str) -> ForeignTemplate:
     """Convert MJML to a template by inserting the issue's content and the unsubscribe link.
 
     A file that is a template of this product is not changed. The lines of remarks refer to the

@@ -84,7 +84,7 @@ def inline_styles(html: str, html_attributes: Iterable[HtmlAttribute]) -> str:
     for attribute in html_attributes:
         for element in attribute.find(tree):
             element.set(attribute.name, attribute.value)
-    let_important_win(tree)
+    apply_important(tree)
     inline_sheets(tree)
     html = etree.tostring(
         tree.getroottree(), method="html", encoding="utf-8", pretty_print=True
@@ -188,21 +188,21 @@ _CSS_RULE = re.compile(r"(?<![^{};])([^{};]++)\{([^{}]*+)\}")
 _NESTED_RULES = re.compile(r"@[^@{};]*+\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\}")
 
 
-def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+def apply_important(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
     """Remove from elements' styles the properties that an inlined sheet sets with !important."""
     for sheet in tree.iter("style"):
         if sheet.get("data-premailer") is None and "!important" in (sheet.text or ""):
             for selectors, block in _CSS_RULE.findall(_NESTED_RULES.sub("", sheet.text)):
                 names = {name for name, value in declarations(block) if _is_important(value)}
                 if names:
-                    _yield_to(tree, selectors.strip(), names)
+                    _remove_overridden(tree, selectors.strip(), names)
 
 
 def _is_important(declaration: str) -> bool:
     return re.sub(r"\s", "", declaration).endswith("!important")
 
 
-def _yield_to(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN401
+def _remove_overridden(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN401
     try:
         elements = CSSSelector(selectors)(tree)
     except SelectorError:

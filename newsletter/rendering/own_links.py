@@ -27,7 +27,7 @@ _CONDITION = re.compile(r"\A\[if [^\]]*\]>|<!\[endif\]\Z")
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
 
 
-def demand_whole_links(html: str, text: str, marks: Iterable[str], *, template: str) -> None:
+def require_whole_links(html: str, text: str, marks: Iterable[str], *, template: str) -> None:
     """Refuse a template that reveals readers' own links.
 
     Args:

@@ -67,7 +67,7 @@ from newsletter.rendering.model import (
     Subject,
     Variants,
 )
-from newsletter.rendering.own_links import demand_whole_links
+from newsletter.rendering.own_links import require_whole_links
 from newsletter.rendering.sandbox import Job, render_in_sandbox
 from newsletter.rendering.slots import SlotMarks, require_slots
 
@@ -227,7 +227,7 @@ def render_with(
     titled = replace(issue, title=subject.title) if subject else issue
     line = " ".join(render(f"{template}/{SUBJECT}", values | {"issue": titled}).split())
     _verify_complete(issue, template, mjml=mjml, html=html, text=text)
-    demand_whole_links(html, text, marks.of_links, template=template)
+    require_whole_links(html, text, marks.of_links, template=template)
     rendered = RenderedIssue(
         subject=marks.split(line, escape=False),
         html=marks.split(html, escape=True),

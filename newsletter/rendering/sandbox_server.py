@@ -129,7 +129,7 @@ def _render(request: bytes, writing: int) -> NoReturn:
         # The request comes from the process that started this one.
         job: Job = pickle.loads(request)  # noqa: S301
         ZoneInfo(job.publisher.time_zone)
-        _give_up(keep=writing)
+        _drop_privileges(keep=writing)
         answer = _rendered(job)
     except MemoryError:
         answer = write_stop("memory")
@@ -165,7 +165,7 @@ def _rendered(job: Job) -> bytes:
     return write_rendered(rendered)
 
 
-def _give_up(*, keep: int) -> None:
+def _drop_privileges(*, keep: int) -> None:
     """Set the limits of this process: time and memory; no files, connections or processes."""
     for descriptor in (0, 1, 2):
         if descriptor != keep:

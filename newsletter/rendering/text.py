@@ -63,7 +63,7 @@ from newsletter.rendering.blocks import (
     labelled,
     question,
 )
-from newsletter.rendering.wrap import COLUMNS, closes, width, wrap
+from newsletter.rendering.wrap import COLUMNS, may_not_begin_line, width, wrap
 
 #: Columns of a line that a telephone shows. A wider table is written row by row.
 _TABLE_COLUMNS = 44
@@ -90,7 +90,7 @@ def blocks_text(blocks: Iterable[Block], context: BlockContext | None = None) ->
     parts = [writer.blocks(part, COLUMNS)] if part else []
     for note, number in notes.items():
         mark = f"[{number}] "
-        parts.append("\n".join(_hung(mark, writer.wrapped(note.content, COLUMNS - len(mark)))))
+        parts.append("\n".join(_hanging(mark, writer.wrapped(note.content, COLUMNS - len(mark)))))
     return "\n\n".join(filter(None, parts)) + ("\n" if notes else "")
 
 
@@ -111,7 +111,9 @@ class _Writer:
             case Paragraph(content=content):
                 return self.wrapped(content, columns)
             case Heading(content=content):
-                return "\n".join(_hung(self.heading, self.wrapped(content, columns - 2), hang="  "))
+                return "\n".join(
+                    _hanging(self.heading, self.wrapped(content, columns - 2), hang="  ")
+                )
             case ListBlock():
                 return "\n".join(self._points(block, columns))
             case Quotation(blocks=inner, source=source):
@@ -119,7 +121,7 @@ class _Writer:
                 lines = self.blocks(inner, room).split("\n")
                 if source:
                     mark = self.context.words(SOURCE_MARK)
-                    lines += _hung(mark, self.wrapped(source, room - 3), hang="   ")
+                    lines += _hanging(mark, self.wrapped(source, room - 3), hang="   ")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
             case Picture():
                 return self._picture(block, columns)
@@ -130,7 +132,7 @@ class _Writer:
             case Columns(left=left, right=right):
                 return self.blocks((*left, *right), columns)
             case Button(label=label, url=url):
-                return _lined(wrap(self._asked(label), columns=columns), url)
+                return _lined(wrap(self._button_words(label), columns=columns), url)
             case File(name=name, url=url):
                 kind = kind_and_size(block.media_type, block.size, self.context.language)
                 words = " ".join(filter(None, (name, f"({kind})" if kind else "")))
@@ -171,7 +173,7 @@ class _Writer:
             text = self._run(run)
             if not text:
                 continue
-            if address and (isinstance(run, Footnote) or _goes_on(text[0], parts[-1][-1])):
+            if address and (isinstance(run, Footnote) or _extends_url(text[0], parts[-1][-1])):
                 parts.append(" ")
             parts.append(text)
             address = _ends_in_address(run)
@@ -224,7 +226,7 @@ class _Writer:
             contact.url,
         )
 
-    def _asked(self, label: str) -> str:
+    def _button_words(self, label: str) -> str:
         return self.context.words(question(label)) if label else ""
 
     def _titled(self, name: str) -> str:
@@ -237,7 +239,7 @@ class _Writer:
         mark = self.context.words(fact_name(name))
         hang = " " * width(mark)
         text = wrap(value, columns=max(columns - len(hang), _NARROWEST))
-        return "\n".join(_hung(mark, text, hang=hang))
+        return "\n".join(_hanging(mark, text, hang=hang))
 
     def _contents(self, columns: int) -> str:
         lines = [
@@ -257,7 +259,7 @@ class _Writer:
             text = self.blocks(item, room, apart="\n" if tight else "\n\n")
             if item and isinstance(item[0], ListBlock):
                 text = "\n" + text
-            yield from _hung(mark, text, hang=hang)
+            yield from _hanging(mark, text, hang=hang)
 
     def _table(self, table: Table, columns: int) -> str:
         rows = [[self._runs(cell) for cell in row] for row in (table.head, *table.rows)]
@@ -279,7 +281,9 @@ class _Writer:
             label = " ".join(name.split("\n"))
             words = self.context.words(labelled(label, cell)) if label else cell
             mark = "  " if lines else self.point
-            lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
+            lines.extend(
+                _hanging(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  ")
+            )
         return "\n".join(lines)
 
 
@@ -294,9 +298,9 @@ def _ends_in_address(run: Inline) -> bool:
             return False
 
 
-def _goes_on(letter: str, before: str) -> bool:
+def _extends_url(letter: str, before: str) -> bool:
     """Return whether programs would take a letter for part of a URL that ``before`` ends."""
-    if letter.isspace() or (before == ">" and closes(letter)):
+    if letter.isspace() or (before == ">" and may_not_begin_line(letter)):
         return False
     return letter.isalnum() or not letter.isascii()
 
@@ -337,7 +341,7 @@ def _padded(cell: str, columns: int, alignment: Alignment) -> str:
             assert_never(alignment)
 
 
-def _hung(mark: str, text: str, *, hang: str | None = None) -> Iterator[str]:
+def _hanging(mark: str, text: str, *, hang: str | None = None) -> Iterator[str]:
     """Yield lines: the first after a mark, and the others indented to its text."""
     first, *others = text.split("\n")
     yield (mark + first).rstrip()

@@ -39,7 +39,7 @@ _WITHIN_WORDS = "’\u2010\u2011"
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
-def closes(letter: str) -> bool:
+def may_not_begin_line(letter: str) -> bool:
     """Return whether a character may not begin a line, as closing marks may not."""
     return letter in _NO_START
 
@@ -99,7 +99,7 @@ def _tokens(line: str, whole: frozenset[str]) -> Iterator[str]:
 
     A letter is a grapheme (UAX 29): an emoji of several persons, kanji with a variation selector.
     """
-    together = _together(whole) if whole else _ADDRESS
+    together = _unbroken_pattern(whole) if whole else _ADDRESS
     for index, part in enumerate(together.split(line)):
         if index % 2:
             yield part
@@ -112,7 +112,7 @@ def _tokens(line: str, whole: frozenset[str]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)
-def _together(whole: frozenset[str]) -> re.Pattern[str]:
+def _unbroken_pattern(whole: frozenset[str]) -> re.Pattern[str]:
     """Return a pattern for URLs and for the link texts before them, the longest first."""
     words = "|".join(map(re.escape, sorted(whole, key=len, reverse=True)))
     return re.compile(f"((?:{words})(?= <)|{_ADDRESS.pattern[1:]}")

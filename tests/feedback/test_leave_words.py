@@ -252,7 +252,7 @@ def test_a_wish_is_plain_in_whatever_words(mail: str) -> None:
 
 @pytest.mark.parametrize("mail", _mails(_SPOKEN_OF))
 def test_a_question_a_denial_or_a_doubt_only_speaks_of_leaving(mail: str) -> None:
-    assert read_wish(mail.split("|")) is Wish.SPOKEN_OF
+    assert read_wish(mail.split("|")) is Wish.MENTIONED
 
 
 @pytest.mark.parametrize("mail", _mails(_PAST_OR_ELSEWHERE))

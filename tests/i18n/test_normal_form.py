@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from newsletter.bounces.webhooks.sns import is_amazons
+from newsletter.bounces.webhooks.sns import is_amazon_url
 from newsletter.database.folding import fold_text
 from newsletter.i18n.normal_form import normal_form, split_url
 from newsletter.issues.wording import file_name
@@ -28,7 +28,7 @@ _NUMBERS = count()
 
 def _as_certificate(text: str) -> bool:
     """Ask of another address each time: the library remembers how it split one."""
-    return is_amazons(f"https://{next(_NUMBERS)}{text}")
+    return is_amazon_url(f"https://{next(_NUMBERS)}{text}")
 
 
 @pytest.mark.parametrize("read", [fold_text, mark_of, _as_certificate])

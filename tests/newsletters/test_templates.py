@@ -27,7 +27,7 @@ from newsletter.newsletters.templates import (
     save_template,
     shipped_source,
 )
-from newsletter.rendering.foreign_templates import take_template
+from newsletter.rendering.foreign_templates import import_template
 from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill
 from newsletter.settings import shipped_templates
@@ -157,7 +157,7 @@ _FOREIGN = """<mjml>
 
 def test_a_template_from_elsewhere_is_taken_and_the_rest_told_by_line(stage: Stage) -> None:
     foreign = _FOREIGN.format(greeting="Hello *|FNAME|*").encode()
-    taken = take_template(foreign, source="theirs.mjml")
+    taken = import_template(foreign, source="theirs.mjml")
     lines = taken.body.splitlines()
     assert [
         (lines[remark.line - 1].strip(), str(remark.message).partition("”")[0])
@@ -177,12 +177,12 @@ def test_a_template_from_elsewhere_is_taken_and_the_rest_told_by_line(stage: Sta
     body = taken.body.replace("*|FNAME|*", "").replace("{{ .Subscriber.Name }}", "")
     assert _save(stage, replace(_LETTER, body=body)).version == 1
 
-    included = take_template(b'<mjml>\n<mj-include path="a.mjml" />\n</mjml>', source="x")
+    included = import_template(b'<mjml>\n<mj-include path="a.mjml" />\n</mjml>', source="x")
     assert any("Other files" in str(remark.message) for remark in included.remarks)
     for data in (b"", b"\xff<mjml>", b"<html>", b"<mjml>" * 50_000):
         with pytest.raises(ContentError):
-            take_template(data, source="x")
-    assert take_template(_LETTER.body.encode(), source="ours").body == _LETTER.body
+            import_template(data, source="x")
+    assert import_template(_LETTER.body.encode(), source="ours").body == _LETTER.body
 
 
 @pytest.mark.parametrize("name", ["", "none", "../letter", "x" * 3000, "letter/"])

@@ -13,7 +13,7 @@ import pytest
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.components import components
-from newsletter.rendering.foreign_templates import take_template
+from newsletter.rendering.foreign_templates import import_template
 from newsletter.rendering.mjml import check_source, compile_mjml
 from newsletter.rendering.preflight import run_preflight
 from newsletter.rendering.render import render_issue
@@ -94,7 +94,7 @@ def test_words_between_elements_are_left_out_of_a_taken_template_and_told() -> N
         "<mjml><mj-body><mj-section><mj-column><mj-text>甲</mj-text></mj-column>あ\n"
         "<mj-column><mj-text>乙</mj-text></mj-column></mj-section></mj-body></mjml>"
     )
-    taken = take_template(foreign.encode(), source="theirs.mjml")
+    taken = import_template(foreign.encode(), source="theirs.mjml")
     assert "あ" not in taken.body
     line = taken.body[: taken.body.index("</mj-column>")].count("\n") + 1
     assert [(remark.line, "あ" in str(remark.message)) for remark in taken.remarks] == [
@@ -107,7 +107,7 @@ def test_a_foreign_template_is_read_in_time_that_grows_as_it_does(sign: str) -> 
     def make(length: int) -> bytes:
         return f"<mjml><mj-body>{{{{{sign * (length // len(sign))}</mj-body></mjml>".encode()
 
-    assert_linear(lambda data: take_template(data, source="theirs.mjml"), make, size=32_000)
+    assert_linear(lambda data: import_template(data, source="theirs.mjml"), make, size=32_000)
 
 
 def test_a_template_of_ones_own_is_checked_in_time_that_grows_as_it_does() -> None:
@@ -139,7 +139,7 @@ def test_a_template_without_a_place_for_the_subject_gets_a_headline(
 ) -> None:
     foreign = f"<mjml>{head}<mj-body><mj-section><mj-column><mj-text>Hi &copy; A & B</mj-text>"
     foreign += "</mj-column></mj-section></mj-body></mjml>"
-    taken = take_template(foreign.encode(), source="theirs.mjml")
+    taken = import_template(foreign.encode(), source="theirs.mjml")
     shutil.copytree(TEMPLATES / "email", tmp_path / "email")
     (tmp_path / "email/letter/body.mjml.j2").write_text(taken.body, encoding="utf-8")
     issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue

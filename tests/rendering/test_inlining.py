@@ -7,7 +7,7 @@ import socket
 import pytest
 from lxml import html as lxml_html
 
-from newsletter.rendering.inlining import inline_styles, let_important_win
+from newsletter.rendering.inlining import apply_important, inline_styles
 from tests.support.growth import assert_linear
 
 pytestmark = pytest.mark.servers
@@ -62,4 +62,4 @@ def test_a_sheet_that_never_ends_is_read_in_time_that_grows_as_it_does(sign: str
             f"<html><head><style>{sheet}</style></head><body>a</body></html>"
         )
 
-    assert_linear(let_important_win, make, size=32_000)
+    assert_linear(apply_important, make, size=32_000)

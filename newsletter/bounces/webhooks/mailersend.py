@@ -26,8 +26,8 @@ class MailerSend:
         """See `Adapter.verify`; a secret is the webhook's signing secret."""
         require_body_signature(call, "signature", secrets)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

@@ -58,8 +58,8 @@ class Mailgun:
         require_signature(expected, [shown["signature"].word.encode("utf-8", "surrogatepass")])
         require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
 
-    def once(self, call: Call) -> tuple[str, str]:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> tuple[str, str]:
+        """See `Adapter.replay_key`."""
         event_data = _event_data(call)
         content = hashlib.sha256((event_data or Foreign(None)).raw).hexdigest()
         return f"mailgun:{_signature_fields(call)['token'].text}", content

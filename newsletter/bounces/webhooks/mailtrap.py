@@ -34,8 +34,8 @@ class Mailtrap:
         """See `Adapter.verify`; a secret is the webhook's signature key."""
         require_body_signature(call, "mailtrap-signature", secrets)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

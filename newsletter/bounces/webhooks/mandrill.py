@@ -56,8 +56,8 @@ class Mandrill:
         digests = (hmac.digest(key.encode(), signed.encode(), "sha1") for key in secrets)
         require_signature(map(base64.b64encode, digests), [shown])
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

@@ -107,7 +107,7 @@ class Adapter(Protocol):
     def read(self, call: Call) -> Sequence[ProviderEvent]:
         """Return the events of a proven call; the body may still be malformed."""
 
-    def once(self, call: Call) -> tuple[str, str] | None:
+    def replay_key(self, call: Call) -> tuple[str, str] | None:
         """Return a key that is valid for one content only, and this content; None if not needed.
 
         It is needed only if the signature leaves out a part of the call.

@@ -38,8 +38,8 @@ class Postal:
         if not any(_is_signed(key, signature, call.body, algorithm) for key in secrets):
             raise RefusedCallError(msg("The signature is not from Postal."))
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

@@ -56,8 +56,8 @@ class Resend:
         require_signature(expected, shown)
         require_recent(read_seconds(stamp), call.received_at, within=_RECENT)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

@@ -31,7 +31,7 @@ _EVENTS = meanings("scaleway", "events")
 _HOST = re.compile(r"sns\.mnq\.[a-z]{2}-[a-z]{3}\.(scaleway\.com|scw\.cloud)")
 
 
-def is_scaleways(url: str) -> bool:
+def is_scaleway_url(url: str) -> bool:
     """Return whether a URL is HTTPS on a host of Scaleway's topics, without unusual parts."""
     return is_https_on(_HOST, url)
 
@@ -49,7 +49,7 @@ class Scaleway(Unsigned):
         if envelope["Type"].text != "SubscriptionConfirmation":
             return ""
         url = envelope["SubscribeURL"].value
-        if not isinstance(url, str) or not is_scaleways(url):
+        if not isinstance(url, str) or not is_scaleway_url(url):
             raise RefusedCallError(msg("The confirmation address is not on a Scaleway host."))
         return url
 

@@ -49,8 +49,8 @@ class SendGrid:
             raise RefusedCallError(msg("The signature is not from SendGrid."))
         require_recent(read_seconds(stamp), call.received_at, within=TRIED_FOR)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

@@ -32,8 +32,8 @@ from newsletter.bounces.webhooks.payload import (
 from newsletter.bounces.webhooks.signatures import TRIED_FOR, read_instant, require_recent
 from newsletter.bounces.webhooks.sns import (
     SnsType,
-    is_amazons,
-    is_certificate,
+    is_amazon_url,
+    is_certificate_url,
     read_envelope,
     require_signed,
 )
@@ -58,13 +58,13 @@ class Ses:
         envelope = read_envelope(call.body)
         if envelope["TopicArn"] not in secrets:
             raise RefusedCallError(msg("The topic is not one that this site accepts."))
-        if not is_certificate(envelope.certificate_url):
+        if not is_certificate_url(envelope.certificate_url):
             raise RefusedCallError(msg("The certificate is not on an Amazon host."))
         require_signed(envelope, self._certificate(envelope.certificate_url), call)
         require_recent(read_instant(envelope["Timestamp"]), call.received_at, within=TRIED_FOR)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def confirmation(self, call: Call) -> str:
@@ -76,7 +76,7 @@ class Ses:
         envelope = read_envelope(call.body)
         if envelope.kind is not SnsType.SUBSCRIPTION:
             return ""
-        if not is_amazons(envelope["SubscribeURL"]):
+        if not is_amazon_url(envelope["SubscribeURL"]):
             raise RefusedCallError(msg("The confirmation address is not on an Amazon host."))
         return envelope["SubscribeURL"]
 

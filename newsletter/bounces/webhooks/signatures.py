@@ -139,6 +139,6 @@ class Unsigned:
         """See `Adapter.verify`."""
         require_secret(call, secrets)
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call

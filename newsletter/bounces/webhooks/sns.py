@@ -37,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 - Amazon's choice
 
 
-def is_amazons(url: str) -> bool:
+def is_amazon_url(url: str) -> bool:
     """Return whether a URL is HTTPS on a host of SNS, without unusual parts."""
     return is_https_on(_HOST, url)
 
@@ -53,9 +53,9 @@ def is_https_on(host: re.Pattern[str], url: str) -> bool:
     return parts.scheme == "https" and plain and bool(host.fullmatch(parts.hostname or ""))
 
 
-def is_certificate(url: str) -> bool:
+def is_certificate_url(url: str) -> bool:
     """Return whether a URL can be that of a signing certificate."""
-    parts = urlsplit(url) if is_amazons(url) else None
+    parts = urlsplit(url) if is_amazon_url(url) else None
     return parts is not None and parts.path.endswith(".pem") and not parts.query
 
 

@@ -47,8 +47,8 @@ class UnisenderGo:
         ]
         require_signature(expected, [shown])
 
-    def once(self, call: Call) -> None:
-        """See `Adapter.once`."""
+    def replay_key(self, call: Call) -> None:
+        """See `Adapter.replay_key`."""
         del call
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:

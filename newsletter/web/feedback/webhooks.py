@@ -25,13 +25,13 @@ from newsletter.bounces.webhooks import (
     RefusedCallError,
     adapters,
 )
-from newsletter.bounces.webhooks.scaleway import is_scaleways
+from newsletter.bounces.webhooks.scaleway import is_scaleway_url
 from newsletter.bounces.webhooks.signatures import Unsigned
-from newsletter.bounces.webhooks.sns import is_amazons
+from newsletter.bounces.webhooks.sns import is_amazon_url
 from newsletter.database.engine import reason_of
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
-from newsletter.feedback.log import take_call
+from newsletter.feedback.log import log_call
 from newsletter.i18n.messages import msg
 from newsletter.settings import Settings
 from newsletter.web.feedback.unproven import UnprovenCalls, read_body
@@ -105,7 +105,7 @@ def _take(
         if isinstance(adapter, Confirming) and (url := adapter.confirmation(call)):
             fetch(url)
             _log.info("webhook %s: subscription confirmed", provider)
-        news = take_call(engine, adapter.read(call), once=adapter.once(call))
+        news = log_call(engine, adapter.read(call), replay_key=adapter.replay_key(call))
     except RefusedCallError as error:
         _log.warning("webhook %s refused: %s", provider, error.what)
         return _refusal(call, error)
@@ -148,7 +148,7 @@ def fetch(url: str) -> bytes:
     Raises:
         UnavailableError: It is neither's, does not answer, or redirects.
     """
-    if not (is_amazons(url) or is_scaleways(url)):
+    if not (is_amazon_url(url) or is_scaleway_url(url)):
         raise UnavailableError(msg("The address is not on a topic host of Amazon or Scaleway."))
     opener = urllib.request.build_opener(_NoRedirects)
     try:

@@ -29,7 +29,7 @@ from newsletter.newsletters.templates import (
     try_template,
 )
 from newsletter.rendering.environment import templates_in
-from newsletter.rendering.foreign_templates import Remark, take_template
+from newsletter.rendering.foreign_templates import Remark, import_template
 from newsletter.rendering.model import OWN, TemplateSource
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of, own
@@ -183,7 +183,7 @@ def _add_beginning(router: Router, page: _TemplatePage) -> None:
         """Show what was made of a file of MJML, which is not kept yet."""
         data = file.file.read(_LARGEST_FILE + 1)
         try:
-            taken = take_template(data, source=(file.filename or "")[:100])
+            taken = import_template(data, source=(file.filename or "")[:100])
         except ContentError as error:
             return page.show_list(visit, request, error=error, status=400)
         shipped = shipped_source(page.folder, _SHIPPED)

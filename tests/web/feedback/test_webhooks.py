@@ -23,7 +23,7 @@ from fastapi import HTTPException
 from sqlalchemy import Engine, delete, func, select
 
 from newsletter.bounces.webhooks import adapters
-from newsletter.bounces.webhooks.sns import is_amazons, is_certificate
+from newsletter.bounces.webhooks.sns import is_amazon_url, is_certificate_url
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import BounceRow, CallTokenRow
 from newsletter.database.vocabulary import BounceKind
@@ -453,8 +453,10 @@ def test_no_certificate_is_fetched_from_elsewhere(board: Switchboard, url: str) 
 
 
 def test_certificates_lie_on_amazons_hosts_in_china_too() -> None:
-    assert is_certificate(CERTIFICATE_URL)
-    assert is_certificate("https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService.pem")
+    assert is_certificate_url(CERTIFICATE_URL)
+    assert is_certificate_url(
+        "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService.pem"
+    )
 
 
 def test_the_fetcher_itself_asks_only_amazon() -> None:
@@ -503,7 +505,7 @@ def _confirmation(url: str) -> Signed:
 
 def test_a_subscription_to_our_topic_is_confirmed(board: Switchboard) -> None:
     url = "https://sns.ap-northeast-1.amazonaws.com/?Action=ConfirmSubscription&Token=2336412f37"
-    assert is_amazons(url)
+    assert is_amazon_url(url)
     assert board.post("ses", _confirmation(url)).status_code == 200
     assert board.asked[-1] == url
     assert board.rows() == []
