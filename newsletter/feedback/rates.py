@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, SubscriberRow
@@ -20,7 +20,7 @@ _BAD = (BounceKind.HARD, BounceKind.SOFT, BounceKind.COMPLAINT)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rate:
-    """How much mail of a mailing, or to a domain, bounced: people are counted, not reports.
+    """How much mail of a mailing, or to a domain, bounced: mails are counted, not reports.
 
     Attributes:
         name: A mailing's number, or a domain.
@@ -60,7 +60,7 @@ def rates_by_mailing(
     counts: dict[tuple[int | None, BounceKind], int] = {
         (mailing_id, kind): count
         for mailing_id, kind, count in session.execute(
-            select(BounceRow.mailing_id, BounceRow.kind, _people())
+            select(BounceRow.mailing_id, BounceRow.kind, _mails())
             .where(BounceRow.mailing_id.in_(ids))
             .group_by(BounceRow.mailing_id, BounceRow.kind)
         )
@@ -113,7 +113,7 @@ def rates_by_domain(
     counts: dict[tuple[str, BounceKind], int] = {
         (domain, kind): count
         for domain, kind, count in session.execute(
-            select(BounceRow.domain, BounceRow.kind, _people())
+            select(BounceRow.domain, BounceRow.kind, _mails())
             .where(
                 BounceRow.domain.in_(domains),
                 *conditions(BounceFilter(since=since, newsletter_ids=newsletter_ids)),
@@ -127,8 +127,11 @@ def rates_by_domain(
     ]
 
 
-def _people() -> ColumnElement[int]:
-    return func.count(func.distinct(BounceRow.address))
+def _mails() -> ColumnElement[int]:
+    """Return the number of bounced mails: a mail is a person and a mailing, as in a delivery."""
+    person = func.coalesce(cast(BounceRow.subscriber_id, String), BounceRow.address)
+    mailing = cast(func.coalesce(BounceRow.mailing_id, 0), String)
+    return func.count(func.distinct(mailing + " " + person))
 
 
 def _rate(name: str, title: str, mailed: int, counts: dict[BounceKind, int]) -> Rate:

@@ -35,6 +35,7 @@ from newsletter.feedback import act_on_new_bounces, log_events
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.log import FeedbackEvent, mail_event
+from newsletter.feedback.rates import rates_by_domain
 from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.planning.links import refer
@@ -325,6 +326,17 @@ def test_what_was_excused_held_or_undone_does_not_count_among_five(
                     decision.undone_at = now()
     assert court.suppressed() == 0
     assert court.action() is FeedbackAction.COUNTED
+
+
+def test_the_rate_of_a_domain_counts_each_mail_that_bounced(court: Court) -> None:
+    for _ in range(3):
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+        court.report(address="forwarded@example.jp", hard=False, path=court.verp())
+        court.judge()
+        court.send()
+    with reading(court.stage.engine) as session:
+        [rate] = rates_by_domain(session, since=now() - timedelta(days=1))
+    assert (rate.mailed, rate.soft) == (4, 3)
 
 
 def test_two_reports_of_one_mailing_count_once(court: Court) -> None:
