@@ -21,7 +21,8 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.message.verp import without_return_paths
 
-_UNDOABLE = frozenset(
+#: Decisions with a consequence that can be undone.
+UNDOABLE = frozenset(
     {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
 )
 
@@ -64,7 +65,7 @@ class LoggedBounce:
     @property
     def is_undoable(self) -> bool:
         """Whether the bounce has a consequence that can be undone."""
-        return self.standing is not None and self.standing.action in _UNDOABLE
+        return self.standing is not None and self.standing.action in UNDOABLE
 
 
 def list_bounces(

@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import (
     IncidentResolution,
 )
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.feedback.search import UNDOABLE
 from newsletter.i18n.messages import msg
 from subscribers.leaving import take_back
 from subscribers.suppression import demand_lifting, lift_suppressions
@@ -55,8 +56,7 @@ def undo_bounce(
         .limit(1)
         .with_for_update()
     ).one_or_none()
-    undoable = {FeedbackAction.SUPPRESSED, FeedbackAction.UNSUBSCRIBED, FeedbackAction.COUNTED}
-    if decision is None or decision.action not in undoable:
+    if decision is None or decision.action not in UNDOABLE:
         raise ConflictError(
             msg("Bounce {bounce} has no consequences that can be undone.", bounce=bounce_id)
         )
