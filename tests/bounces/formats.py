@@ -1,4 +1,4 @@
-"""Notices as mail systems lay them out: the specification, without a corpus."""
+"""Notices in the formats of mail systems: a specification for the reader, without a corpus."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Hello
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A notice and what it must give.
+    """A notice and its expected result.
 
     Attributes:
-        divider: The line between the words and the mail that is returned.
-        returned: Nothing, where a system returns nothing.
+        divider: The line between the notice's own text and the returned mail.
+        returned: The returned mail; empty if the system returns none.
     """
 
     name: str

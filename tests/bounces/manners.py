@@ -1,4 +1,4 @@
-"""Manners: how mail systems lay out what another server said, without a word of their own on it."""
+"""Manners: the layouts in which mail systems pass on another server's reply, without comment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SENT = {
 
 
 class Said(NamedTuple):
-    """A saying, said of our reader."""
+    """A saying about our reader."""
 
     text: str
     status: str
@@ -32,7 +32,7 @@ class Said(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The command as most systems name it."""
+        """The command by the name that most systems use."""
         return _NAMES.get(self.command, "")
 
     @property
@@ -42,7 +42,7 @@ class Said(NamedTuple):
 
 
 def said_of(saying: Saying) -> Said:
-    """Return a saying with our reader in its place."""
+    """Return a saying with our reader's address and domain inserted."""
     words = saying.words.format(READER, READER.partition("@")[2])
     parts = (saying.reply, saying.status, words)
     return Said(text=" ".join(filter(None, parts)), status=saying.status, command=saying.command)

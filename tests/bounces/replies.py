@@ -1,7 +1,8 @@
-"""Replies of mail systems, each system's by itself: how many are read as what they are.
+"""Replies of mail systems, by system, and the share of them that is read correctly.
 
-Systems are left out in turn: a phrase is known only where a reply of another system, or one of the
-general sayings, holds it. What is found then is found by the rules, not by a list that was fitted.
+Each system is left out in turn: only those phrases are used that also occur in a reply of another
+system or in a general saying. The result therefore measures the rules and not a list of phrases
+that was fitted to the replies.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ Counts = Counter[tuple[bool, bool]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """One reply; ``command`` is empty where the system's notices tell none."""
+    """One reply; ``command`` is empty if the system's notices do not name it."""
 
     system: str
     hard: bool
@@ -53,7 +54,7 @@ class Reply:
 
     @property
     def is_read_as_hard(self) -> bool:
-        """How it is read when it is all that is known of our reader."""
+        """Return whether the reply is read as hard if nothing else is known."""
         return classify_refusal(
             Refusal(
                 address=READER,
@@ -93,7 +94,7 @@ class Notice:
 
     @property
     def is_read_as_hard(self) -> bool:
-        """How it is read."""
+        """Return whether the notice is read as hard."""
         if self.system == "words":
             raw = f"{_HEAD}{_WORDS}\n\n{self.text}\n{RETURNED}"
         else:
@@ -106,7 +107,7 @@ class Notice:
 
 
 def notices() -> tuple[Notice, ...]:
-    """Return the whole notices, of each form."""
+    """Return the whole notices of each form."""
     return tuple(
         Notice(system=form, hard=verdict == "hard", text=text.format(**_PARTIES))
         for form, given in tomllib.loads(_NOTICES.read_text("utf-8")).items()
@@ -116,12 +117,12 @@ def notices() -> tuple[Notice, ...]:
 
 
 def count(given: Iterable[Reply | Notice]) -> Counts:
-    """Count by what replies are and what they are read as."""
+    """Count replies by their kind and the kind that was read."""
     return Counter((one.hard, one.is_read_as_hard) for one in given)
 
 
 def leaving_out(given: tuple[Reply, ...]) -> dict[str, Counts]:
-    """Count each system's replies, read with the phrases of the others alone."""
+    """Count each system's replies, read only with the phrases of the other systems."""
     said = {one.system: "" for one in given}
     for one in given:
         said[one.system] += f"{_plain(one.text)}\n"
@@ -150,10 +151,10 @@ def _plain(text: str) -> str:
 
 
 def found(counts: Counts) -> float:
-    """Return the part of the hard that is read as such."""
+    """Return the share of hard replies that are read as hard."""
     return counts[True, True] / max(counts[True, True] + counts[True, False], 1)
 
 
 def wronged(counts: Counts) -> float:
-    """Return the part of the soft that is called hard."""
+    """Return the share of soft replies that are read as hard."""
     return counts[False, True] / max(counts[False, True] + counts[False, False], 1)

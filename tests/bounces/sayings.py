@@ -1,7 +1,7 @@
-"""What servers answer, by what it means: each is put into each layout (`tests.bounces.manners`).
+"""Replies of servers by meaning; each is put into each layout (`tests.bounces.manners`).
 
-Written from the error tables of RFC 3463 and of the vendors, in the manner of each: none is copied
-from a notice that the reading is measured with.
+They are written from the error tables of RFC 3463 and of the vendors, in their style. None is taken
+from a notice that is used to measure the reader.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ class Saying:
     """One reply of a server.
 
     Attributes:
-        words: ``{0}`` stands for the recipient's address, ``{1}`` for its domain.
-        command: The SMTP command that is refused so.
-        by_command: Without it the words would mean the opposite.
+        words: The text; ``{0}`` stands for the recipient's address, ``{1}`` for its domain.
+        command: The refused SMTP command.
+        by_command: Whether the text would have the opposite meaning without the command.
     """
 
     hard: bool
@@ -27,7 +27,7 @@ class Saying:
     by_command: bool = False
 
 
-#: Nobody is there. None of these carries a status that would tell it alone.
+#: The mailbox does not exist. None of these has a status code that would decide alone.
 NOBODY = (
     "{0}... User unknown",
     "<{0}>: Recipient address rejected: User unknown in local recipient table",
@@ -204,7 +204,7 @@ NOBODY = (
     "Adresse destinataire inexistante",
     "user is not found",
 )
-#: The domain is no domain, or takes no mail.
+#: The domain does not exist, or takes no mail.
 NOWHERE = (
     ("5.1.2", "Host unknown (Name server: {1}: host not found)"),
     ("5.1.2", "Bad destination mailbox system address"),
@@ -218,9 +218,9 @@ NOWHERE = (
     ("5.1.10", "Domain {1} does not accept mail (nullMX)"),
     ("5.1.10", "The recipient domain does not accept email"),
 )
-#: Somebody may well be there: reply, status, command, words.
+#: The mailbox may exist: reply, status, command, text.
 SOMEBODY = (
-    # The mailbox is full, or the message too big for it.
+    # The mailbox is full, or the message is too big for it.
     ("552", "5.2.2", "RCPT", "Mailbox full"),
     ("550", "5.1.1", "RCPT", "The mailbox of {0} is over its quota"),
     ("550", "", "RCPT", "user's disk quota has been exceeded"),
@@ -237,13 +237,13 @@ SOMEBODY = (
     ("552", "5.3.4", "MAIL", "Message size exceeds fixed limit"),
     ("552", "5.2.3", "DATA", "The message is larger than this user accepts"),
     ("550", "5.1.1", "DATA", "Message too large for recipient"),
-    # Disabled, locked, on leave from the service: may come back.
+    # The mailbox is disabled, locked or out of use, and may return.
     ("550", "5.2.1", "RCPT", "This account is disabled"),
     ("550", "5.1.1", "RCPT", "The account has been suspended by the provider"),
     ("550", "", "RCPT", "mailbox is temporarily locked"),
     ("550", "5.2.1", "RCPT", "User is inactive: too long without login"),
     ("525", "5.7.13", "RCPT", "User account disabled"),
-    # The sender's network, its name, its tempo.
+    # The sender's network, name or rate.
     ("554", "5.7.1", "CONN", "Your IP 192.0.2.9 is listed at a block list"),
     ("550", "5.7.1", "RCPT", "Client host [192.0.2.9] blocked using b.example.org"),
     ("550", "5.1.1", "RCPT", "Mail from 192.0.2.9 refused, see rbl.example.org"),
@@ -262,7 +262,7 @@ SOMEBODY = (
         "The user you are trying to contact is receiving mail at a rate that prevents",
     ),
     ("550", "5.3.0", "HELO", "Access denied: invalid HELO name, host unknown"),
-    # Its right to send.
+    # The sender's permission to send.
     ("550", "5.7.26", "DATA", "Rejected: the domain's DMARC policy tells to"),
     ("550", "5.7.23", "MAIL", "SPF validation failed: sender not authorised for this address"),
     ("550", "5.1.8", "MAIL", "Sender address rejected: Domain not found"),
@@ -288,7 +288,7 @@ SOMEBODY = (
     ("550", "5.0.0", "DATA", "Message refused"),
     ("554", "", "DATA", "Transaction failed"),
     ("550", "5.7.1", "RCPT", "Rejected by the recipient's own rules"),
-    # The way.
+    # A fault between the servers.
     ("421", "4.4.1", "", "Connection timed out"),
     ("", "4.4.7", "", "Message expired after five days in the queue"),
     ("", "5.4.7", "", "Delivery time expired"),
@@ -305,7 +305,7 @@ SOMEBODY = (
     ("451", "", "RCPT", "Could not look up recipient, try again later"),
     ("503", "5.5.1", "RCPT", "Bad sequence of commands"),
     ("501", "5.5.4", "MAIL", "Invalid argument"),
-    # Unknown people, addresses and hosts that are spoken of without meaning the recipient.
+    # Unknown people, addresses and hosts that are mentioned but are not the recipient.
     ("550", "", "RCPT", "This mailbox has been blocked for outside senders"),
     ("550", "5.7.1", "RCPT", "Service unavailable; Client host [192.0.2.9] blocked using Spamhaus"),
     ("550", "5.1.1", "RCPT", "too many invalid recipients from your host"),
@@ -451,7 +451,7 @@ SOMEBODY = (
     ("550", "", "RCPT", "Sender address verification failed: remote host said user unknown"),
     ("550", "", "RCPT", "Callback verification of news@example.jp failed: no such user"),
 )
-#: Soft by the command alone: filters' and callbacks' words are those of a directory.
+#: Soft by the command alone: filters and callbacks use the wording of a directory.
 BY_COMMAND = (
     ("DATA", "{0} User unknown"),
     ("MAIL", "Unknown user {0}"),

@@ -1,4 +1,4 @@
-"""Providers that sign the whole body, or carry it in a form, and Scaleway's topics."""
+"""Cases of providers that sign the whole body or use a form, and of Scaleway's topics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.bounces.webhook_model import (
     other_body,
 )
 
-#: The public address of the tests' web server, which Mandrill signs.
+#: The public URL of the tests' web server, which is part of Mandrill's signature.
 PUBLIC_URL = "https://news.example.jp"
 _KEY = "a-key-of-the-provider-for-signing"
 _RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -1,7 +1,8 @@
-"""What was said decides, not who passes it on: each saying in each manner means the same.
+"""The reply decides, whichever system passes it on: a saying means the same in each layout.
 
-The samples are few, and no list of wordings is complete. These figures tell how much of the reading
-is rules: sayings that no phrase was written for, and samples that lost what a machine reads first.
+The samples are few, and no list of wordings is complete. These figures show how much of the reader
+consists of rules: it reads sayings without a phrase of their own, and samples without their
+machine-readable parts.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _FIELDS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _REPLY = re.compile(rb"(?<![\w.\-/:@=])5[0-5]\d(?=[\s\-])")
-#: What is tried of the product of sayings and manners; all of it with SOAK=1.
+#: The share of the product of sayings and manners that is tried; all of it with SOAK=1.
 _EVERY = 4
-#: Of the manners, `make quick` tries a fifth.
+#: The share of the manners that `make quick` tries.
 _TRIED = list(MANNERS)[:: len(MANNERS) // examples(len(MANNERS))]
 Harm = Callable[[bytes], bytes]
 
@@ -58,7 +59,7 @@ def is_hard(report: Report, number: int = 0) -> bool:
 
 @pytest.mark.parametrize("name", _TRIED)
 def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
-    """Each saying goes through every fourth manner, each manner through every fourth saying."""
+    """Each saying is tried in every fourth manner, and each manner with every fourth saying."""
     manner, tells = MANNERS[name]
     first = 0 if SOAK else list(MANNERS).index(name) % _EVERY
     counts: Counter[tuple[bool, bool]] = Counter()
@@ -84,7 +85,7 @@ def test_each_saying_means_the_same_in_each_manner(name: str) -> None:
     ],
 )
 def test_samples_that_lost_their_codes_spare_the_living(harm: Harm, found: float) -> None:
-    """What a code alone said is lost with it, so that fewer are found."""
+    """Information that was only in the code is lost with it, so that fewer are found."""
     counts: Counter[tuple[bool, bool]] = Counter()
     for line in (FOLDER / "expected.jsonl").read_text("utf-8").splitlines():
         sample = json.loads(line)

@@ -1,4 +1,4 @@
-"""Denials that no table lists: a word for being known, put together with its language's "not"."""
+"""Denials that no table lists: a verb such as "known" combined with its language's negation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail of the empty sender (RFC 5321, 4.5.5) that no name or subject gives away as a notice."""
+"""Mail with an empty envelope sender (RFC 5321, 4.5.5), and no name or subject of a notice."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_fields_of_a_notice_that_an_issue_or_a_letter_cites_are_no_notice(answer
     assert read_report(raw).kind is ReportKind.OTHER
 
 
-#: That ours did not arrive, and that the address is no more: by an in-house program.
+#: Mail of an in-house program: our mail did not arrive, and the address does not exist.
 _GONE = [
     f"{READER} adresine gönderdiğiniz ileti teslim edilememiştir.\n\nBu hesap kapatılmıştır.",
     f"{READER} 宛てのメールは配信されませんでした。\nこのアドレスは廃止しました。",

@@ -1,4 +1,4 @@
-"""Each mail system's notice gives the recipient, and what its words mean for them."""
+"""Each mail system's notice names its recipient, and has the expected meaning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_what_it_means(notice: Format) -> None:
 
 @pytest.mark.parametrize("notice", NAMING)
 def test_whom_it_is_about(notice: Format) -> None:
-    """A mailing list's notice (fml) names the list alone."""
+    """A mailing list's notice (fml) names only the list."""
     (recipient,) = read_report(notice.raw).recipients
     assert recipient.address == READER
 
@@ -37,7 +37,7 @@ def test_which_mail_it_returns(notice: Format) -> None:
 
 @pytest.mark.parametrize("notice", BY_NAME)
 def test_what_is_returned_has_no_say(notice: Format) -> None:
-    """The returned mail's own text must not be taken for the other side's words."""
+    """The returned mail's own text must not be read as the remote server's."""
     said = b"Hello\n\nYour mailbox is full, the user is unknown, relay access denied.\n"
     louder = notice.raw.replace(b"Hello\n", said) if notice.returned == RETURNED else notice.raw
     assert read_report(louder).recipients == read_report(notice.raw).recipients

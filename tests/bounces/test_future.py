@@ -1,4 +1,4 @@
-"""What is yet to come is no finding: who will be deleted is there, in whatever language."""
+"""The future is not a finding: a mailbox that will be deleted exists, in any language."""
 
 from __future__ import annotations
 

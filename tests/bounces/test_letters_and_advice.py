@@ -1,4 +1,4 @@
-"""Letters about notices, advice and suppositions, which find nothing; and findings among them."""
+"""Letters about notices, advice and suppositions, which are not findings; and real findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replies say of the reader, of the sender and of neither, in some thirty languages."""
+"""Statements about the reader, the sender or neither, in some thirty languages."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_whoever_is_there_in_the_same_languages_is_not(words: str) -> None:
 
 @pytest.mark.parametrize("words", ["Mailbox not available", "mailbox unavailable"])
 def test_a_mailbox_that_exists_by_its_code_is_shut_not_unknown(words: str) -> None:
-    """RFC 3463, 3.3: x.2.1 is of a mailbox that exists."""
+    """RFC 3463, 3.3: x.2.1 is about a mailbox that exists."""
     assert only(told(f"550 5.2.1 {words}", status="5.2.1")) == (Reason.SUSPENDED, False)
 
 

@@ -1,4 +1,4 @@
-"""Whatever comes, it is answered, and soon: strangers may send anything to a bounce address."""
+"""Any octets are read, and quickly: strangers can send anything to a bounce address."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PIECES = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """Draw a notice with flipped octets, cut, doubled, and with much of something in it."""
+    """Draw a notice with octets flipped, cut, doubled, or with one part repeated many times."""
     raw = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(raw)))

@@ -1,4 +1,4 @@
-"""What did not arrive may be a parcel, an order or a letter: then nobody's mail came back."""
+"""Mail about an undelivered parcel, order or letter is not a bounce."""
 
 from __future__ import annotations
 

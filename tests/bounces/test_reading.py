@@ -1,4 +1,4 @@
-"""Reading what comes back: the machine's parts, whom it is about, and what does no harm."""
+"""Read returned mail: machine-readable parts, recipients, and mail without consequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies that no rule was written from, each system's judged without its own phrases."""
+"""Replies that no rule was written for; each system's are read without its own phrases."""
 
 from __future__ import annotations
 

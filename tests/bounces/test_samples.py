@@ -1,4 +1,4 @@
-"""Real notices of many mail systems: how many of each kind are read as what they are."""
+"""Real notices of many mail systems, and the share of each kind that is read correctly."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from newsletter.bounces.reading import read_report
 from tests.conftest import SHARED_DATA
 
 FOLDER = SHARED_DATA / "bounces"
-#: Hard bounces found, and soft ones called hard, at least and at most.
+#: Minimum share of hard bounces that are found, and maximum share of soft ones called hard.
 FOUND, WRONGED = 0.97, 0.01
-#: Labels that the samples' own words contradict. "User unknown" without a command, or beneath a
-#: pipelined DATA, is labelled a filter's; and "unable to deliver", without a reason, a directory's.
+#: Samples whose labels contradict their text: "user unknown" without a command, or below a
+#: pipelined DATA, is labelled as a filter's; "unable to deliver" without a reason, as a directory's.
 DISPUTED = {
     "lhost-apachejames-01.eml": True,
     "lhost-activehunter-02.eml": True,
@@ -45,7 +45,7 @@ def read() -> list[tuple[dict[str, Any], Report]]:
 
 
 def judged(read: list[tuple[dict[str, Any], Report]]) -> Iterator[tuple[str, str]]:
-    """Give for each recipient what it is and what it was read as."""
+    """Yield for each recipient the labelled kind and the kind that was read."""
     for sample, report in read:
         for number, wanted in enumerate(sample["recipients"]):
             label = wanted["hard"]

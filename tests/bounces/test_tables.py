@@ -1,4 +1,4 @@
-"""The reader's tables are data: what a table cannot mean is refused when it is loaded."""
+"""The reader's tables are data: entries without an effect are refused on loading."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Tables of our own in the place of the product's."""
+    """Tables of the test in place of the product's."""
     (tmp_path / "phrases").mkdir()
     for module in (phrase_tables, model):
         monkeypatch.setattr(module, "files", lambda _package: tmp_path)

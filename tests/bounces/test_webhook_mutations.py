@@ -1,4 +1,4 @@
-"""Events damaged in any place are read without a crash, and quickly."""
+"""Events with damage in any place are read without a crash, and quickly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _JSON = st.recursive(
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every value within a value."""
+    """Return the path to every value inside a value."""
     if isinstance(value, dict):
         inner = [place for key in value for place in _places(value[key], (*here, key))]
     elif isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Events in the shapes that providers and their libraries change them to: the same is read."""
+"""Events in shapes that providers or their libraries convert them to are read the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADAPTERS = adapters(lambda _url: certificate())
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change every value within a value, the innermost first."""
+    """Change every value inside a value, the innermost first."""
     if isinstance(value, dict):
         value = {key: _each(inner, change) for key, inner in value.items()}
     elif isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Whose fault a reply names: the recipient's, ours or nobody's, by what it quotes and answers."""
+"""The party at fault in a reply: recipient, sender or neither, by its quotes and its command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOMAIN = READER.partition("@")[2]
 
 
 def told(words: str, *, status: str = "5.0.0", command: str = "RCPT TO") -> Report:
-    """Return how a reply is read that our own server reports, as Postfix writes it."""
+    """Return how a reply is read from our own server's notice, as Postfix writes it."""
     place = f" (in reply to {command} command)" if command else ""
     lead = f"<{READER}>: host mx.{DOMAIN}[192.0.2.5] said: {words}{place}"
     return read_report(
@@ -476,7 +476,7 @@ def test_what_is_no_charset_of_text_is_never_asked_to_decode(charset: str) -> No
         body = f"<{READER}>: 550 5.1.1 user unknown\n" + "-" + "ab0c" * (length // 4)
         return f"{head}Content-Type: text/plain; charset={charset}\n\n{body}".encode()
 
-    # Some of these take time by the square of a text's length.
+    # Some of these need quadratic time in the length of a text.
     assert_linear(read_report, notice, size=120_000)
     assert only(read_report(notice(100))) == (Reason.USER_UNKNOWN, True)
 
@@ -533,7 +533,7 @@ def test_a_denial_in_bare_letters_or_by_a_program_s_name_is_hard(status: str, wo
     ],
 )
 def test_a_refusal_of_a_recipient_that_stays_open_counts_towards_the_limit(words: str) -> None:
-    """Repeated over several mailings it ends the address, as docs/feedback.md says."""
+    """After several mailings, such refusals end the address, as docs/feedback.md describes."""
     reason, hard = only(told(words))
     assert not hard
     assert counts(reason)

@@ -1,4 +1,4 @@
-"""What each provider sends, as documented by it, signed as it signs, and what it must give.
+"""The calls of each provider, as documented and signed by it, and the expected rows.
 
 A further provider needs an entry in `PROVIDERS`; ``test_webhooks.py`` does the rest.
 """
@@ -760,10 +760,10 @@ PROVIDERS = (
 
 
 def sns_recut(event: Any) -> Signed:
-    """Return what Amazon signed for a stranger's topic, cut into the fields of one for ours.
+    """Return a call signed by Amazon for a stranger's topic, divided into the fields of our topic.
 
-    The signature covers names and values joined by line feeds, so a stranger's message that holds
-    line feeds holds fields; what SNS itself appended then hides in ``Type``.
+    The signature covers names and values joined by line feeds. A stranger's message with line
+    feeds can therefore imitate fields; the fields that SNS itself added are hidden in ``Type``.
     """
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     message = json.dumps(event)

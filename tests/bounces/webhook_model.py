@@ -1,4 +1,4 @@
-"""How a provider calls, and what an event of it must become in the log."""
+"""The protocol of a provider's call, and the row of the log expected for an event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Signed = tuple[bytes, dict[str, str]]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One event and the row it must give; ``kind`` None stands for no row."""
+    """One event and its expected row; ``kind`` is None if no row is expected."""
 
     name: str
     event: Any
@@ -36,18 +36,18 @@ class Case:
 
 
 def about(message_id: str, path: str, cases: tuple[Case, ...]) -> tuple[Case, ...]:
-    """Return cases of a provider that names our message in all of them."""
+    """Return cases of a provider whose events all name our message."""
     return tuple(replace(case, message_id=message_id, path=path) for case in cases)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """How a provider calls.
+    """The protocol of a provider's calls.
 
     Attributes:
         pack: Makes a body of events.
-        sign: Returns what is sent: body and headers, signed so long ago.
-        tolerance: How old a call may be; None where nothing tells its age.
+        sign: Returns body and headers, signed this long ago.
+        tolerance: Maximum age of a call; None if the call has no time.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A newsletter with a reader who got a mailing, and what became of them."""
+"""A newsletter with a reader who got a mailing, and the state after its bounces."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Command = Callable[..., "subprocess.Popen[bytes]"]
 
 @dataclass
 class Post:
-    """What is signed for the reader's delivery, and what came back about it."""
+    """The signed identifiers of the reader's delivery, and the bounces about it."""
 
     stage: Stage
     mailing_id: int
@@ -100,7 +100,7 @@ def set_post(engine: Engine) -> Post:
 def running(
     url: str, folder: Path, *words: str, **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command of ``newsletter bounce`` as a process of its own."""
+    """Run a command of ``newsletter bounce`` in a process of its own."""
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "newsletter.cli", "bounce", *words],
         env=os.environ

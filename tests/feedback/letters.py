@@ -1,4 +1,4 @@
-"""Mail as it comes back, and as people write it."""
+"""Returned mail, and mail written by people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ READER = "reader@example.jp"
 def notice(
     to: str = "bounces@example.jp", *, about: str = READER, message_id: str = "", mark: str = "1"
 ) -> bytes:
-    """A delivery status notification (RFC 3464) that says that nobody of that name is there."""
+    """Return a delivery status notification (RFC 3464): the mailbox does not exist."""
     return f"""Return-Path: <>
 Delivered-To: {to}
 From: MAILER-DAEMON@mx.example.net
@@ -45,7 +45,7 @@ Subject: digest
 
 
 def letter(subject: str, *, sender: str = READER, body: str = "", **headers: str) -> bytes:
-    """A mail somebody writes."""
+    """Return a mail written by a person."""
     more = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
     text = f"""Return-Path: <{sender}>
 From: A reader <{sender}>
@@ -58,7 +58,7 @@ Subject: {subject}
 
 
 def complaint(to: str, *, about: str = READER, message_id: str = "", mark: str = "1") -> bytes:
-    """A report (RFC 5965) that somebody called a mail of ours spam."""
+    """Return a report (RFC 5965) that a mail of ours is spam."""
     return f"""From: fbl@isp.example
 To: {to}
 Subject: complaint

@@ -1,4 +1,4 @@
-"""What of a report is kept: enough to judge by, nothing to act in its reader's place with."""
+"""The stored part of a report: enough to judge it, and nothing that allows acting as a reader."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ REPORTS = {
 
 
 def _held(text: str) -> set[str]:
-    """Return which tokens somebody with patience gets out of a text."""
+    """Return the tokens that an attacker could extract from a text."""
     joined = re.sub(r"=?\n[ >]*", "", text)
     decoded = [
         base64.b64decode(run[at : at + (len(run) - at) // 4 * 4]).decode("latin-1")
@@ -164,7 +164,7 @@ def test_no_link_within_a_provider_s_event_is_kept(event: dict[str, object]) -> 
 def test_every_token_is_recognised_wherever_it_stands_and_breaks(
     purpose: Purpose, numbers: list[int], before: str, at: int, between: str
 ) -> None:
-    # A return path always holds the five numbers of a delivery, under a shorter signature.
+    # A return path always holds the five numbers of a delivery, with a shorter signature.
     more = (0, 0, 0, 0) if purpose is Purpose.RETURN_PATH else ()
     token = SIGNER.sign(purpose, *numbers, *more)
     kept = without_tokens(f"see {before}{token[:at]}{between}{token[at:]}. Next")

@@ -1,4 +1,4 @@
-"""Readers ask to be taken off a list in their own words; what only comes near is no wish."""
+"""Readers ask to be taken off a list in their own words; similar sentences are not wishes."""
 
 from __future__ import annotations
 

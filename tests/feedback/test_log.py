@@ -1,4 +1,4 @@
-"""The bounce log by command: searched, counted, undone, settled, forgotten in time."""
+"""The bounce log by command: search, count, undo, settle, and delete after the retention."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def both(engine: Engine) -> Post:
-    """The same on each database."""
+    """The same data on each database."""
     return set_post(engine)
 
 
@@ -81,7 +81,7 @@ def _sent(post: Post) -> None:
 
 
 def _come_back(post: Post, *, is_complaint: bool = False) -> int:
-    """Let the reader's mail come back and be judged; return the bounce's number."""
+    """Report a bounce of the reader's mail and judge it; return the bounce's number."""
     mail = complaint(post.path, message_id=post.message_id) if is_complaint else notice(post.path)
     take_mail(post.engine, mail, KEYS, envelope_to=post.path, is_for_us=True)
     _judge(post)
@@ -285,7 +285,7 @@ def _erase(post: Post) -> None:
 
 
 def _kept(post: Post) -> str:
-    """All the text that the log and what follows from it hold."""
+    """Return all text in the log and its decisions."""
     with reading(post.engine) as session:
         tables = (BounceRow, BounceDecisionRow, IncidentRow, SuppressionRow)
         rows = [row for table in tables for row in session.scalars(select(table)).all()]
@@ -359,7 +359,7 @@ def test_links_of_another_newsletter_s_reader_stay_out_of_what_operators_read(
     assert "user unknown" in shown
     assert choose not in shown
     assert "Your settings" not in shown
-    # What was read before stands: the report is proven by the return path that is not shown.
+    # The attribution is stored: it was proven by the return path, which is not displayed.
     act_on_new_bounces(post.engine, KEYS)
     assert post.rows()[0].proven
 

@@ -1,4 +1,4 @@
-"""Whose a Message-ID is: searched among all who got the mailing, while others can write."""
+"""Search for the owner of a Message-ID among a mailing's recipients, without blocking writers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FEW, _MANY = 20, 400
 
 
 def _post(url: str, readers: int) -> Post:
-    """Mail so many, of whom the last is our reader: a search comes to everybody before."""
+    """Mail this many people, our reader last, so that a search tries all others first."""
     stage = set_stage(open_engine(url))
     stage.subscribe(*(f"reader{number}@example.jp" for number in range(readers - 1)))
     stage.subscribe(READER)
@@ -39,7 +39,7 @@ def _post(url: str, readers: int) -> Post:
 
 
 def _work_while_nobody_else_writes(engine: Engine, act: Callable[[], object]) -> int:
-    """Return how many functions are called between the beginning and end of what writes."""
+    """Return the number of function calls within the transaction that writes."""
     calls = 0
 
     def count(_frame: FrameType, _event: str, _given: object) -> None:
@@ -93,7 +93,7 @@ def test_others_wait_no_longer_for_a_search_in_a_longer_list(
     sqlite_url: str, prepare: Callable[[Post], None], act: Callable[[Post], None]
 ) -> None:
     work: list[int] = []
-    # At first, for what is built and kept at the first call, whatever the list.
+    # A first run fills the caches, so that they are not counted.
     for readers in (_FEW, _FEW, _MANY):
         url = f"{sqlite_url}-{len(work)}"
         shutil.copy(make_url(sqlite_url).database or "", make_url(url).database or "")

@@ -1,6 +1,6 @@
-"""Both sample mails before the judges of other houses: spam filters, an HTML checker, axe.
+"""Check both sample mails with other projects' tools: spam filters, an HTML checker, axe.
 
-A tool that is missing skips its test on a developer's machine, and fails it in CI.
+A missing tool skips its test on a developer's machine, and fails it in CI.
 """
 
 from __future__ import annotations
@@ -56,23 +56,23 @@ PUBLISHERS = {
         postal_address="1-2-3 Rei-cho, Chiyoda, Tokyo",
     ),
 }
-#: What SpamAssassin's and rspamd's rules may say of a mail that has travelled nowhere yet, and of
-#: base64, which every body here is sent in.
+#: Findings of SpamAssassin and rspamd that are accepted: they are about a mail without any hops, and
+#: about base64, which every body here has.
 SPAMASSASSIN_KNOWN = {"NO_RECEIVED", "NO_RELAYS", "HTML_MESSAGE"}
 RSPAMD_KNOWN = {
     *("MANY_INVISIBLE_PARTS", "MIME_BASE64_TEXT", "MIME_BASE64_TEXT_BOGUS", "URI_COUNT_ODD"),
 }
-#: Tables are aligned by attributes for Outlook on Windows, and its VML has names of its own.
+#: Tables are aligned by attributes for Outlook on Windows, whose VML has its own names.
 TIDY_KNOWN = re.compile(
     r'lacks "summary" attribute|attribute "align" not allowed|proprietary attribute '
     r'"(?:xmlns:[vo]|aria-roledescription)"'
 )
-#: Landmarks are a page's; a mail stands within its program's.
+#: Landmarks belong to a page; a mail is displayed inside a program's page.
 AXE_KNOWN = ("landmark-one-main", "region")
 
 
 def _tool(name: str) -> str:
-    """Return where a program is, or end the test."""
+    """Return the path of a program, or end the test."""
     found = shutil.which(name)
     if found is None:
         if os.environ.get("CI"):
@@ -149,14 +149,14 @@ _RSPAMD_OFF = (
 
 @contextmanager
 def _rspamd(folder: Path) -> Iterator[int]:
-    """Run rspamd with its local rules alone; yields its port."""
+    """Run rspamd with its local rules only; yield its port."""
     program, port = _tool("rspamd"), free_port()
     local = folder / "local.d"
     local.mkdir()
     for name in ("override.d", "db", "run", "log"):
         (folder / name).mkdir()
     (folder / "suffixes").write_text("com\njp\n", encoding="ascii")
-    # No nameserver answers there; the whole list of suffixes takes seconds to compile.
+    # No nameserver answers at this address; compiling the full list of suffixes takes seconds.
     (local / "options.inc").write_text(
         'dns { nameserver = ["127.0.0.1:1"]; timeout = 0.05s; retransmits = 1; }\n'
         f'url_tld = "{folder}/suffixes";\ndisable_hyperscan = true;\n',

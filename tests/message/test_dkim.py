@@ -1,4 +1,4 @@
-"""Signatures, judged by a verifier that is not ours."""
+"""Signatures, checked by an independent verifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One recipient's message, as octets and as Python's email package reads it back."""
+"""One recipient's message, as octets and as parsed by Python's email package."""
 
 from __future__ import annotations
 

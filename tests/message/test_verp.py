@@ -1,4 +1,4 @@
-"""Return paths: what is written is read back, whatever a mail server does to its case."""
+"""Return paths can be read back, even if a mail server changes their case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Styles that are inlined once for each kind of element are those that each would get by itself."""
+"""Inlining styles once for each kind of element gives the same result as for each element."""
 
 from __future__ import annotations
 

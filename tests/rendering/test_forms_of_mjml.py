@@ -1,4 +1,4 @@
-"""Forms that templates in circulation have: each compiles, and loses nothing its author wrote."""
+"""Forms of templates in circulation: each compiles, and loses none of its content."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ATTRIBUTE = re.compile(r"\b(href|src|alt|thumbnails-src)\s*=\s*(?:\"([^\"]*)\"|
 
 
 class _Page(HTMLParser):
-    """A page's words and the values of its attributes."""
+    """The text of a page and the values of its attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

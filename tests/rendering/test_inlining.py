@@ -1,4 +1,4 @@
-"""Rendering asks no other host for anything, whatever a template links to."""
+"""Rendering requests nothing from other hosts, whatever a template links to."""
 
 from __future__ import annotations
 

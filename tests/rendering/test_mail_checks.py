@@ -1,4 +1,4 @@
-"""Preflight of the mail: what readers' programs would clip, drop or not show."""
+"""Preflight of the mail: content that mail programs would clip, drop or not display."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_in_a_trial_an_address_of_the_products_own_is_no_error(
         publisher=PUBLISHER,
         own_site=site,
     )
-    # All addresses of the product's own are one hint, which is about its site.
+    # All URLs of the installation give one hint, which is about its site.
     about = site if expected is Severity.HINT else address
     assert {each.severity for each in found.findings if each.about == about} == {expected}
     assert found.blocked is (expected is Severity.ERROR)

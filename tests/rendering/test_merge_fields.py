@@ -1,4 +1,4 @@
-"""What differs from reader to reader within the text of an issue."""
+"""Values inside the text of an issue that differ between readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MJML to HTML: what a template's author writes is what readers' programs get."""
+"""MJML to HTML: readers' programs get exactly what the template's author wrote."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.errors import TemplateError
 from newsletter.rendering.mjml import compile_mjml
 from tests.support.examples import examples
 
-#: Whatever may stand in a document of XML 1.0, in the Basic Multilingual Plane.
+#: All characters allowed in an XML 1.0 document, in the Basic Multilingual Plane.
 PLANE = "".join(
     chr(code)
     for code in (*range(0x20, 0xD800), *range(0xE000, 0xFFFE))
@@ -36,7 +36,7 @@ ATTRIBUTES = {"alt": "img", "title": "a", "aria-label": "span", "href": "a"}
 
 
 class _Elements(HTMLParser):
-    """Collects start tags as readers of HTML see them."""
+    """Collects start tags as HTML parsers see them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def _body(html: str) -> str:
 
 
 def _read_back(value: str) -> set[str | None]:
-    """Send a value through every kind of attribute and return what comes out."""
+    """Pass a value through every kind of attribute, and return the results."""
     written = escape(value, quote=True).replace("\n", "&#10;").replace("\r", "&#13;")
     html = _html(
         f'<mj-image src="https://example.jp/a.png" alt="{written}" title="{written}" '

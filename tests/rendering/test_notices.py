@@ -1,4 +1,4 @@
-"""Mails of joining and of accounts: whose templates they are rendered with."""
+"""Notices about subscriptions and accounts: the folder whose templates render them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_html_and_text_of_a_notice_say_the_same(
 
 
 def _bare(words: str) -> str:
-    """Return words without the white space by which they are laid out."""
+    """Return text without the white space of its layout."""
     return "".join(words.split())
 
 

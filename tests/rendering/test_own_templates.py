@@ -1,4 +1,4 @@
-"""Newsletters' own templates: rendered apart, with whatever somebody wrote into them."""
+"""Newsletters' own templates: rendered in a separate process, with malicious content."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_template_that_is_gone_is_told() -> None:
 
 
 def test_a_picture_that_a_template_loads_from_another_site_is_told() -> None:
-    """The arrows of MJML's carousel lie on another site, though the template names none."""
+    """The arrows of MJML's carousel are on another site, although the template does not name it."""
     column = (
         '<mj-section><mj-column><mj-image src="https://news.example.jp/images/a.png" alt="" />'
         '<mj-carousel><mj-carousel-image src="https://news.example.jp/images/b.png" alt="" />'

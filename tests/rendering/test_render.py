@@ -1,4 +1,4 @@
-"""An issue in a template: what readers see, and what template authors are told."""
+"""An issue in a template: the result for readers, and the errors for template authors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ URLS: dict[str, str] = {
 
 
 def _letters(text: str) -> str:
-    """Return letters without white space, and without the signs that lines of quotations have."""
+    """Return letters without white space, and without the marks of quoted lines."""
     return re.sub(r"[\s>]+", "", text)
 
 

@@ -1,4 +1,4 @@
-"""A long issue is shown while it is typed: how quickly, `make bench` tells."""
+"""A long issue is rendered while it is typed; `make bench` measures the time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _item(number: int) -> str:
 
 
 def _typed(items: int) -> str:
-    """Return an issue as the editor sends it, each item with all that digests have."""
+    """Return an issue as the editor sends it; each item has all parts that digests use."""
     front = "---\ntitle: 十二月号\ndate: 2026-12-01\n---\n"
     body = (f"\n# 第{at // 10}章\n" * (at % 10 == 0) + _item(at) for at in range(items))
     issue, _ = read_markdown(front + "".join(body), source="text")
