@@ -52,7 +52,7 @@ class TestWhoIsDeniedByNobodysMail:
         assert not any(one.hard for one in report.recipients)
 
 
-def test_nobodys_mail_that_returns_ours_is_a_notice_whatever_it_is_called() -> None:
+def test_mail_with_empty_sender_that_returns_ours_is_a_notice_under_any_name() -> None:
     words = f"'{READER} (host: {_HOST}) (queue: local)' was not reached, for this reason:\n' busy'"
     report = read_report(_mail(f"{words}\n\n{RETURNED}", sender=f"mmdf@{_HOST}"))
     assert report.kind is ReportKind.BOUNCE
@@ -69,7 +69,7 @@ def test_nobodys_mail_that_returns_ours_is_a_notice_whatever_it_is_called() -> N
         f"Hallo {READER},\ndas Postfach Ihres Kollegen existiert nicht.",
     ],
 )
-def test_nobodys_mail_that_denies_nobody_by_name_is_no_notice(words: str) -> None:
+def test_mail_with_empty_sender_that_denies_no_named_recipient_is_no_notice(words: str) -> None:
     assert not any(one.hard for one in read_report(_mail(words)).recipients)
 
 
@@ -87,7 +87,7 @@ def test_nobodys_mail_that_denies_nobody_by_name_is_no_notice(words: str) -> Non
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
-def test_who_is_who_is_told_by_the_labels_of_a_notice(
+def test_labels_of_a_notice_name_sender_and_recipient(
     sender: str, recipient: str, order: int
 ) -> None:
     lines = [f"{sender}: News <other@example.net>", f"{recipient}: {READER}"][::order]
@@ -133,7 +133,7 @@ def test_what_stands_above_the_only_recipient_is_said_of_them_wherever_their_lin
         ("受信者", "宛先が見つかりません (550 5.1.1)"),
     ],
 )
-def test_nobodys_mail_that_labels_a_recipient_and_quotes_a_reply_is_a_notice(
+def test_mail_with_empty_sender_that_labels_a_recipient_and_quotes_a_reply_is_a_notice(
     label: str, reason: str
 ) -> None:
     words = f"{label} : {READER}\n2026-03-02 11:04\n\n{reason}"
@@ -152,14 +152,14 @@ def test_a_table_labels_what_stands_in_the_next_cell() -> None:
     assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
 
 
-def test_nobodys_mail_that_labels_a_recipient_and_says_why_is_a_notice() -> None:
+def test_mail_with_empty_sender_that_labels_a_recipient_and_gives_a_reason_is_a_notice() -> None:
     words = f"下記のメールは迷惑メールと判定されたため、受信を拒否しました。\n\n  宛先 : {READER}\n"
     report = read_report(_mail(words, sender=f"mailfilter@{_HOST}"))
     assert report.kind is ReportKind.BOUNCE
     assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]
 
 
-def test_nobodys_mail_that_labels_a_recipient_without_a_reason_is_none() -> None:
+def test_mail_with_empty_sender_that_labels_a_recipient_without_a_reason_is_no_notice() -> None:
     words = f"お世話になっております。12月3日に出社します。\n\n  宛先 : {READER}\n  件名 : 号\n"
     assert read_report(_mail(words, sender=f"tantou@{_HOST}")).kind is not ReportKind.BOUNCE
 
@@ -172,7 +172,7 @@ def test_nobodys_mail_that_labels_a_recipient_without_a_reason_is_none() -> None
         f"{READER} 宛のメールは、添付ファイルのため配信できませんでした。",
     ],
 )
-def test_nobodys_mail_that_did_not_reach_somebody_by_name_is_a_notice(words: str) -> None:
+def test_mail_with_empty_sender_that_names_an_unreached_recipient_is_a_notice(words: str) -> None:
     report = read_report(_mail(words, sender=f"mailgateway@{_HOST}"))
     assert report.kind is ReportKind.BOUNCE
     assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]

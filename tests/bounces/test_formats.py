@@ -36,7 +36,7 @@ def test_which_mail_it_returns(notice: Format) -> None:
 
 
 @pytest.mark.parametrize("notice", BY_NAME)
-def test_what_is_returned_has_no_say(notice: Format) -> None:
+def test_the_returned_mails_text_is_ignored(notice: Format) -> None:
     """The returned mail's own text must not be read as the remote server's."""
     said = b"Hello\n\nYour mailbox is full, the user is unknown, relay access denied.\n"
     louder = notice.raw.replace(b"Hello\n", said) if notice.returned == RETURNED else notice.raw

@@ -31,7 +31,7 @@ from tests.bounces.test_whose_fault import only, told
         ("该邮箱将被删除", "该邮箱已被删除"),
     ],
 )
-def test_who_will_be_gone_is_there(future: str, past: str) -> None:
+def test_a_mailbox_that_will_be_deleted_exists(future: str, past: str) -> None:
     assert not only(told(f"550 {future}"))[1]
     assert only(told(f"550 {past}"))[1]
 

@@ -52,7 +52,7 @@ def test_a_postmaster_who_asks_about_a_notice_sends_none() -> None:
     assert not any(one.hard for one in report.recipients)
 
 
-def test_whom_a_notice_greets_is_not_what_it_speaks_of() -> None:
+def test_the_greeted_person_is_not_the_subject() -> None:
     quoted = f"> De: Digest <{OURS}>\n> Para: {READER}\n"
     words = "Prezado remetente,\n\na conta para a qual você escreveu não existe mais.\n\n"
     assert only(read_report(notice(f"{words}{quoted}"))) == (Reason.USER_UNKNOWN, True)
@@ -83,13 +83,13 @@ def test_a_name_with_full_stops_or_said_twice_parts_no_sentence(words: str) -> N
     assert (one.address, one.reason) == (address, Reason.USER_UNKNOWN)
 
 
-def test_a_directory_that_is_missing_is_nobody() -> None:
+def test_a_missing_directory_denies_no_recipient() -> None:
     words = "maildir delivery failed: Permission denied; unknown user home or no such directory"
     assert not only(read_report(notice(f"<{READER}>: {words}\n")))[1]
 
 
 @pytest.mark.parametrize(("quoted", "hard"), [("reader@ezweb.ne.jp", True), ("", False)])
-def test_a_carrier_that_quotes_whom_it_denies_means_it(quoted: str, *, hard: bool) -> None:
+def test_a_carrier_that_quotes_the_address_denies_the_recipient(quoted: str, *, hard: bool) -> None:
     lead = "送信先メールアドレスが見つかりませんでした。"
     said = f"550 <{quoted}>: User unknown" if quoted else "rejected"
     body = f"{lead}\n\n<reader@ezweb.ne.jp>: {said}\n"
@@ -146,7 +146,7 @@ def test_what_stands_before_a_bare_address_is_said_of_it(
         "554 Message refused: the subject names an unknown user",
     ],
 )
-def test_what_a_message_holds_is_nobody(words: str) -> None:
+def test_addresses_in_the_content_are_not_the_recipient(words: str) -> None:
     assert not only(read_report(notice(f"{READER}\n{words}\n")))[1]
 
 
@@ -174,7 +174,7 @@ def test_an_unknown_error_or_an_unknown_sender_is_not_an_unknown_reader(words: s
         "konnte nicht zugestellt werden.\n\nGrund: Benutzer unbekannt",
     ],
 )
-def test_the_paragraph_that_says_why_goes_before_the_one_that_says_that(words: str) -> None:
+def test_the_paragraph_with_the_reason_has_precedence_over_the_bare_failure(words: str) -> None:
     assert only(read_report(notice(f"{READER}\n\n{words}\n"))) == (Reason.USER_UNKNOWN, True)
 
 

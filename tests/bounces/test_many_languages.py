@@ -59,7 +59,7 @@ from tests.bounces.test_whose_fault import notice, only, told
         "550 mailbox unavailable or access denied (user not exist)",
     ],
 )
-def test_whoever_is_gone_in_further_words_and_languages_is_hard(words: str) -> None:
+def test_denials_in_further_words_and_languages_are_hard(words: str) -> None:
     assert only(told(words)) == (Reason.USER_UNKNOWN, True)
 
 
@@ -101,12 +101,12 @@ def test_whoever_is_gone_in_further_words_and_languages_is_hard(words: str) -> N
         "550 המשתמש: תיבת הדואר מלאה",
     ],
 )
-def test_whoever_is_there_in_the_same_languages_is_not(words: str) -> None:
+def test_existing_mailboxes_in_the_same_languages_are_not_hard(words: str) -> None:
     assert not only(told(words))[1]
 
 
 @pytest.mark.parametrize("words", ["Mailbox not available", "mailbox unavailable"])
-def test_a_mailbox_that_exists_by_its_code_is_shut_not_unknown(words: str) -> None:
+def test_a_mailbox_that_exists_by_its_code_is_suspended_not_unknown(words: str) -> None:
     """RFC 3463, 3.3: x.2.1 is about a mailbox that exists."""
     assert only(told(f"550 5.2.1 {words}", status="5.2.1")) == (Reason.SUSPENDED, False)
 

@@ -95,7 +95,7 @@ def test_any_octets_are_read(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=repr)
-def test_a_body_of_one_thing_takes_as_long_as_its_length(piece: bytes) -> None:
+def test_a_body_of_one_repeated_part_takes_linear_time(piece: bytes) -> None:
     def body(length: int) -> bytes:
         head = b"From: MAILER-DAEMON@x\nSubject: failure notice\n\n"
         return head + piece * (length // len(piece))
@@ -104,7 +104,7 @@ def test_a_body_of_one_thing_takes_as_long_as_its_length(piece: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=repr)
-def test_headers_of_one_thing_take_as_long_as_their_length(piece: bytes) -> None:
+def test_repeated_headers_take_linear_time(piece: bytes) -> None:
     def headers(length: int) -> bytes:
         many = piece.replace(b"\n", b" ") * (length // len(piece))
         return b"From: MAILER-DAEMON@x\nSubject: " + many + b"\n\n<a@b.c>: 550 no\n"
@@ -112,6 +112,6 @@ def test_headers_of_one_thing_take_as_long_as_their_length(piece: bytes) -> None
     assert_linear(read_report, headers, size=_LARGEST)
 
 
-def test_only_so_many_recipients_are_read() -> None:
+def test_the_number_of_recipients_is_bounded() -> None:
     fields = "\n".join(recipient(address=f"a{number}@b.c") for number in range(500))
     assert 1 < len(read_report(notification(fields)).recipients) < 100

@@ -17,7 +17,7 @@ FOLDER = SHARED_DATA / "bounces"
 #: Minimum share of hard bounces that are found, and maximum share of soft ones called hard.
 FOUND, WRONGED = 0.97, 0.01
 #: Samples whose labels contradict their text: "user unknown" without a command, or below a
-#: pipelined DATA, is labelled as a filter's; "unable to deliver" without a reason, as a directory's.
+#: pipelined DATA, is labelled as a filter's; "unable to deliver" without reason, as a directory's.
 DISPUTED = {
     "lhost-apachejames-01.eml": True,
     "lhost-activehunter-02.eml": True,

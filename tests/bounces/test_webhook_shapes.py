@@ -99,5 +99,5 @@ def test_a_time_is_read_in_whatever_unit_it_is(written: object) -> None:
 @pytest.mark.parametrize(
     "written", [0, "0", -1, "", None, True, "NaN", "-inf", 1e400, "20261120", "soon", [], "1" * 400]
 )
-def test_what_is_no_time_is_none(written: object) -> None:
+def test_a_value_that_is_not_a_time_gives_none(written: object) -> None:
     assert Foreign(written).instant is None

@@ -149,7 +149,7 @@ class TestQuotedReplies:
         reason, hard = only(told(words, status="5.1.0", command=""))
         assert (reason, hard) == (Reason.SENDER_REJECTED, False)
 
-    def test_and_may_say_that_nobody_is_there(self) -> None:
+    def test_the_next_hosts_reply_can_deny_the_recipient(self) -> None:
         words = "5.1.0 - Unknown address error 550-'no mailbox by that name'"
         assert only(told(words, status="5.1.0", command="")) == (Reason.USER_UNKNOWN, True)
 
@@ -218,7 +218,7 @@ class TestTranscripts:
             f"<<< 550 unknown user\n550 5.1.1 <{READER}>... User unknown",
         ],
     )
-    def test_beneath_data_may_stand_the_answer_to_rcpt(self, lines: str) -> None:
+    def test_a_reply_to_rcpt_below_data_is_recognised(self, lines: str) -> None:
         assert only(read_report(notice(f"{self.HEAD}{lines}{self.DIVIDER}"))) == (
             Reason.USER_UNKNOWN,
             True,
@@ -281,7 +281,7 @@ class TestWhereNoCommandIsKnown:
         ("words", "hard"),
         [("550 User unknown", False), ("550 <{0}>: User unknown", True)],
     )
-    def test_au_quotes_whom_it_does_not_know(self, words: str, *, hard: bool) -> None:
+    def test_au_quotes_the_address_of_unknown_users(self, words: str, *, hard: bool) -> None:
         address = "reader@ezweb.ne.jp"
         body = f"<{address}>: host lsean.ezweb.ne.jp said: {words.format(address)}\n"
         raw = notice(body, returned=RETURNED.replace(READER, address))
@@ -297,7 +297,7 @@ class TestWhereNoCommandIsKnown:
             "550 5.4.1 Mail rejected by destination domain",
         ],
     )
-    def test_other_words_are_not(self, words: str) -> None:
+    def test_other_words_are_not_believed(self, words: str) -> None:
         body = f"<{READER}>:\n{words}\n"
         (one,) = read_report(notice(body)).recipients
         assert not one.hard
@@ -305,7 +305,7 @@ class TestWhereNoCommandIsKnown:
 
 
 class TestWhoFailed:
-    def test_a_mailing_lists_own_address_is_not_who_failed(self) -> None:
+    def test_a_mailing_lists_own_address_is_not_the_failed_recipient(self) -> None:
         returned = RETURNED.replace(f"To: {READER}", f"To: {OURS}")
         body = f"<{OURS}>\nYour mail to {READER} bounced: 550 5.1.1 user unknown\n"
         (one,) = read_report(notice(body, returned=returned)).recipients
@@ -320,7 +320,7 @@ class TestWhoFailed:
         (one,) = read_report(notice(body, returned="")).recipients
         assert (one.address, one.hard) == (READER, False)
 
-    def test_no_list_is_who_failed(self) -> None:
+    def test_a_mailing_list_is_not_the_failed_recipient(self) -> None:
         returned = RETURNED.replace(f"To: {READER}", "To: club@example.jp").replace(
             "Subject: October", "List-Post: <mailto:club@example.jp>\nSubject: October"
         )
@@ -328,7 +328,7 @@ class TestWhoFailed:
         (one,) = read_report(notice(body, returned=returned)).recipients
         assert (one.address, one.hard) == (READER, False)
 
-    def test_below_a_line_that_says_copy_nobody_fails(self) -> None:
+    def test_addresses_below_a_line_with_copy_are_not_recipients(self) -> None:
         body = (
             f"<{READER}>:\nRemote host said: 550 5.1.1 <{READER}>: user unknown\n\n"
             "--- Below this line is a copy of the message.\n\n"
@@ -470,7 +470,7 @@ class TestOtherForms:
 
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "unicode_escape", "zlib", "x" * 3000])
-def test_what_is_no_charset_of_text_is_never_asked_to_decode(charset: str) -> None:
+def test_a_codec_that_is_not_a_text_charset_is_not_used(charset: str) -> None:
     def notice(length: int) -> bytes:
         head = f"From: MAILER-DAEMON@mx.example.net\nTo: {OURS}\nSubject: Returned mail\n"
         body = f"<{READER}>: 550 5.1.1 user unknown\n" + "-" + "ab0c" * (length // 4)
@@ -543,7 +543,7 @@ def test_a_refusal_of_a_recipient_that_stays_open_counts_towards_the_limit(words
     "words",
     ["550 relaying denied", "554 blocked: too many unknown users", "550 you are on our block list"],
 )
-def test_a_refusal_of_us_alone_counts_for_nobody(words: str) -> None:
+def test_a_refusal_of_the_sender_only_counts_against_no_reader(words: str) -> None:
     assert not counts(only(told(words))[0])
 
 
@@ -630,6 +630,6 @@ def test_a_mailbox_whose_limit_is_reached_is_full_whatever_the_code(words: str) 
         "450 4.2.1 Mailbox temporarily closed; it will be reopened on Monday",
     ],
 )
-def test_what_else_happens_for_good_says_nothing_of_who_reads(words: str) -> None:
+def test_other_permanent_events_do_not_deny_the_reader(words: str) -> None:
     _, hard = only(told(words, status=words[4:9]))
     assert not hard

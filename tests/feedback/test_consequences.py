@@ -159,7 +159,7 @@ def test_the_path_counts_though_a_forwarder_names_another_address(court: Court) 
     assert court.suppressed() == 1
 
 
-def test_no_reader_answers_for_an_address_of_ours_that_failed(court: Court) -> None:
+def test_a_failed_address_of_ours_counts_against_no_reader(court: Court) -> None:
     signed = court.verp()
     own = ("bounces@example.jp", "Digest@example.jp", "unsubscribe@example.jp", signed)
     for address in (*own, "join+digest@example.jp", "postmaster@example.com"):
@@ -204,7 +204,7 @@ def test_an_address_in_a_mail_that_anybody_could_send_is_only_noted(
     assert (court.action(), court.suppressed()) == (FeedbackAction.NOTED, 0)
 
 
-def test_no_number_of_reports_that_nothing_proves_suppresses(court: Court) -> None:
+def test_unproven_reports_never_suppress(court: Court) -> None:
     for _ in range(6):
         court.send(days_ago=10)
         court.report()
@@ -213,7 +213,7 @@ def test_no_number_of_reports_that_nothing_proves_suppresses(court: Court) -> No
     assert court.suppressed() == 0
 
 
-def test_reports_that_nothing_proves_do_not_add_to_those_that_count(court: Court) -> None:
+def test_unproven_reports_do_not_count(court: Court) -> None:
     for turn in range(6):
         court.send(days_ago=10)
         proven = turn % 2 == 0
@@ -250,7 +250,7 @@ def test_a_provider_that_names_no_mailing_adds_no_mailing_to_the_count(court: Co
     assert court.suppressed() == 0
 
 
-def test_a_complaint_that_nothing_proves_is_only_noted(court: Court) -> None:
+def test_an_unproven_complaint_is_only_noted(court: Court) -> None:
     court.report(kind=ReportKind.COMPLAINT)
     court.judge()
     assert court.action() is FeedbackAction.NOTED
@@ -394,7 +394,7 @@ def outage(court: Court) -> Court:
     return court
 
 
-def test_what_anybody_could_have_written_makes_no_wave_and_lifts_nothing(court: Court) -> None:
+def test_unproven_reports_make_no_wave_and_lift_nothing(court: Court) -> None:
     court.report(path=court.verp())
     court.judge()
     for number in range(40):
@@ -406,7 +406,7 @@ def test_what_anybody_could_have_written_makes_no_wave_and_lifts_nothing(court: 
     assert court.suppressed() == 1
 
 
-def test_reports_that_nothing_proves_do_not_make_a_wave_of_one_that_is_proven(court: Court) -> None:
+def test_unproven_reports_do_not_turn_a_proven_one_into_a_wave(court: Court) -> None:
     readers = [f"r{number}@example.jp" for number in range(30)]
     court.stage.subscribe(*readers)
     court.send()
@@ -429,7 +429,7 @@ def test_one_reader_who_names_others_in_a_report_makes_no_wave(court: Court) -> 
         assert set(session.scalars(select(BounceRow.domain))) == {"example.jp"}
 
 
-def test_what_anybody_could_have_written_does_not_keep_a_wave_alive(outage: Court) -> None:
+def test_unproven_reports_do_not_extend_a_wave(outage: Court) -> None:
     outage.report(address="r1@down.example")
     outage.judge()
     assert outage.action() is FeedbackAction.NOTED

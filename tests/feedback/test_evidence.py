@@ -171,7 +171,7 @@ def test_every_token_is_recognised_wherever_it_stands_and_breaks(
     assert kept == f"see {before}[…]. Next"
 
 
-def test_half_a_character_within_a_report_that_is_passed_on_is_borne() -> None:
+def test_a_lone_surrogate_in_a_forwarded_report_is_accepted() -> None:
     inner = REPORTS["with a body in base64"].replace(SAID, "+2AA-")
     raw = REPORTS["passed on"].split("Content-Type: message/rfc822")[0]
     raw += (

@@ -251,7 +251,7 @@ def test_a_wish_is_plain_in_whatever_words(mail: str) -> None:
 
 
 @pytest.mark.parametrize("mail", _mails(_SPOKEN_OF))
-def test_a_question_a_denial_or_a_doubt_only_speaks_of_leaving(mail: str) -> None:
+def test_a_question_a_denial_or_a_doubt_only_mentions_leaving(mail: str) -> None:
     assert read_wish(mail.split("|")) is Wish.MENTIONED
 
 
@@ -261,7 +261,7 @@ def test_what_is_past_or_leaves_something_else_ends_nothing(mail: str) -> None:
 
 
 @pytest.mark.parametrize("mail", _mails(_LINKS_AND_STAYING))
-def test_who_tells_of_a_link_or_does_not_want_to_leave_stays(mail: str) -> None:
+def test_readers_who_report_a_link_or_want_to_stay_are_not_unsubscribed(mail: str) -> None:
     assert read_wish([mail]) is not Wish.PLAIN
 
 
@@ -292,7 +292,7 @@ def test_what_ends_something_else_is_no_wish(mail: str) -> None:
         ("Переезд", "Пожалуйста, не отписывайте меня, даже если письма возвращаются!"),
     ],
 )
-def test_a_subject_is_of_what_the_mail_goes_on_to_say(subject: str, words: str) -> None:
+def test_a_subject_is_about_the_topic_of_the_text(subject: str, words: str) -> None:
     assert read_mail_wish(subject, words.split("|")) is not Wish.PLAIN
 
 

@@ -267,7 +267,7 @@ def test_raw_reports_go_first_and_rows_later(both: Post) -> None:
     assert _suppressed(both) == 1
 
 
-def test_what_nobody_judged_is_not_forgotten(both: Post) -> None:
+def test_rows_without_a_decision_are_not_deleted(both: Post) -> None:
     take_mail(both.engine, notice(both.path), KEYS)
     _age(both, 401)
     _forget(both)
@@ -330,7 +330,7 @@ def test_a_report_that_comes_after_the_erasure_keeps_no_address_either(both: Pos
     assert len(both.rows()) == 2
 
 
-def test_half_a_character_in_an_address_is_kept_and_not_put_off_for_ever(post: Post) -> None:
+def test_a_lone_surrogate_in_an_address_is_stored_and_not_retried_for_ever(post: Post) -> None:
     report = (
         b"From: mailer-daemon@example.net\nTo: bounces@example.jp\nSubject: failed\n"
         b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"

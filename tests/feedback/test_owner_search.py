@@ -89,7 +89,7 @@ def _report_with_another_address(post: Post) -> None:
     [(lambda _post: None, _leave), (_report_with_another_address, _judge)],
     ids=["request to leave", "bounce"],
 )
-def test_others_wait_no_longer_for_a_search_in_a_longer_list(
+def test_a_search_in_a_longer_list_does_not_block_writers_longer(
     sqlite_url: str, prepare: Callable[[Post], None], act: Callable[[Post], None]
 ) -> None:
     work: list[int] = []

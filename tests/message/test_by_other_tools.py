@@ -56,8 +56,8 @@ PUBLISHERS = {
         postal_address="1-2-3 Rei-cho, Chiyoda, Tokyo",
     ),
 }
-#: Findings of SpamAssassin and rspamd that are accepted: they are about a mail without any hops, and
-#: about base64, which every body here has.
+#: Accepted findings of SpamAssassin and rspamd: they are about a mail without any hops, and about
+#: base64, which every body here has.
 SPAMASSASSIN_KNOWN = {"NO_RECEIVED", "NO_RELAYS", "HTML_MESSAGE"}
 RSPAMD_KNOWN = {
     *("MANY_INVISIBLE_PARTS", "MIME_BASE64_TEXT", "MIME_BASE64_TEXT_BOGUS", "URI_COUNT_ODD"),

@@ -65,13 +65,13 @@ def test_any_text_is_answered(address: str) -> None:
     assert read_return_path(SIGNER, address) is None
 
 
-def test_a_path_of_another_house_is_forged() -> None:
+def test_a_return_path_of_another_installation_is_forged() -> None:
     foreign = return_path(TokenSigner([b"x" * 32]), "bounces@example.jp", REF)
     assert read_return_path(SIGNER, foreign) is None
     assert claims_delivery(foreign)
 
 
-def test_the_plain_bounce_address_claims_nothing() -> None:
+def test_the_plain_bounce_address_names_no_delivery() -> None:
     assert read_return_path(SIGNER, "bounces@example.jp") is None
     assert not claims_delivery("bounces+reader=example.com@example.jp")
 

@@ -122,7 +122,7 @@ def test_every_element_of_mjml_stands_in_a_form() -> None:
     assert components().keys() - written == set()
 
 
-def test_what_is_said_in_vain_is_found_with_its_line() -> None:
+def test_attributes_without_effect_are_found_with_their_lines() -> None:
     path = next(path for path in FORMS if path.stem.startswith("05"))
     found = check_source(path.read_text(encoding="utf-8"), template="t")
     assert [(str(what), place.line) for what, place in found] == [

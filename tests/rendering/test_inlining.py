@@ -22,14 +22,14 @@ pytestmark = pytest.mark.servers
         'b { content: "' + r"q\caa" * 100,
     ],
 )
-def test_a_sheet_that_breaks_off_takes_no_longer_than_another(without_end: str) -> None:
+def test_an_unclosed_style_sheet_takes_no_longer_than_another(without_end: str) -> None:
     html = (
         f"<html><head><style>p {{ color: red }} {without_end}</style></head><body><p>a</p></body>"
     )
     assert '<p style="color:red">a</p>' in inline_styles(html, ())
 
 
-def test_a_style_that_breaks_off_takes_no_longer_than_another() -> None:
+def test_an_unclosed_style_takes_no_longer_than_another() -> None:
     style = "margin:0;/*" + "*" * 400
     html = (
         f"<html><head><style>p{{top:0}}</style></head><body><p style='{style}'>a</p></body></html>"

@@ -48,7 +48,7 @@ def _found(mail: RenderedIssue, publisher: Publisher = PUBLISHER) -> list[tuple[
 
 @pytest.mark.parametrize("template", ["digest", "letter"])
 @pytest.mark.parametrize("language", Language)
-def test_the_templates_we_ship_pass_without_a_word(language: Language, template: str) -> None:
+def test_the_templates_we_ship_pass_without_findings(language: Language, template: str) -> None:
     issue = read_issue(sample_issue(language), source="sample").issue
     found = run_preflight(issue, template=template, templates_dir=TEMPLATES, publisher=PUBLISHER)
 
@@ -90,7 +90,7 @@ def test_each_fault_of_the_html_is_found(body: str, code: str, severity: Severit
     assert _found(_mail(WORDS + body)) == [(code, severity)]
 
 
-def test_a_mail_without_way_out_is_blocked_in_either_body() -> None:
+def test_a_body_without_an_unsubscribe_link_is_an_error() -> None:
     mail = replace(_mail(), html=(WORDS + PUBLISHER.postal_address,), text=("本文",))
 
     assert _found(mail) == [("unsubscribe-missing", Severity.ERROR)] * 2
@@ -156,7 +156,7 @@ def test_the_ratio_is_that_of_wcag() -> None:
     assert contrast_ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
 
 
-def test_a_template_that_fails_is_a_finding_not_an_end(tmp_path: Path) -> None:
+def test_a_template_that_fails_is_a_finding_not_an_exception(tmp_path: Path) -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
     shutil.copytree(TEMPLATES / "email", tmp_path / "email")
     (tmp_path / "email/digest/body.mjml.j2").write_text("<mjml><mj-body>", encoding="utf-8")

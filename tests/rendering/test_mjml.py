@@ -151,7 +151,7 @@ def test_the_document_says_its_type_so_that_browsers_lay_it_out_by_the_standard(
     assert _html("<mj-text>一</mj-text>").startswith("<!DOCTYPE html>")
 
 
-def test_no_stand_in_is_ever_seen() -> None:
+def test_no_placeholder_remains_in_the_html() -> None:
     html = _html(
         '<mj-text css-class="見出し" font-family="游ゴシック">一</mj-text>',
         head='<mj-title>「題」 &amp; "x"</mj-title><mj-preview>予告\u3000文</mj-preview>',
@@ -242,7 +242,7 @@ def test_each_menu_has_a_button_of_its_own() -> None:
     assert [label["for"] for label in _elements(html, "label")] == identifiers
 
 
-def test_a_conditional_comment_reaches_its_client_and_a_remark_nobody() -> None:
+def test_conditional_comments_are_kept_and_others_removed() -> None:
     html = _html(
         "<mj-text>一</mj-text><!-- 覚え書き --><!--[if mso]><tr><td>二</td></tr><![endif]-->"
     )

@@ -84,7 +84,7 @@ def test_a_copy_of_the_products_makes_the_same_mail(language: Language) -> None:
     ],
     ids=lambda jinja: jinja[:24],
 )
-def test_what_takes_too_much_is_stopped_and_told(jinja: str) -> None:
+def test_a_template_beyond_a_limit_is_stopped_with_an_error(jinja: str) -> None:
     with pytest.raises(TemplateError) as stopped:
         _render(_with(jinja))
     assert stopped.value.place is not None
