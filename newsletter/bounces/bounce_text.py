@@ -161,7 +161,7 @@ def _labels(name: str) -> str:
     return "|".join(one.replace(" ", " ?") for one in _RECOGNITION[name])
 
 
-#: An address at the head of a line: the lines below tell about this recipient.
+#: An address at the head of a line: the lines below are about this recipient.
 _HEAD = re.compile(
     r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
     rf"|(?:{_labels('recipient_labels')}){_BEHIND_LABEL}|>>> )?"
