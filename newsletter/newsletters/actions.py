@@ -1,4 +1,4 @@
-"""What administrators do to a newsletter, each with its entry in the audit log."""
+"""Actions of administrators on newsletters, each with its audit entry."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def create_newsletter(
     """Create a newsletter.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        draft: What it is to be.
-        share_fields_with: The short name of a newsletter whose people's fields it shares, and
-            which then shares its own; empty for none.
+        session: The database session, in a transaction.
+        actor: The administrator.
+        draft: The settings.
+        share_fields_with: The slug of a newsletter with which it shares people's fields; empty for
+            none.
 
     Raises:
-        ListError: A setting is wrong.
-        ConflictError: Its short name is taken.
+        ListError: A setting is not valid.
+        ConflictError: The slug is taken.
         NotFoundError: There is no newsletter to share with.
-        ForbiddenError: The actor does not administer every newsletter that would share.
+        ForbiddenError: The actor does not administer all newsletters of the group.
     """
     sharing = None
     if share_fields_with:
@@ -63,11 +63,11 @@ def change_settings(
 ) -> None:
     """Change a newsletter's settings; see `publications.change_newsletter`.
 
-    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
+    ``shown`` is the state that the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
-        ListError: A setting is wrong.
-        EditConflictError: Somebody else changed the same.
+        ListError: A setting is not valid.
+        EditConflictError: Another person changed the same settings meanwhile.
     """
     row = session.get_one(
         NewsletterRow, newsletter_id, with_for_update={"key_share": True}, populate_existing=True
@@ -92,7 +92,7 @@ def _recorded(value: object) -> object:
 
 
 def set_click_rule(session: Session, actor: Actor, newsletter_id: int, *, counted: bool) -> None:
-    """Count clicks on links in the issues of a newsletter from now on, or count none."""
+    """Set whether clicks are counted in future mailings of a newsletter."""
     row = session.get_one(NewsletterRow, newsletter_id)
     row.count_clicks = counted
     record_event(
@@ -108,7 +108,7 @@ def set_click_rule(session: Session, actor: Actor, newsletter_id: int, *, counte
 def set_approval_rule(
     session: Session, actor: Actor, newsletter_id: int, *, required: bool
 ) -> None:
-    """Let issues of a newsletter be sent only once a second person approved them, or without."""
+    """Set whether issues of a newsletter require approval by a second person."""
     row = session.get_one(NewsletterRow, newsletter_id)
     row.approval_required = required
     record_event(

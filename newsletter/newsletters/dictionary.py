@@ -1,4 +1,4 @@
-"""A newsletter's own dictionary: names and terms that its issues spell rightly."""
+"""A newsletter's own dictionary: words that the spelling check accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 from newsletter.issues.checks.spelling import folded_word
 
-#: Words of one newsletter.
+#: The maximum number of words per newsletter.
 MOST_WORDS = 2000
 
 
@@ -29,17 +29,17 @@ def list_words(session: Session, newsletter_id: int) -> tuple[str, ...]:
 
 
 def list_folded(session: Session, newsletter_id: int) -> frozenset[str]:
-    """Return the words as issues are compared with them."""
+    """Return the words in the form for comparison."""
     mine = DictionaryWordRow.newsletter_id == newsletter_id
     return frozenset(session.scalars(select(DictionaryWordRow.folded).where(mine)))
 
 
 def add_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> None:
-    """Add a word, which preflight takes for right from then on; one that is there stays.
+    """Add a word that preflight accepts from then on; adding it twice has no effect.
 
     Raises:
-        ContentError: It is empty, too long, or of several lines.
-        ConflictError: There are too many.
+        ContentError: The word is empty, too long, or has several lines.
+        ConflictError: The dictionary has too many words.
     """
     word = word.strip()
     folded = folded_word(word)
@@ -48,7 +48,7 @@ def add_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> N
             msg("A word has 1 to {limit} characters, in one line.", limit=LONGEST_WORD),
             place=Place(source="dictionary", field="word"),
         )
-    # One at a time: two of one word, or one beyond the limit, would pass what follows.
+    # Locked, so that concurrent calls cannot add a word twice or exceed the limit.
     session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     if session.get(DictionaryWordRow, (newsletter_id, folded)) is not None:
         return
@@ -71,7 +71,7 @@ def add_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> N
 
 
 def remove_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> None:
-    """Remove a word; preflight speaks of it again.
+    """Remove a word; preflight reports it again.
 
     Raises:
         NotFoundError: The dictionary does not have it.

@@ -1,6 +1,6 @@
-"""What editors do to a newsletter's issues and drafts, each with its entry in the audit log.
+"""Actions of editors on issues and drafts, each with its audit entry.
 
-What is typed into a draft is no entry: its revisions keep that, with who typed it.
+Saving a draft has no audit entry: its revisions have text and author.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from newsletter.newsletters.recurrence import next_free_date
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
-    """Begin an issue as a draft."""
+    """Create a draft."""
     draft = drafts.create_draft(session, newsletter_id, issue, author=actor.name)
     _record(session, actor, Action.ISSUE_CREATE, draft, {"title": issue.title})
     return draft
 
 
 def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadIssue) -> Draft:
-    """Begin an issue as a draft of what was read from a file or a paste."""
+    """Create a draft from a file or pasted text."""
     draft = drafts.create_draft(
         session,
         newsletter_id,
@@ -66,7 +66,7 @@ def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadI
 
 
 class ImportedIssue(NamedTuple):
-    """An issue as it is kept, and the one that it was put in place of, if that said otherwise."""
+    """A stored issue, and the earlier one that it replaced, if their contents differ."""
 
     row: IssueRow
     replaced: Issue | None
@@ -75,12 +75,12 @@ class ImportedIssue(NamedTuple):
 def import_issue(
     session: Session, actor: Actor, newsletter_id: int, read: ReadIssue
 ) -> ImportedIssue:
-    """Keep an issue that was read from a file, in place of an earlier one of its date and number.
+    """Store an issue from a file, replacing an earlier one with the same date and number.
 
-    A file has no translations: those of the earlier one stay, as far as they fit.
+    Files have no translations; those of the earlier issue are kept as far as they match.
 
     Raises:
-        IssueSentError: The earlier one was sent, or is about to be, and says something else.
+        IssueSentError: The earlier one was sent or ordered, with other content.
     """
     earlier = store.find_earlier(session, newsletter_id, read.issue)
     if earlier is not None:
@@ -106,12 +106,12 @@ def add_picture(
     name: str = "",
     described: bool = True,
 ) -> str:
-    """Keep a picture in a newsletter's library; return the path that shows it to everybody.
+    """Add a picture to a newsletter's library; return its public path.
 
-    ``described`` says that it goes into an issue at once, where it needs an alternative text.
+    ``described`` means that it is inserted into an issue at once, which requires alternative text.
 
     Raises:
-        ContentError: It has no alternative text.
+        ContentError: The alternative text is missing although required.
     """
     if described:
         demand_description(alt)
@@ -128,7 +128,7 @@ def add_picture(
 
 
 def add_file(session: Session, actor: Actor, newsletter_id: int, upload: CheckedFile) -> str:
-    """Keep a file in a newsletter's library; return the path that serves it to everybody."""
+    """Add a file to a newsletter's library; return its public path."""
     path = keep_file(session, newsletter_id, upload)
     record_event(
         session,
@@ -142,13 +142,11 @@ def add_file(session: Session, actor: Actor, newsletter_id: int, upload: Checked
 
 
 def begin_correction(session: Session, actor: Actor, newsletter_id: int, issue_id: int) -> Draft:
-    """Begin a correction of an issue that was sent, with what it says now as its draft.
-
-    Return the draft of the correction that is written already where there is one.
+    """Return the draft for correcting a sent issue, created from its present content if needed.
 
     Raises:
         NotFoundError: The newsletter has no such issue.
-        ConflictError: Nobody received it, so it can still be changed itself.
+        ConflictError: Nobody received the issue, so that it can be changed directly.
     """
     issue = store.get_issue(session, newsletter_id, issue_id)
     if issue.corrects is not None or not any(row.started_at for row in sent_as(session, issue_id)):
@@ -189,9 +187,9 @@ def duplicate_issue(
     template: str,
     source: str = "",
 ) -> Draft:
-    """Begin a draft of the next issue with what an issue says; ``source`` names that issue.
+    """Create a draft of the next issue with an issue's content; ``source`` names that issue.
 
-    Its date is the next one of the publication schedule; without one, at the usual distance.
+    Its date is the next one of the recurrence, or else after the usual interval.
     """
     newsletter = session.get_one(NewsletterRow, newsletter_id)
     begun = reuse.start_from(
@@ -219,10 +217,10 @@ def keep_pattern(
     template: str = "",
     replace: bool = False,
 ) -> Pattern:
-    """Keep an issue as a pattern.
+    """Save an issue as a pattern.
 
     Raises:
-        ConflictError: There is one of the same name, and it is not to be replaced.
+        ConflictError: A pattern with the same name exists, and ``replace`` is not set.
         ListError: The name is empty or too long.
     """
     kept = reuse.keep_pattern(
@@ -239,7 +237,7 @@ def keep_pattern(
 
 
 def start_from_pattern(session: Session, actor: Actor, pattern: Pattern) -> Draft:
-    """Begin a draft of the next issue with what a pattern says."""
+    """Create a draft of the next issue with a pattern's content."""
     return duplicate_issue(
         session,
         actor,
@@ -251,7 +249,7 @@ def start_from_pattern(session: Session, actor: Actor, pattern: Pattern) -> Draf
 
 
 def delete_pattern(session: Session, actor: Actor, pattern: Pattern) -> None:
-    """Take a pattern away; what was begun with it stays."""
+    """Delete a pattern; issues that were started from it are not affected."""
     _record_pattern(session, actor, Action.PATTERN_DELETE, pattern)
     reuse.delete_pattern(session, pattern)
 
@@ -268,11 +266,11 @@ def _record_pattern(session: Session, actor: Actor, action: Action, pattern: Pat
 
 
 def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:
-    """Make a draft's content the issue that can be sent.
+    """Store a draft's content as its issue, which can be sent.
 
     Raises:
-        DraftConflictError: It was saved by somebody else meanwhile.
-        IssueSentError: The issue was sent, or is about to be, and says something else.
+        DraftConflictError: Another person saved the draft meanwhile.
+        IssueSentError: The issue was sent or ordered, with other content.
     """
     issue = publishing.publish_draft(session, draft)
     _record(session, actor, Action.ISSUE_PUBLISH, draft, {"issue": issue.slug})
@@ -280,11 +278,11 @@ def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:
 
 
 def restore_revision(session: Session, actor: Actor, draft: Draft, revision: int) -> Draft:
-    """Bring an earlier revision of a draft back, as a new one.
+    """Restore an earlier revision of a draft, as a new revision.
 
     Raises:
         NotFoundError: There is no such revision.
-        DraftConflictError: It was saved by somebody else meanwhile.
+        DraftConflictError: Another person saved the draft meanwhile.
     """
     restored = drafts.restore_revision(session, draft, revision, author=actor.name)
     _record(session, actor, Action.ISSUE_RESTORE, draft, {"revision": revision})
@@ -294,12 +292,12 @@ def restore_revision(session: Session, actor: Actor, draft: Draft, revision: int
 def add_translation(
     session: Session, actor: Actor, draft: Draft, language: str
 ) -> tuple[Draft, str]:
-    """Begin a translation of a draft; return the draft and the language's tag.
+    """Add a translation to a draft; return the draft and the language's tag.
 
     Raises:
-        ContentError: It is no language, or the draft's own.
-        ConflictError: The draft has as many translations as it may have.
-        IssueSentError: Its issue was sent, or is about to be.
+        ContentError: The language is not valid, or is the draft's own.
+        ConflictError: The draft has the maximum number of translations.
+        IssueSentError: Its issue was sent or ordered.
     """
     before = draft.issue.translations
     draft, tag = translating.add_translation(session, draft, language)
@@ -311,11 +309,11 @@ def add_translation(
 def import_translation(
     session: Session, actor: Actor, draft: Draft, tag: str, written: Issue
 ) -> Draft:
-    """Take over a translation that was written as an issue of its own.
+    """Import a translation that was written as a separate issue.
 
     Raises:
-        ContentError: It has other parts than the draft; the message names the first.
-        IssueSentError: The draft's issue was sent, or is about to be.
+        ContentError: Its parts do not correspond to the draft's; the message names the first.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     translation = translation_from_issue(draft.issue, written, tag)
     draft = translating.replace_translation(session, draft, translation, author=actor.name)
@@ -326,11 +324,11 @@ def import_translation(
 def restore_translation(
     session: Session, actor: Actor, draft: Draft, tag: str, number: int
 ) -> Draft:
-    """Bring a revision of a translation back as a new one; what stands now stays in its history.
+    """Restore an earlier revision of a translation, as a new revision.
 
     Raises:
         NotFoundError: There is no such revision.
-        IssueSentError: The draft's issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     earlier = get_translation_revision(session, draft, tag, number)
     restored = translating.replace_translation(
@@ -342,10 +340,10 @@ def restore_translation(
 
 
 def remove_translation(session: Session, actor: Actor, draft: Draft, tag: str) -> Draft:
-    """Take a translation of a draft away.
+    """Remove a translation from a draft.
 
     Raises:
-        IssueSentError: The draft's issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     before = draft.issue.translations
     draft = translating.remove_translation(session, draft, tag)
@@ -355,7 +353,7 @@ def remove_translation(session: Session, actor: Actor, draft: Draft, tag: str) -
 
 
 def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:
-    """Delete a draft with its revisions; an issue that was made of it stays."""
+    """Delete a draft with its revisions; its stored issue is kept."""
     details: dict[Detail, object] = {"title": draft.issue.title}
     if draft.corrects is not None:
         readied = readied_correction(session, draft.corrects)
@@ -368,9 +366,9 @@ class RemovedError(NotFoundError):
     """A draft, or a correction that was not in effect, was deleted.
 
     Attributes:
-        title: What it was called.
-        person: Who deleted it: the name, else the address.
-        at: When.
+        title: Its title.
+        person: The person who deleted it, by name or address.
+        at: When it was deleted.
     """
 
     def __init__(self, *, title: str, person: str, at: datetime) -> None:
@@ -384,8 +382,8 @@ def find_draft(session: Session, newsletter_id: int, number: int) -> Draft:
     """Return a newsletter's draft.
 
     Raises:
-        RemovedError: It was deleted.
-        NotFoundError: The newsletter never had it.
+        RemovedError: The draft was deleted.
+        NotFoundError: The newsletter never had this draft.
     """
     try:
         return drafts.get_draft(session, newsletter_id, number)
@@ -395,11 +393,11 @@ def find_draft(session: Session, newsletter_id: int, number: int) -> Draft:
 
 
 def find_issue(session: Session, newsletter_id: int, number: int) -> IssueRow:
-    """Return a newsletter's issue, or a correction as it was readied.
+    """Return a newsletter's issue, or the stored content of a correction.
 
     Raises:
-        RemovedError: It was readied for a correction that was discarded.
-        NotFoundError: The newsletter never had it.
+        RemovedError: It was the content of a correction that was discarded.
+        NotFoundError: The newsletter never had this issue.
     """
     try:
         return store.get_issue(session, newsletter_id, number)
@@ -436,7 +434,7 @@ def record_on_issue(
     reason: str = "",
     details: Mapping[Detail, object] | None = None,
 ) -> None:
-    """Write down an action on a stored issue; see `record_event`."""
+    """Write the audit entry of an action on a stored issue; see `record_event`."""
     record_event(
         session,
         actor,

@@ -1,4 +1,4 @@
-"""What editors do to a newsletter's library, each with its entry in the audit log."""
+"""Actions of editors on a newsletter's library, each with its audit entry."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from newsletter.issues.library.search import (
 from newsletter.issues.library.stored_files import LARGEST_FILE, read_upload
 from newsletter.newsletters.issue_actions import add_file, add_picture
 
-#: Octets of the largest picture or file that is taken.
+#: The maximum size of a picture or file, in bytes.
 LARGEST_CONTENT = max(LARGEST_PICTURE, LARGEST_FILE)
-#: Of what leads to an item, so many are named where it cannot be deleted.
+#: The number of uses that are named if an item cannot be deleted.
 _NAMED = 3
 
 
 def add_content(
     session: Session, actor: Actor, newsletter_id: int, data: bytes, *, name: str, alt: str = ""
 ) -> str:
-    """Add a picture or file, by what it is, and return its path; it may be described later.
+    """Add a picture or file, and return its path; alternative text may be added later.
 
     Raises:
-        ContentError: It is of no kind that mails can show or offer, damaged, or too large.
+        ContentError: The file's type is not supported, or it is damaged or too large.
     """
     if is_picture(data):
         encoded = encode_image(data, source=name[:100])
@@ -58,15 +58,15 @@ def change_item(
     alt: str,
     shown: str = "",
 ) -> LibraryItem:
-    """Give an item another name and alternative text.
+    """Change the name and alternative text of an item.
 
-    Issues that show it keep the text that they have; it is proposed wherever it is put in next.
-    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
+    Issues that show it keep their own text; the new one is proposed when it is inserted again.
+    ``shown`` is the state that the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
-        ContentError: It would have no name.
+        ContentError: The name is empty.
         NotFoundError: There is no such item.
-        EditConflictError: Somebody else changed the same.
+        EditConflictError: Another person changed the same values meanwhile.
     """
     row = find_row(session, newsletter_id, number)
     if not name.strip():
@@ -90,12 +90,12 @@ def change_item(
 
 
 def delete_item(session: Session, actor: Actor, newsletter_id: int, number: int) -> None:
-    """Delete a picture or file that nothing leads to; its address stops to answer.
+    """Delete an unused picture or file; its address is not found any more.
 
-    What a mailing was made with is never deleted, nor what another newsletter uses.
+    Content that a mailing contains, or that another newsletter uses, is never deleted.
 
     Raises:
-        ConflictError: Something leads to it; the message says what.
+        ConflictError: The item is used; the message says by what.
         NotFoundError: There is no such item.
     """
     row = find_row(session, newsletter_id, number)
@@ -122,7 +122,7 @@ def delete_item(session: Session, actor: Actor, newsletter_id: int, number: int)
 
 
 def named(use: ItemUse) -> Message:
-    """Return what a use is called."""
+    """Return the name of a use."""
     match use.used_by:
         case ContentUser.LOOK:
             return msg("the look")

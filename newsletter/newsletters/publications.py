@@ -1,4 +1,4 @@
-"""Newsletters in the database."""
+"""Newsletters: creating, reading and changing them in the database."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from newsletter.issues.translations import MOST_TRANSLATIONS
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 
-#: A newsletter as it is kept.
+#: A stored newsletter.
 Newsletter = NewsletterRow
-#: ``new`` is the page on which one is made.
+#: ``new`` is the address of the page for creating newsletters.
 _SLUG = r"(?!new$)[a-z0-9][a-z0-9-]{0,62}"
-#: As wide as their columns.
+#: Maximum lengths, as the widths of the columns.
 _NAME, _ADDRESS, _TEXT = 200, 320, 2000
 _EMPTY = msg("This must be filled in.")
 _ADDRESSES = ("from_address", "reply_to", "bounce_address", "unsubscribe_address")
@@ -37,15 +37,15 @@ _NEEDED = ("name", "from_address", "postal_address")
 
 
 def day_in(newsletter: Newsletter) -> date:
-    """Return the day that it is where a newsletter is published."""
+    """Return the present date in a newsletter's time zone."""
     return now().astimezone(ZoneInfo(newsletter.time_zone)).date()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewsletterSettings:
-    """What may be changed of a newsletter; see `NewsletterRow` for what each is.
+    """The settings of a newsletter that can be changed; see `NewsletterRow`.
 
-    Empty addresses for bounces and for leaving lie on the sender's domain.
+    If the addresses for bounces and for unsubscribing are empty, they are on the sender's domain.
     """
 
     name: str
@@ -70,16 +70,16 @@ class NewsletterSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewsletterDraft(NewsletterSettings):
-    """What must be known of a newsletter before it can send, and what its look begins with."""
+    """The settings for a new newsletter, with its design."""
 
     slug: str
     design: str = "standard"
 
 
 def find_faults(settings: NewsletterSettings) -> dict[str, Message]:
-    """Return what is wrong, by the field's name; nothing when all is well.
+    """Return the errors in settings, by field; empty if all are valid.
 
-    Whether the template exists is not looked at: that is known to whoever renders.
+    Whether the template exists is not checked here, but when rendering.
     """
     texts = {
         name: value
@@ -152,12 +152,12 @@ def create_newsletter(
     """Create a newsletter.
 
     Args:
-        session: Within the transaction that does it.
-        draft: What it is to be.
-        sharing: Whose people's fields it shares; None gives it a group of its own.
+        session: The database session, in a transaction.
+        draft: The settings.
+        sharing: The newsletter with which it shares people's fields; None for a group of its own.
 
     Raises:
-        ListError: A setting is wrong.
+        ListError: A setting is not valid.
         ConflictError: The slug is taken.
         NotFoundError: There is no such design.
     """
@@ -193,7 +193,7 @@ def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
 def merge_settings(
     shown: str, settings: NewsletterSettings, row: NewsletterRow
 ) -> Merged[NewsletterSettings]:
-    """Return settings beside what others changed meanwhile; see `newsletter.edit_conflicts`."""
+    """Merge settings with changes by other people; see `newsletter.edit_conflicts`."""
     tags = (read_language(name) or name for name in settings.languages)
     normal = replace(settings, languages=tuple(dict.fromkeys(tags)))
     return merge_changes(shown, normal, settings_of_newsletter(row))
@@ -202,13 +202,13 @@ def merge_settings(
 def change_newsletter(
     row: NewsletterRow, settings: NewsletterSettings
 ) -> dict[str, tuple[object, object]]:
-    """Change a newsletter's settings; return what changed, before and after, by field.
+    """Change a newsletter's settings; return the changes, as old and new value by field.
 
-    Mailings that are under way keep what they were made with. The list's name for mail programs
-    (RFC 2919) stays, whatever the sender's domain becomes: by it readers sort their mail.
+    Mailings under way keep the settings with which they were ordered. The List-Id (RFC 2919) never
+    changes, even with the sender's domain, since readers filter their mail by it.
 
     Raises:
-        ListError: A setting is wrong.
+        ListError: A setting is not valid.
     """
     _refuse_faults(settings)
     columns = _columns(settings)
@@ -241,12 +241,12 @@ def _columns(settings: NewsletterSettings) -> dict[str, Any]:
 
 
 def join_address(row: NewsletterRow) -> str:
-    """Return the address to which an empty mail asks to join, where that is allowed."""
+    """Return the address for joining by an empty mail, if that is enabled."""
     return f"join+{row.slug}@{row.unsubscribe_address.rpartition('@')[2].lower()}"
 
 
 def find_newsletter_if_any(session: Session, slug: str | None) -> NewsletterRow | None:
-    """Return what `find_newsletter` does; None where none was made and none is named.
+    """Return the result of `find_newsletter`; None if no slug is given and none exists.
 
     Raises:
         NotFoundError: See `find_newsletter`.
@@ -288,12 +288,12 @@ def list_newsletters(session: Session) -> Sequence[NewsletterRow]:
 
 
 def get_newsletter(session: Session, newsletter_id: int) -> Newsletter:
-    """Return the newsletter of a number that is known to be one."""
+    """Return the newsletter with an id, which must exist."""
     return session.get_one(NewsletterRow, newsletter_id)
 
 
 def list_sharing(session: Session, newsletter_id: int) -> Sequence[NewsletterRow]:
-    """Return the newsletters that share one's fields, itself among them, by slug."""
+    """Return the newsletters of the same group, including this one, by slug."""
     group = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
     return session.scalars(
         select(NewsletterRow)
@@ -303,22 +303,25 @@ def list_sharing(session: Session, newsletter_id: int) -> Sequence[NewsletterRow
 
 
 def number_of(session: Session, slug: str) -> int | None:
-    """Return the number of the newsletter with a short name; None where there is none."""
+    """Return the id of the newsletter with a slug; None if there is none."""
     return session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == slug))
 
 
 def mail_languages(newsletter: NewsletterRow) -> tuple[str, ...]:
-    """Return the tags that readers may choose: its own, those it is translated into, our pages'."""
+    """Return the tags of the languages that readers may choose.
+
+    These are the newsletter's own, those of its translations, and those of our pages.
+    """
     tags = (newsletter.language.value, *newsletter.languages)
     return tuple(dict.fromkeys((*tags, *(each.value for each in Language))))
 
 
 def named_languages(newsletter: NewsletterRow) -> list[tuple[str, str]]:
-    """Return the languages that readers may choose, with what their speakers call them."""
+    """Return the languages that readers may choose, each with its name in that language."""
     return [(tag, own_language_name(tag)) for tag in mail_languages(newsletter)]
 
 
 def chosen_language(newsletter: NewsletterRow, language: str) -> str:
-    """Return which of the languages to choose from somebody's own is, or comes closest to."""
+    """Return the offered language that is closest to a reader's."""
     offered = mail_languages(newsletter)
     return closest_language(language, offered) or newsletter.language.value

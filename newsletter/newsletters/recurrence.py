@@ -1,7 +1,7 @@
-"""Recurrence: on which dates a newsletter appears, and the drafts that open before them.
+"""Recurrence: the dates on which a newsletter appears, and the automatic creation of drafts.
 
-A draft opens in the transaction that moves the recurrence to its next date, and only where it
-still is at the date that was read: on two hosts, or after a kill, each date opens just one draft.
+One transaction creates a draft and moves the recurrence to its next date, if the recurrence has not
+changed meanwhile. So each date gets exactly one draft, even with two hosts or after a kill.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import last_edition
 
-#: A recurrence as it is kept.
+#: A stored recurrence.
 Recurrence = RecurrenceRow
 _DAYS = 7
 _LAST_DAY = 31
@@ -45,10 +45,10 @@ _EARLIEST = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """On which dates; see `RecurrenceRow` for its numbers.
+    """The rule for dates; see `RecurrenceRow` for its numbers.
 
     Raises:
-        ListError: A number is out of its range.
+        ListError: A number is out of range.
     """
 
     every: Every
@@ -62,7 +62,7 @@ class Rule:
             raise ListError(msg("This schedule has no dates."), remedy=msg("Choose another day."))
 
     def first_from(self, day: date) -> date:
-        """Return the first date from a day on, that day included."""
+        """Return the first date on or after a day."""
         if self.every in {Every.WEEK, Every.TWO_WEEKS}:
             return day + timedelta(days=(self.weekday - day.weekday()) % _DAYS)
         within = self._of_month(day.year, day.month)
@@ -72,7 +72,7 @@ class Rule:
         return self._of_month(year, month + 1)
 
     def after(self, day: date) -> date:
-        """Return the date that follows one of its dates."""
+        """Return the date after one of its dates."""
         if self.every is Every.TWO_WEEKS:
             return day + timedelta(days=2 * _DAYS)
         return self.first_from(day + timedelta(days=1))
@@ -91,10 +91,11 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecurrencePlan:
-    """When drafts open, and with what; see `set_recurrence`.
+    """When drafts are created, and from what; see `set_recurrence`.
 
     Attributes:
-        rule: Merged as one: a weekday of one person and another's week are nobody's choice.
+        rule: Merged as a whole: the weekday of one person and the week of another would be a
+            combination that nobody has chosen.
     """
 
     rule: Rule | None = None
@@ -103,7 +104,7 @@ class RecurrencePlan:
 
 
 def schedule_of(recurrence: Recurrence | None) -> RecurrencePlan:
-    """Return a schedule as it is kept; the usual one, without dates, where there is none."""
+    """Return the plan of a recurrence; the default, without dates, if there is none."""
     if recurrence is None:
         return RecurrencePlan()
     return RecurrencePlan(
@@ -114,7 +115,7 @@ def schedule_of(recurrence: Recurrence | None) -> RecurrencePlan:
 
 
 def rule_of(recurrence: Recurrence) -> Rule:
-    """Return the dates of a recurrence as it is kept."""
+    """Return the rule of a stored recurrence."""
     return Rule(every=recurrence.every, weekday=recurrence.weekday, ordinal=recurrence.ordinal)
 
 
@@ -134,21 +135,21 @@ def set_recurrence(
     start: date | None = None,
     shown: str = "",
 ) -> None:
-    """Let drafts open by a rule from now on, or (None) no more.
+    """Set the recurrence by which drafts are created, or (None) end it.
 
     Args:
-        session: A transaction.
-        actor: Who sets it.
-        newsletter: Whose drafts.
-        rule: On which dates its issues appear.
-        days_before: So many days before its date a draft opens.
-        pattern_id: What it begins with; None for the last issue.
-        start: The first date is looked for from this day on; today when None.
-        shown: What the form showed; see `newsletter.edit_conflicts`.
+        session: The database session, in a transaction.
+        actor: The person who sets it.
+        newsletter: The newsletter.
+        rule: The rule for the dates of its issues.
+        days_before: The number of days between a draft's creation and the issue's date.
+        pattern_id: The pattern for drafts; None for the last issue.
+        start: The day from which the first date is looked for; None for today.
+        shown: The state that the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
-        EditConflictError: Somebody else changed the same.
-        ListError: The draft would open after its date, or more than two months before it.
+        EditConflictError: Another person changed the same values meanwhile.
+        ListError: Drafts would be created after their date, or more than two months before it.
     """
     if days_before not in range(_EARLIEST + 1):
         raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
@@ -189,7 +190,7 @@ def set_recurrence(
 
 
 def next_dates(session: Session, newsletter_ids: Sequence[int]) -> Sequence[tuple[int, date, date]]:
-    """Return newsletters with the date of their next issue and the day its draft opens."""
+    """Return newsletter ids with the next issue's date and the day of the draft's creation."""
     rows = session.scalars(
         select(Recurrence)
         .where(Recurrence.newsletter_id.in_(newsletter_ids))
@@ -202,7 +203,7 @@ def next_dates(session: Session, newsletter_ids: Sequence[int]) -> Sequence[tupl
 
 
 def open_due_drafts(engine: Engine, moment: datetime | None = None) -> int:
-    """Open the drafts whose day has come; return how many."""
+    """Create the drafts that are due; return their number."""
     moment = moment or now()
     with reading(engine) as session:
         rows = session.execute(
@@ -225,7 +226,7 @@ def _open(engine: Engine, recurrence: Recurrence, moment: datetime) -> bool:
         newsletter = session.get_one(NewsletterRow, recurrence.newsletter_id)
         today = moment.astimezone(ZoneInfo(newsletter.time_zone)).date()
         following = rule.after(day)
-        # Dates that passed while nothing ran are not made up for.
+        # Dates that passed while no worker was running are skipped.
         while following < today:
             following = rule.after(following)
         moved = session.scalar(

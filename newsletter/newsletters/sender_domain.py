@@ -1,6 +1,6 @@
-"""What the sender's domain says in DNS: SPF, DKIM and DMARC, without which mail goes astray.
+"""DNS records of the sender's domain: MX, SPF, DKIM and DMARC, which receivers require.
 
-A question that got no answer is its own result: it says nothing against the domain.
+A query without a reply is a result of its own, and not an error of the domain.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 
-#: Seconds all questions together may take.
+#: Timeout of all queries together, in seconds.
 _PATIENCE = 3.0
-#: Labels of a name that DMARC walks up by.
+#: The maximum number of labels in DMARC's tree walk.
 _WALKED = 8
 _PLACE = IssuePlace(field=IssueField.SENDER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SenderDomain:
-    """What DNS said about a domain; ``dkim`` is None where the relay signs.
+    """The DNS records of a domain.
 
     Attributes:
-        host: Its MX or, failing that, its addresses.
-        dmarc: The record that holds for it, which may be that of a domain above.
+        host: Its MX records or, without any, its addresses.
+        dmarc: The record that applies, which may be that of a parent domain.
+        dkim: Its DKIM key; None if the relay signs.
     """
 
     domain: str
@@ -44,9 +45,9 @@ class SenderDomain:
 def ask_sender_domain(
     domain: str, *, dkim_name: str = "", resolver: Resolver | None = None
 ) -> SenderDomain:
-    """Ask DNS for a domain's hosts, SPF (RFC 7208), DMARC (RFC 7489), and DKIM key (RFC 6376).
+    """Query a domain's hosts, SPF (RFC 7208), DMARC (RFC 7489), and DKIM key (RFC 6376).
 
-    ``dkim_name`` is where the key stands, ``SELECTOR._domainkey.DOMAIN``; empty asks for none.
+    ``dkim_name`` is the name of the key, ``SELECTOR._domainkey.DOMAIN``; empty for no query.
     """
     resolver = resolver or open_resolver(_PATIENCE)
     resolver.lifetime = _PATIENCE
@@ -67,9 +68,9 @@ def ask_sender_domain(
 
 
 def _walk(domain: str) -> list[str]:
-    """Return a domain and those above it, as DMARCbis walks up the tree (RFC 9989 section 4.10).
+    """Return a domain and its parents, by DMARC's tree walk (RFC 9989 section 4.10).
 
-    Of a name with more than eight labels, those in the middle are left out.
+    For a name with more than eight labels, those in the middle are left out.
     """
     labels = domain.split(".")
     above = labels[1:] if len(labels) <= _WALKED else labels[-(_WALKED - 1) :]
@@ -77,10 +78,10 @@ def _walk(domain: str) -> list[str]:
 
 
 def _policy(answers: list[DnsAnswer]) -> DnsAnswer:
-    """Return the domain's own record, or that of its organisation: the last one on the way up.
+    """Return the domain's own record, or that of the organisational domain, the topmost one.
 
-    A record that says ``psd=n`` is an organisation's; one that says ``psd=y``, a public suffix's,
-    holds only where there is no other.
+    A record with ``psd=n`` is that of an organisational domain; one with ``psd=y``, of a public
+    suffix, applies only if there is no other.
     """
     own, *above = answers
     if own.asked is not LookupResult.ABSENT:
@@ -115,7 +116,7 @@ def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
 
 
 def check_sender_domain(domain: SenderDomain) -> Iterator[Finding]:
-    """Yield what is wrong with a domain's records, or could not be asked."""
+    """Yield findings about a domain's records, and about failed queries."""
     yield from _check_host(domain.host, domain.domain)
     yield from _check_spf(domain.spf, domain.domain)
     yield from _check_dkim(domain.dkim)
@@ -181,7 +182,7 @@ def _check_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
 
 
 def _dmarc_asks(dmarc: DnsAnswer, domain: str) -> str:
-    """Return what a record asks receivers to do with what fails: for subdomains, ``sp`` counts."""
+    """Return the policy that a record sets for a domain; for subdomains, ``sp`` applies."""
     tags: dict[str, str] = dict(re.findall(r"([a-z]+)\s*=\s*([^;\s]+)", dmarc.records[0].lower()))
     inherited = dmarc.name != f"_dmarc.{domain}"
     own = tags.get("p", "")
@@ -212,7 +213,7 @@ def _finding(code: str, severity: Severity, message: Message, remedy: Message) -
 
 
 class LookupResult(StrEnum):
-    """How a question to DNS ended."""
+    """The result of a DNS query."""
 
     ANSWERED = "answered"
     ABSENT = "absent"
@@ -221,7 +222,7 @@ class LookupResult(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DnsAnswer:
-    """The records of a name, as far as they concern the question."""
+    """The result of a DNS query, with the relevant records."""
 
     name: str
     asked: LookupResult
@@ -229,7 +230,7 @@ class DnsAnswer:
 
 
 def open_resolver(seconds: float) -> Resolver:
-    """Return this machine's resolver, whose questions take at most so many seconds each."""
+    """Return the system's resolver, with a timeout per query in seconds."""
     try:
         resolver = Resolver()
     except DNSException:
@@ -239,9 +240,9 @@ def open_resolver(seconds: float) -> Resolver:
 
 
 def ask_mail_host(resolver: Resolver, domain: str) -> DnsAnswer:
-    """Ask where mail to a domain goes; all questions together take no longer than one may.
+    """Query the mail hosts of a domain; all queries together have the timeout of one.
 
-    A null MX (RFC 7505) says that the domain takes no mail, whatever addresses it has.
+    A null MX (RFC 7505) means that the domain accepts no mail, even if it has addresses.
     """
     end = time.monotonic() + resolver.lifetime
     for kind in ("MX", "A", "AAAA"):

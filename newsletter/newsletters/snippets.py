@@ -1,4 +1,4 @@
-"""A newsletter's snippets: kept, listed, and where they are used."""
+"""A newsletter's snippets, and where they are used."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import blocks_from_json, blocks_to_json, issue_from_json
 from newsletter.issues.snippets import read_snippet, snippets_in
 
-#: Characters of a name, and snippets of one newsletter.
+#: The maximum length of a name, and number of snippets per newsletter.
 _LONGEST_NAME, _MOST = 80, 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnippetUse:
-    """A draft or issue that puts a snippet in; a draft by its number, an issue by its slug."""
+    """A draft (by id) or issue (by slug) that uses a snippet."""
 
     title: str
     draft_id: int | None = None
@@ -36,7 +36,7 @@ class SnippetUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptSnippet:
-    """A snippet with its Markdown; ``version`` is what the next change must name."""
+    """A snippet with its Markdown; the next change must name ``version``."""
 
     id: int
     name: str
@@ -65,7 +65,7 @@ def list_snippets(session: Session, newsletter_id: int) -> tuple[KeptSnippet, ..
 
 
 def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[SnippetUse, ...]:
-    """Return the drafts and issues that put a snippet in, newest first."""
+    """Return the drafts and issues that use a snippet, the newest first."""
     drafts = session.scalars(
         select(DraftRow)
         .where(DraftRow.newsletter_id == newsletter_id, _names_one(DraftRow.content))
@@ -91,7 +91,7 @@ def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[SnippetU
 
 
 def _names_one(content: InstrumentedAttribute[dict[str, Any]]) -> ColumnElement[bool]:
-    """Whether an issue's JSON may have a snippet of any name in it."""
+    """Return the condition that an issue's JSON may contain a snippet."""
     return cast(content, Text).like('%"snippet"%')
 
 
@@ -105,16 +105,15 @@ def save_snippet(
     number: int | None = None,
     version: int | None = None,
 ) -> SnippetRow:
-    """Keep a snippet, a new one or in place of that of a number; what was sent stays as it was.
+    """Save a new snippet, or change the one with id ``number``; sent issues are not affected.
 
-    An issue that was approved and puts it in is another mail from then on, which must be approved
-    anew.
+    Approved issues that use the snippet must be approved again.
 
     Raises:
-        ContentError: Its name or its text is none; the place names the field.
-        ConflictError: Another has the name, somebody changed it since ``version``, drafts use it by
-            its old name, or there are too many.
-        NotFoundError: There is none of that number.
+        ContentError: The name or text is not valid; the place names the field.
+        ConflictError: The name is taken, another person changed the snippet since ``version``,
+            drafts use it by its old name, or there are too many.
+        NotFoundError: There is no such snippet.
     """
     name = plain_name(name)
     if not 0 < len(name) <= _LONGEST_NAME:
@@ -123,7 +122,7 @@ def save_snippet(
             place=Place(source="snippet", field="name"),
         )
     content = {"blocks": blocks_to_json(read_snippet(text))}
-    # One at a time, or two of one name pass the check below.
+    # Locked, so that concurrent calls cannot create two snippets with the same name.
     session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     row = _row_to_write(session, newsletter_id, number, version)
     same_name = select(SnippetRow.id).where(
@@ -169,11 +168,11 @@ def _row_to_write(
 
 
 def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: int) -> None:
-    """Delete a snippet; what was sent stays as it was.
+    """Delete a snippet; sent issues are not affected.
 
     Raises:
-        ConflictError: A draft puts it in.
-        NotFoundError: There is none of that number.
+        ConflictError: A draft uses it.
+        NotFoundError: There is no such snippet.
     """
     row = find_snippet(session, newsletter_id, number)
     _demand_unused(session, newsletter_id, row.name)
@@ -189,7 +188,7 @@ def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: i
 
 
 def find_snippet_number(session: Session, newsletter_id: int, name: str) -> int | None:
-    """Return the number of the snippet of a name."""
+    """Return the id of the snippet with a name; None if there is none."""
     return session.scalar(
         select(SnippetRow.id).where(
             SnippetRow.newsletter_id == newsletter_id, SnippetRow.name == name
@@ -198,10 +197,10 @@ def find_snippet_number(session: Session, newsletter_id: int, name: str) -> int 
 
 
 def find_snippet(session: Session, newsletter_id: int, number: int) -> SnippetRow:
-    """Return a newsletter's snippet by its number.
+    """Return a newsletter's snippet by its id.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such snippet.
     """
     row = session.get(SnippetRow, number)
     if row is None or row.newsletter_id != newsletter_id:

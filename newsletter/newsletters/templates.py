@@ -1,8 +1,7 @@
-"""A newsletter's own mail templates: checked, kept with all versions, brought back, deleted.
+"""A newsletter's own mail templates, in MJML and Jinja, with all their versions.
 
-They are MJML and Jinja that administrators write. Each is rendered apart, within bounds
-(`newsletter.rendering.sandbox`), and nothing is kept that does not render the sample issue and the
-last one whole: so a mailing cannot fail on what was saved.
+Templates are rendered in a sandbox (`newsletter.rendering.sandbox`). A template is saved only if it
+renders the sample issue and the last issue completely, so that no mailing fails because of it.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from newsletter.rendering.render import render_issue
 from newsletter.samples import sample_issue
 from newsletter.settings import template_folders
 
-#: Letters of one part of a template, and templates of a newsletter.
+#: The maximum length of a part of a template, and number of templates per newsletter.
 LONGEST_PART, _MOST = 200_000, 20
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -59,7 +58,7 @@ class KeptTemplate:
     """A template, or one of its versions.
 
     Attributes:
-        version: Its number; of a template what the next change must name.
+        version: The version's number, which the next change must name.
     """
 
     name: str
@@ -70,12 +69,12 @@ class KeptTemplate:
 
     @property
     def full_name(self) -> str:
-        """What settings and issues call it."""
+        """Its name in settings and issues."""
         return OWN + self.name
 
 
 def own_templates(newsletter: NewsletterRow) -> tuple[tuple[str, TemplateSource], ...]:
-    """Return a newsletter's own templates as rendering takes them."""
+    """Return a newsletter's own templates for rendering."""
     return tuple((OWN + row.name, _source(row)) for row in newsletter.templates)
 
 
@@ -93,7 +92,7 @@ def get_template(session: Session, newsletter_id: int, name: str) -> KeptTemplat
     """Return a newsletter's own template.
 
     Raises:
-        NotFoundError: It has none of that name.
+        NotFoundError: The newsletter has no template with this name.
     """
     return _kept(_find(session, newsletter_id, name))
 
@@ -102,7 +101,7 @@ def list_versions(session: Session, newsletter_id: int, name: str) -> Sequence[K
     """Return all versions of a template, the newest first.
 
     Raises:
-        NotFoundError: The newsletter has none of that name.
+        NotFoundError: The newsletter has no template with this name.
     """
     row = _find(session, newsletter_id, name)
     versions = session.scalars(
@@ -126,7 +125,7 @@ def get_version(session: Session, newsletter_id: int, name: str, number: int) ->
     """Return a version of a template.
 
     Raises:
-        NotFoundError: There is none of that number.
+        NotFoundError: The template has no such version.
     """
     for version in list_versions(session, newsletter_id, name):
         if version.version == number:
@@ -135,10 +134,10 @@ def get_version(session: Session, newsletter_id: int, name: str, number: int) ->
 
 
 def shipped_source(templates_dir: Path, name: str) -> TemplateSource:
-    """Return the text of a template of a folder, to begin one's own with.
+    """Return the source of a template in a folder, from which an own one can start.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no template with this name.
     """
     for folder in template_folders(templates_dir, "email"):
         files = [folder / name / file for file in ("body.mjml.j2", "body.txt.j2", "subject.txt.j2")]
@@ -150,11 +149,11 @@ def shipped_source(templates_dir: Path, name: str) -> TemplateSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TemplateTrial:
-    """With what a template is tried.
+    """The data for trying a template.
 
     Attributes:
-        publisher: What templates may say of the newsletter.
-        folder: Where the partials are.
+        publisher: The newsletter's data for templates.
+        folder: The folder of partials.
     """
 
     engine: Engine
@@ -164,11 +163,11 @@ class TemplateTrial:
 
 
 def try_template(trial: TemplateTrial, source: TemplateSource) -> RenderedIssue:
-    """Render a newsletter's last issue in a template that is not kept yet; else the sample.
+    """Render a newsletter's last issue, or else the sample, in a template that is not saved yet.
 
     Raises:
-        TemplateError: The template is faulty, loses part of an issue, or goes beyond a bound; the
-            message names file and line.
+        TemplateError: The template is faulty, its result lacks parts of the issue, or it exceeds a
+            limit; the message names file and line.
     """
     with reading(trial.engine) as session:
         newsletter = session.get_one(NewsletterRow, trial.newsletter_id)
@@ -183,11 +182,11 @@ def try_template(trial: TemplateTrial, source: TemplateSource) -> RenderedIssue:
 
 
 def check_template(trial: TemplateTrial, source: TemplateSource) -> None:
-    """Demand that a template renders the last issue and the sample, with all that they say.
+    """Check that a template renders the last issue and the sample completely.
 
     Raises:
-        ContentError: A part of it is empty, or too long.
-        TemplateError: As `try_template`.
+        ContentError: A part of the template is empty or too long.
+        TemplateError: As for `try_template`.
     """
     for file, part in ((BODY, source.body), (TEXT, source.text), (SUBJECT, source.subject)):
         if not part.strip():
@@ -198,7 +197,7 @@ def check_template(trial: TemplateTrial, source: TemplateSource) -> None:
                 place=place_in_template(file),
             )
     try_template(trial, source)
-    # It has what the last issue may lack: chapters, links, a table of contents.
+    # The sample has elements that the last issue may lack: chapters, links, a table of contents.
     _render(_sample(Language.JAPANESE), trial, source)
 
 
@@ -220,22 +219,22 @@ def save_template(
     source: TemplateSource,
     version: int | None = None,
 ) -> KeptTemplate:
-    """Keep a template as its newest version, which holds from the next mail on.
+    """Save a template as its newest version, for future mails.
 
-    What was made stays as it was; an issue that was approved in it is another mail from then on,
-    which must be approved anew. It is checked before anything is locked.
+    Existing mailings are not affected. Issues that were approved in an earlier version must be
+    approved again. The template is checked before anything is locked.
 
     Args:
-        trial: With what it is tried, and whose it is.
-        actor: Who does it.
-        name: Small letters, digits and hyphens; of a new template, or of one that there is.
+        trial: The data for trying it, with its newsletter.
+        actor: The administrator.
+        name: The name of a new or existing template: lower-case letters, digits and hyphens.
         source: The template.
-        version: What was seen when the change began; 0 for a new template, None to replace any.
+        version: The version that was edited; 0 for a new template, None to replace any.
 
     Raises:
-        ContentError: Its name is none, or a part is empty or too long.
-        TemplateError: It cannot be rendered; the message names file and line.
-        ConflictError: Somebody changed it since, the name is taken, or there are too many.
+        ContentError: The name is not valid, or a part is empty or too long.
+        TemplateError: The template cannot be rendered; the message names file and line.
+        ConflictError: Another person changed it, the name is taken, or there are too many.
     """
     if not _NAME.fullmatch(name):
         raise ContentError(
@@ -297,11 +296,11 @@ def _new_row(session: Session, newsletter_id: int, name: str, version: int | Non
 
 
 def delete_template(session: Session, actor: Actor, newsletter_id: int, name: str) -> None:
-    """Delete a template with its versions; what was sent stays as it was.
+    """Delete a template with its versions; existing mailings are not affected.
 
     Raises:
         ConflictError: The newsletter, an issue, a draft or a pattern uses it.
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no template with this name.
     """
     newsletter = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     row = _find(session, newsletter_id, name)
@@ -334,7 +333,7 @@ def delete_template(session: Session, actor: Actor, newsletter_id: int, name: st
 def difference(
     before: TemplateSource, after: TemplateSource, language: Language
 ) -> Iterator[tuple[str, str]]:
-    """Yield what changed by lines: ``+``, ``-``, a blank for what stayed, ``@`` for a place."""
+    """Yield changed lines with ``+`` or ``-``, context with a blank, and places with ``@``."""
     for file, old, new in (
         (BODY, before.body, after.body),
         (TEXT, before.text, after.text),

@@ -1,1 +1,1 @@
-"""A newsletter's look: the value, the designs it begins with, its checks, its use on pages."""
+"""A newsletter's look: model, designs, checks, files, and use on pages."""

@@ -1,4 +1,4 @@
-"""What administrators do to a newsletter's look: one change, with its entry in the audit log."""
+"""Changing a newsletter's look, with its audit entry."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from newsletter.newsletters.look.model import (
     with_site,
 )
 
-#: Pixels across that a logo is shown with at first, where it is not smaller.
+#: The default width of a logo in pixels, unless it is smaller.
 USUAL_LOGO = 160
-#: How a picture's ground is looked for: at this size, by alpha, as a share of all pixels.
+#: Detection of a transparent ground: size of the sample, alpha threshold, minimum share of pixels.
 _SAMPLED, _SEEN, _LEAST_GROUND = (96, 96), 127, 0.02
 
 
 def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
-    """Return what forbids a look, by field: colours that cannot be read, pictures not kept here."""
+    """Return the errors of a look, by field: unreadable colours, and pictures not stored here."""
     faults = {
         fault.field: fault.message for fault in find_unreadable(look.palette) if fault.refused
     }
@@ -64,17 +64,16 @@ def change_look(
 ) -> bool:
     """Change a newsletter's look; return whether anything changed.
 
-    ``site`` is where the store's pictures are served: readers' programs ask for them there.
-    ``began_with`` is the version of the look that was seen when the change was begun; without it,
-    whatever is kept is replaced.
+    ``site`` is the base URL for pictures in mail. ``began_with`` is the version of the look that
+    was edited; without it, any look is replaced.
 
-    Mail that was made stays as it is. An approval holds for the mail that was looked at: with
-    another look it is another mail, which must be approved anew.
+    Existing mailings are not affected. Issues that were approved with another look must be approved
+    again.
 
     Raises:
-        ContentError: A colour cannot be read on its background, or a picture is not kept here; the
+        ContentError: A colour is unreadable on its background, or a picture is not stored here; the
             place names the field.
-        ConflictError: Somebody else changed the look since.
+        ConflictError: Another person changed the look since.
     """
     row = session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     for field, fault in find_look_faults(session, look).items():
@@ -112,10 +111,10 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, object]
 def keep_look_picture(
     session: Session, newsletter_id: int, data: bytes, *, source: str, alt: str, site: str
 ) -> LookPicture:
-    """Keep a logo or a header picture in the store and return it as a look has it.
+    """Store a logo or header picture, and return it for a look.
 
     Raises:
-        ContentError: It is no picture, too large, or has no alternative text.
+        ContentError: The file is not a picture or too large, or has no alternative text.
     """
     encoded = encode_image(data, source=source)
     demand_description(alt)
@@ -129,7 +128,7 @@ def keep_look_picture(
 
 
 def ink_of(content: bytes) -> str:
-    """Return the mean colour of what a picture shows on a transparent ground; empty without one."""
+    """Return the mean colour of a picture with a transparent ground; empty for other pictures."""
     with Image.open(BytesIO(content)) as opened:
         if not opened.has_transparency_data:
             return ""

@@ -1,4 +1,4 @@
-"""Whether a look can be read: each pair of its colours, in light and in dark (WCAG 2.2, 1.4.3)."""
+"""The contrast of a look's colours, in light and dark (WCAG 2.2, 1.4.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.rendering.colours import LARGE_TEXT, TEXT, ratio, readable
 from newsletter.rendering.palette import Palette, dark_scheme, light_scheme
 
-#: Text and background by their names in a scheme, and the contrast they need.
+#: Names of text and background colours in a scheme, with the required contrast.
 _PAIRS = (
     ("text", "card", TEXT),
     ("text", "sunken", TEXT),
@@ -30,7 +30,7 @@ _PAIRS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """A text's colour and its background, as they are shown."""
+    """A text's colour and its background colour."""
 
     dark: bool
     text: str
@@ -61,11 +61,11 @@ def shown_pairs(palette: Palette) -> Iterator[Pair]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """A chosen colour that cannot be read where it was meant for, and what is nearest to it.
+    """A chosen colour with too little contrast, and the nearest readable one.
 
     Attributes:
-        field: The palette's colour.
-        refused: Whether it must be changed; an accent may stay, as text it is shown as `nearest`.
+        field: The colour's name in the palette.
+        refused: Whether it must be changed. An accent need not be: as text, `nearest` is used.
     """
 
     field: str
@@ -76,9 +76,9 @@ class Unreadable:
 
 
 def find_unreadable(palette: Palette) -> tuple[Unreadable, ...]:
-    """Return the chosen colours that do not read on the chosen card, with the nearest that do.
+    """Return the chosen colours that are unreadable on the chosen card's colour.
 
-    What is derived is readable by itself, and so is what stands on a chosen background.
+    Derived colours, and texts on chosen backgrounds, are always readable.
     """
     return tuple(_faults(palette))
 

@@ -1,4 +1,4 @@
-"""The designs that a look begins with: complete, readable, and unlike each other."""
+"""The designs from which a look can start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Design:
-    """A design by its name, with the look that it begins with."""
+    """A named design, with its look."""
 
     title: Message
     description: Message
@@ -21,7 +21,7 @@ class Design:
 
     @property
     def name(self) -> str:
-        """What it is called in commands and files."""
+        """Its name in commands and files."""
         return self.look.design
 
 
@@ -220,7 +220,7 @@ def find_design(name: str) -> Design:
     """Return a design by its name.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no such design.
     """
     for design in DESIGNS:
         if design.name == name:
@@ -232,7 +232,7 @@ def find_design(name: str) -> Design:
 
 
 def with_design(look: Look, name: str) -> Look:
-    """Return a look in a design's colours, fonts and forms, with its own pictures and texts.
+    """Return a look with a design's colours, fonts and forms, and its own pictures and texts.
 
     Raises:
         NotFoundError: There is no such design.

@@ -1,4 +1,4 @@
-"""A look as a file: its values and its pictures, to be carried from one newsletter to another."""
+"""A look as a file, with its pictures, for copying it to another newsletter."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from newsletter.newsletters.look.model import (
     with_site,
 )
 
-#: Octets of a file: two pictures at their largest, in base64.
+#: The maximum size of a file in bytes: two pictures of maximum size, in base64.
 LARGEST_FILE = 28_000_000
 _PICTURES = ("logo", "header")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookFile:
-    """What a file holds: a look, and by ``logo`` and ``header`` what its pictures are."""
+    """The content of a file: a look, and its pictures under ``logo`` and ``header``."""
 
     look: Look
     pictures: Mapping[str, bytes]
@@ -51,10 +51,10 @@ def write_look_file(session: Session, look: Look) -> bytes:
 
 
 def read_look_file(data: bytes, *, source: str) -> LookFile:
-    """Read what `write_look_file` wrote.
+    """Read a file that `write_look_file` wrote.
 
     Raises:
-        ContentError: It is too large, no JSON, or a value is out of bounds.
+        ContentError: The file is too large, is not JSON, or has a value that is not valid.
     """
     place = Place(source=source)
     remedy = msg("Choose a file that was exported from a look.")
@@ -91,12 +91,12 @@ def read_look_file(data: bytes, *, source: str) -> LookFile:
 def keep_look_file(
     session: Session, newsletter_id: int, file: LookFile, *, source: str, site: str
 ) -> Look:
-    """Keep the pictures of a file in a newsletter's library; return the look that shows them.
+    """Add the pictures of a file to a newsletter's library; return the look with them.
 
-    The look itself is not changed: see `change_look`.
+    This does not change the newsletter's look; see `change_look`.
 
     Raises:
-        ContentError: A picture is none, or too large.
+        ContentError: A picture is not valid or too large.
     """
 
     def kept(field: str, picture: LookPicture | None) -> LookPicture | None:

@@ -1,4 +1,4 @@
-"""The value of a look, as it is kept: chosen colours, fonts and forms, pictures and texts."""
+"""The model of a look: colours, fonts, forms, pictures and texts."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from newsletter.rendering.theme import (
     ThemePicture,
 )
 
-#: Pixels: of the text, of corners, of the mail, of a logo.
+#: Minimum and maximum in pixels, of text, corners, the mail's width, and a logo's width.
 SIZES, RADII, WIDTHS, LOGO_WIDTHS = (15, 19), (0, 24), (520, 720), (24, 480)
 MOST_SOCIAL = 8
 _TAGLINE, _FOOTER, _LABEL, _URL, _ALT = 120, 1000, 40, 500, 200
-#: A picture of this product's store; nothing else, so that a look cannot report who reads.
+#: A picture stored here; others are refused, so that a look cannot track readers.
 _OWN_PICTURE = r"^https?://[^\s\"'<>]{1,200}/images/[0-9a-f]{64}-\d{1,5}w\.(png|jpg)$"
 
 
-def _line(longest: int) -> Any:  # noqa: ANN401 - what `Annotated` takes
+def _line(longest: int) -> Any:  # noqa: ANN401 - an argument of `Annotated`
     return StringConstraints(max_length=longest, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookPicture:
-    """A picture of the store, with what it shows; ``width`` in pixels of the mail.
+    """A stored picture with its alternative text; ``width`` is in pixels of the mail.
 
     Attributes:
-        ink: The colour of what it shows, where its ground is transparent; else empty.
+        ink: Its mean colour if its ground is transparent; else empty.
     """
 
     url: Annotated[str, StringConstraints(pattern=_OWN_PICTURE)]
@@ -53,13 +53,13 @@ class LookPicture:
 
     @property
     def path(self) -> str:
-        """Where pages of the same site find it."""
+        """Its path on the same site."""
         return self.url[self.url.rindex("/images/") :]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookLink:
-    """A page of the publisher's elsewhere."""
+    """A link to a page of the publisher, such as in a social network."""
 
     label: Annotated[str, StringConstraints(min_length=1), _line(_LABEL)]
     url: Annotated[
@@ -69,19 +69,18 @@ class LookLink:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """A newsletter's design: used by its mail, archive, forms and notices alike.
+    """A newsletter's look, used by its mail, archive, forms and notices.
 
-    The default is the product's own. A look holds all its values: a design gives the first ones,
-    and is not asked again.
+    A look stores all its values; later changes of the design that it started from do not affect it.
 
     Attributes:
-        design: The name of the design it began with.
-        size: Of the text, in pixels.
-        radius: Of corners, in pixels.
-        width: Of the mail, in pixels.
-        header: A picture across the head, shown where the masthead is of that form.
+        design: The name of the design that it started from.
+        size: The text's size in pixels.
+        radius: The corners' radius in pixels.
+        width: The mail's width in pixels.
+        header: A header picture, shown if the masthead has that form.
         tagline: A line below the newsletter's name.
-        footer: Lines above the sender's address; web addresses in them become links.
+        footer: Lines above the sender's address; URLs in them become links.
     """
 
     design: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,31}$")] = "standard"
@@ -105,7 +104,7 @@ class Look:
 
 
 _ADAPTER: TypeAdapter[Look] = TypeAdapter(Look)
-#: What is asked of a field, for people; by its name, or its last part.
+#: The valid values of fields, for users; by name, or the last part of the name.
 _ASKED: Mapping[str, Message] = {
     "size": msg("The text has {least} to {most} pixels.", least=SIZES[0], most=SIZES[1]),
     "radius": msg("Corners have {least} to {most} pixels.", least=RADII[0], most=RADII[1]),
@@ -126,16 +125,16 @@ _UNKNOWN = msg("Choose one of the values offered.")
 
 
 def look_to_json(look: Look) -> dict[str, Any]:
-    """Return a look as it is kept."""
+    """Return a look in its stored form."""
     values: dict[str, Any] = _ADAPTER.dump_python(look, mode="json")
     return values
 
 
 def look_from_json(value: Mapping[str, Any]) -> Look:
-    """Read a look as it was kept; what it does not name is as in the default.
+    """Read a look from its stored form; missing values have their defaults.
 
     Raises:
-        ContentError: A value is out of bounds; the place names the field.
+        ContentError: A value is not valid; the place names the field.
     """
     look, faults = read_look(value)
     for name, fault in faults.items():
@@ -144,7 +143,7 @@ def look_from_json(value: Mapping[str, Any]) -> Look:
 
 
 def read_look(value: Mapping[str, Any]) -> tuple[Look, dict[str, Message]]:
-    """Read a look, and say by field what is wrong with it; the default where anything is."""
+    """Read a look, and return it with errors by field; with errors, the look is the default."""
     try:
         look = _ADAPTER.validate_python(value)
     except ValidationError as error:
@@ -159,7 +158,7 @@ def read_look(value: Mapping[str, Any]) -> tuple[Look, dict[str, Message]]:
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """Return the name that a field has on the page and in messages."""
+    """Return the name of a field on the page and in messages."""
     names = [part for part in place if isinstance(part, str)]
     if names[:1] == ["palette"] and len(names) > 1:
         return names[1]
@@ -167,7 +166,7 @@ def _field(place: tuple[int | str, ...]) -> str:
 
 
 def theme_of(look: Look) -> Theme:
-    """Return what templates see of a look."""
+    """Return a look's theme for templates."""
     return Theme(
         palette=look.palette,
         font=look.font,
@@ -193,7 +192,7 @@ def _shown(picture: LookPicture | None) -> ThemePicture | None:
 
 
 def with_site(look: Look, site: str) -> Look:
-    """Return a look whose pictures are asked for at a site, wherever they were brought in."""
+    """Return a look with the URLs of its pictures at another site."""
     return replace(look, logo=_at(look.logo, site), header=_at(look.header, site))
 
 
@@ -202,7 +201,7 @@ def _at(picture: LookPicture | None, site: str) -> LookPicture | None:
 
 
 def look_version(look: Look) -> str:
-    """Return what tells a look from every other."""
+    """Return a digest of a look."""
     return sha256(json.dumps(look_to_json(look), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -210,6 +209,6 @@ def look_of(newsletter: NewsletterRow) -> Look:
     """Return a newsletter's look.
 
     Raises:
-        ContentError: What is kept is none; the place names the field.
+        ContentError: The stored value is not valid; the place names the field.
     """
     return look_from_json(newsletter.look)

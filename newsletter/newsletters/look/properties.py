@@ -1,4 +1,4 @@
-"""A look on pages: custom properties of CSS, the style sheet that carries them, and its picture."""
+"""A look on pages: CSS custom properties, their style sheet, and the social networks' picture."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _COLOURS = (
 
 
 def look_properties(look: Look, language: Language = Language.JAPANESE) -> dict[str, str]:
-    """Return a look as custom properties by name; ``light-dark()`` follows ``color-scheme``."""
+    """Return a look as CSS custom properties, with ``light-dark()`` for ``color-scheme``."""
     light, dark = light_scheme(look.palette), dark_scheme(look.palette)
     return {
         name: f"light-dark({day}, {night})" if day != night else day
@@ -72,7 +72,7 @@ def _logo_ground(look: Look) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StyleSheet:
-    """A style sheet with what tells it from others."""
+    """A style sheet with its digest."""
 
     text: str
     version: str
@@ -80,7 +80,7 @@ class StyleSheet:
 
 @lru_cache(maxsize=256)
 def style_sheet(look: Look, language: Language) -> StyleSheet:
-    """Return the style sheet of a look; it sets custom properties and nothing else."""
+    """Return the style sheet of a look, which sets custom properties only."""
     declarations = "".join(
         f"  {name}: {value};\n" for name, value in look_properties(look, language).items()
     )
@@ -93,14 +93,14 @@ def style_sheet(look: Look, language: Language) -> StyleSheet:
     return StyleSheet(text=text, version=sha256(text.encode()).hexdigest()[:16])
 
 
-#: Pixels, as Open Graph asks of a large picture.
+#: The size in pixels recommended by Open Graph for large pictures.
 SIZE = (1200, 630)
 _STRIPE, _PLATE, _MARGIN = 24, 48, 90
 
 
 @lru_cache(maxsize=32)
 def social_picture(look: Look, header: bytes | None, logo: bytes | None) -> bytes:
-    """Draw it as PNG; ``header`` and ``logo`` are what the store keeps of the look's pictures."""
+    """Draw the picture for social networks as PNG, with the look's stored header and logo."""
     scheme = light_scheme(look.palette)
     canvas = Image.new("RGB", SIZE, rgb(scheme.head))
     draw = ImageDraw.Draw(canvas)
@@ -124,7 +124,7 @@ def _place_logo(
     ground: tuple[int, int, int],
     radius: int,
 ) -> None:
-    """Put the logo in the middle, on a plate of the card's colour: it was made for that."""
+    """Draw the logo in the middle, on a plate in the card's colour, for which it was designed."""
     with Image.open(BytesIO(logo)) as opened:
         room = (SIZE[0] - 2 * (_MARGIN + _PLATE), SIZE[1] - 2 * (_MARGIN + _PLATE))
         picture = ImageOps.contain(opened.convert("RGBA"), room)
@@ -136,7 +136,7 @@ def _place_logo(
 
 
 def _draw_letter(draw: ImageDraw.ImageDraw, ink: str, ground: str) -> None:
-    """Draw a closed envelope, the product's own mark."""
+    """Draw a closed envelope, the product's symbol."""
     left, top, right, bottom = 430, 200, 770, 430
     draw.rounded_rectangle((left, top, right, bottom), radius=28, fill=rgb(ink))
     middle = (left + right) // 2
