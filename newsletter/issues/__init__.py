@@ -1,1 +1,1 @@
-"""Issues: the content model, the sources it is read from, and its checks."""
+"""Issues: the content model, its sources, drafts, checks, and library."""

@@ -1,7 +1,7 @@
-"""Two runs laid beside each other, and two texts likened, for no more work than a draft is worth.
+"""Comparing sequences and texts, with bounded work.
 
-The search for the longest common run goes through every pair of equal members: of a thousand
-members that are all alike that is a million, in the process that answers everybody.
+The search for the longest common subsequence examines every pair of equal members. For a thousand
+equal members these are a million, in the process that serves all requests.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 
-#: Pairs of equal members up to which runs are compared one by one.
+#: The maximum number of pairs of equal members that are examined.
 _MOST_PAIRS = 100_000
-#: Letters, of two texts multiplied, that all likening within one issue may go through.
+#: The budget for text similarities within one issue: the sum of products of two texts' lengths.
 _MOST_LETTERS = 30_000_000
 
-#: What became of which members, as `SequenceMatcher.get_opcodes` tells.
+#: An operation, as in `SequenceMatcher.get_opcodes`.
 Opcode = tuple[str, int, int, int, int]
 
 
@@ -25,13 +25,13 @@ def opcodes(
     *,
     grants: Callable[[int], bool] = lambda pairs: pairs <= _MOST_PAIRS,
 ) -> Iterator[Opcode]:
-    """Yield what became of which members of a run.
+    """Yield the operations that turn one sequence into another.
 
     Args:
-        old: The one run.
-        new: The other.
-        grants: Whether so many pairs of equal members may be gone through. If not, all between
-            what both begin and end with alike is replaced.
+        old: The first sequence.
+        new: The second sequence.
+        grants: Returns whether this number of pairs may be examined. If not, everything between the
+            common beginning and the common end counts as replaced.
     """
     start = alike_at_start(old, new)
     end = alike_at_start(old[start:][::-1], new[start:][::-1])
@@ -53,19 +53,19 @@ def opcodes(
 
 
 def alike_at_start(old: Sequence[object], new: Sequence[object]) -> int:
-    """Return how many members two runs begin with alike."""
+    """Return the length of the common beginning of two sequences."""
     pairs = zip(old, new, strict=False)
     return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
 
 
 class Likeness:
-    """Tells how like texts are, from 0 to 1; once its bound is reached, that none is."""
+    """Computes the similarity of texts, 0 to 1; always 0 once its budget is used up."""
 
     def __init__(self) -> None:
         self._left = _MOST_LETTERS
 
     def of(self, text: str, other: str, *, least: float) -> float:
-        """Return how like two texts are; 0 where it is less than ``least``."""
+        """Return the similarity of two texts; 0 if it is below ``least``."""
         matcher = SequenceMatcher(None, other, text, autojunk=False)
         if matcher.real_quick_ratio() < least or not self._may(len(text) + len(other)):
             return 0.0
@@ -75,7 +75,7 @@ class Likeness:
         return ratio if ratio >= least else 0.0
 
     def _may(self, letters: int) -> bool:
-        """Whether so many letters may be gone through; they are then."""
+        """Take from the budget; return False if it is used up."""
         if letters > self._left:
             return False
         self._left -= letters

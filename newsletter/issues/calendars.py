@@ -1,7 +1,7 @@
-"""Events as calendar files (RFC 5545), made from nothing but the event and its newsletter.
+"""Events as calendar files (RFC 5545).
 
-The same event makes the same octets, so that the digest of them is an address that never changes.
-Hours are written in UTC, which needs no table of time zones in the file.
+The same event always gives the same bytes, whose digest is part of the file's address. Times are
+written in UTC, so that the file needs no time zone definitions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from newsletter.issues.cards import Event
 from newsletter.issues.events import EventTime, read_span
 
 MEDIA_TYPE = "text/calendar"
-#: Octets of a line without its end, by section 3.1.
+#: The maximum length of a line in octets, without its end, by section 3.1.
 _LINE = 75
 _SUMMARY = "SUMMARY:"
 _ESCAPED = re.compile(r"\\(.)")
@@ -34,14 +34,14 @@ class CalendarFile:
 def calendar_file(
     event: Event, *, zone: str, issued: date, publisher: str, host: str
 ) -> CalendarFile | None:
-    """Return the file of an event; None where its date cannot be read.
+    """Return the calendar file of an event; None if its date cannot be parsed.
 
     Args:
         event: The event.
-        zone: The IANA name of the newsletter's time zone, in which the event has its hours.
-        issued: The day of the issue, which stands for when the file was written.
-        publisher: Who announces it.
-        host: Whose names the event's identifier is one of.
+        zone: The IANA name of the newsletter's time zone, which is that of the event's times.
+        issued: The date of the issue, used as the file's timestamp.
+        publisher: The organizer's name.
+        host: The host name for the event's identifier.
     """
     span = read_span(event)
     if span is None:
@@ -70,7 +70,7 @@ def calendar_file(
 
 
 def read_event_name(content: str) -> str:
-    """Return what the event of a calendar file of ours is called."""
+    """Return the name of the event in one of our calendar files."""
     lines = content.replace("\r\n ", "").split("\r\n")
     summary = next((line for line in lines if line.startswith(_SUMMARY)), _SUMMARY)
     return _ESCAPED.sub(_unescaped, summary.removeprefix(_SUMMARY))
@@ -81,13 +81,13 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _identifier(event: Event, zone: str) -> str:
-    """Return what stays the same where the event is announced again."""
+    """Return the event's identifier, which stays the same when it is announced again."""
     named = "\0".join((event.name, event.starts, event.ends or "", event.place, zone))
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def _when(starts: EventTime, ends: EventTime | None, zone: ZoneInfo) -> Iterator[str]:
-    """Yield both ends; the end of a day is the beginning of the next, by section 3.6.1."""
+    """Yield the lines for beginning and end; the end of a day is the next day, by section 3.6.1."""
     if isinstance(starts, datetime):
         yield f"DTSTART:{_instant(starts, zone)}"
         if isinstance(ends, datetime) and ends > starts:
@@ -110,7 +110,7 @@ def _text(value: str) -> str:
 
 
 def _folded(line: str) -> Iterator[str]:
-    """Yield a line in pieces of 75 octets, further ones behind a space; no letter is parted."""
+    """Yield a line folded to 75 octets, without splitting characters."""
     piece, room = "", _LINE
     for letter in line:
         octets = len(letter.encode())

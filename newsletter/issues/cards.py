@@ -1,4 +1,4 @@
-"""Cards: blocks that an editor fills in like a form, with no running text of their own."""
+"""Cards: blocks with form-like fields instead of running text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.i18n.normal_form import normal_form
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Button:
-    """What the reader is asked to do; ``url`` as of an anchor, empty while it is not known."""
+    """A button; ``url`` is as for an anchor, or empty while it is not known."""
 
     label: str
     url: str = ""
@@ -23,8 +23,8 @@ class File:
     """A document to open, such as a PDF.
 
     Attributes:
-        media_type: Such as ``application/pdf``; empty where it is not known.
-        size: In octets; 0 where it is not known.
+        media_type: Such as ``application/pdf``; empty if unknown.
+        size: The size in bytes; 0 if unknown.
     """
 
     url: str
@@ -36,14 +36,14 @@ class File:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """What takes place, with what a calendar wants to know.
+    """An event, with the data for a calendar file.
 
     Attributes:
-        starts: ``2026-12-03T10:00`` in the newsletter's time zone, ``2026-12-03`` for the whole
-            day; any other text, as an editor leaves it, is named by preflight.
-        ends: Likewise, the last day included; none where it is not known.
-        capacity: How many can come, as it is printed.
-        url: Where to register or read more.
+        starts: ``2026-12-03T10:00`` in the newsletter's time zone, or ``2026-12-03`` for a whole
+            day. Other texts are permitted while editing, and reported by preflight.
+        ends: The same for the end, including the last day; empty if unknown.
+        capacity: The number of places, as printed.
+        url: A page for registration or details.
     """
 
     name: str
@@ -56,13 +56,13 @@ class Event:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What it says besides when, in the order of reading."""
+        """Its texts without the time, in order."""
         return (self.name, self.place, self.capacity)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contact:
-    """Whom to ask; what is empty is not shown."""
+    """Contact data; empty fields are not shown."""
 
     name: str = ""
     department: str = ""
@@ -75,12 +75,12 @@ class Contact:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What it says, in the order of reading."""
+        """Its texts, in order."""
         named = (self.department, self.name, self.address)
         return (*named, self.phone, self.email, self.hours)
 
 
-#: A number in full, or one of the short ones that public services have, such as 188 and #7119.
+#: A complete telephone number, or a short one of public services, such as 188 and #7119.
 _NUMBER = re.compile(r"[+(]?[0-9][-0-9.() ]{6,}[0-9]|(?<![-0-9])#?[0-9]{3,4}(?![-0-9])")
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}"
@@ -88,19 +88,19 @@ _EMAIL = re.compile(
 
 
 def half_width(text: str) -> str:
-    """Return a number or an address with its letters, digits, hyphens and brackets in ASCII."""
+    """Return the text with full-width letters, digits, hyphens and brackets in ASCII."""
     return re.sub("[\u2010-\u2015\u2212\u30fc]", "-", normal_form(text)).strip()
 
 
 def dialled(phone: str) -> str:
-    """Return what a telephone dials for a number as it is printed; empty for what is none.
+    """Return the digits to dial for a printed number; empty if there is no number.
 
-    Words around it, such as an extension, are no part of it.
+    Words around it, such as an extension, are ignored.
     """
     match = _NUMBER.search(half_width(phone))
     return re.sub(r"[^+0-9#]", "", match[0]).replace("#", "%23") if match else ""
 
 
 def is_email(text: str) -> bool:
-    """Whether a text is one mail address in ASCII, as mail programs open it."""
+    """Return whether a text is a single ASCII mail address, for use in mailto links."""
     return bool(_EMAIL.fullmatch(text))

@@ -1,9 +1,9 @@
-"""Parts for some readers: who reads what of an issue, by the conditions that its parts carry.
+"""Conditions: parts of an issue for some readers only.
 
-A chapter, section, item or block is for everybody, or for those who meet a condition: the name of
-a saved segment, or a query. Here a condition is text; which readers meet it is asked of the
-database. An issue for given readers is an issue again, without conditions, so all that is made of
-issues is made of it: contents, chapter numbers and footnotes count what these readers see.
+A chapter, section, item or block is for all readers, or for those who meet a condition: the name of
+a saved segment, or a query. In this module a condition is only text; the database evaluates it.
+Selecting the parts for given readers results in an issue without conditions. So its contents,
+chapter numbers and footnotes are correct for these readers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from newsletter.issues.walking import content_of, map_within, walk_blocks, walk_
 
 
 def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield each condition with the place of the part that carries it, in the order of reading."""
+    """Yield each condition with the place of its part, in order."""
     conditions = ("", *(part.condition for part in to_outline(issue)))
     for part, condition in zip(walk_parts(issue), conditions, strict=True):
         if condition:
@@ -52,19 +52,19 @@ def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
 
 
 def part_conditions(issue: Issue) -> tuple[str, ...]:
-    """Return the conditions that an issue's parts carry, each once, in the order of reading."""
+    """Return the conditions of an issue's parts, without duplicates, in order."""
     return tuple(dict.fromkeys(condition for _place, condition in placed_conditions(issue)))
 
 
 def conditions_of(issue: Issue) -> tuple[str, ...]:
-    """Return what decides which mail a reader gets: its parts' conditions, then its languages."""
+    """Return the conditions that determine a reader's variant: those of parts, then languages."""
     return (*part_conditions(issue), *language_conditions(issue))
 
 
 def sizes_by_conditions(issue: Issue) -> Mapping[frozenset[str], int]:
-    """Return how much is shown to those alone who meet all of some conditions.
+    """Return the size of the content that requires all conditions of a set, by set.
 
-    The sizes are octets of JSON: they compare what readers are shown without making their mails.
+    Sizes are in bytes of JSON, by which variants can be compared without rendering them.
     """
     sizes: Counter[frozenset[str]] = Counter()
     _measure(issue.lead, frozenset(), sizes)
@@ -97,13 +97,13 @@ def _measure(
 
 
 def everything(issue: Issue) -> Issue:
-    """Return the issue with all its parts for everybody, in its own language."""
+    """Return the issue with all parts and without conditions, in its own language."""
     issue = without_translations(issue)
     return _selected(issue, lambda _condition: True) if part_conditions(issue) else issue
 
 
 def select_parts(issue: Issue, met: Collection[str]) -> Issue:
-    """Return the issue as those read it who meet these of its conditions, and no others."""
+    """Return the issue for readers who meet exactly these conditions."""
     issue = translated(issue, language_met(met))
     return _selected(issue, met.__contains__) if part_conditions(issue) else issue
 
@@ -129,7 +129,7 @@ def _selected(issue: Issue, shows: Callable[[str], bool]) -> Issue:
 
 
 def _kept(outline: Outline, shows: Callable[[str], bool]) -> list[int]:
-    """Return which parts are shown; what belongs to a hidden one is hidden with it."""
+    """Return the indexes of shown parts; subparts of hidden parts are hidden as well."""
     kept: list[int] = []
     hidden = None
     for index, part in enumerate(outline):
@@ -146,7 +146,7 @@ def _blocks(blocks: tuple[Block, ...], shows: Callable[[str], bool]) -> tuple[Bl
 
 
 def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
-    """Yield what is left of a block; of one that holds others, nothing where none of them is."""
+    """Yield the shown part of a block; a container without shown blocks yields nothing."""
 
     def within(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return _blocks(blocks, shows)
@@ -173,7 +173,7 @@ def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
 
 
 def _has_words(block: Block) -> bool:
-    """Tell whether a block has blocks within it, or running text of its own."""
+    """Return whether a block contains blocks or text."""
     content = content_of(block)
     return any(content.within) or any(content.running)
 
@@ -181,9 +181,9 @@ def _has_words(block: Block) -> bool:
 def _contents(
     issue: Issue, shown: Issue, moved: Mapping[str, str], counted: Mapping[str, str]
 ) -> Iterator[ContentsLine]:
-    """Yield the lines that the editor wrote, without those of hidden parts.
+    """Yield the editor's lines of the table of contents, without those of hidden parts.
 
-    Of parts with one heading, each for other readers, a line means the one that is shown.
+    If several parts for different readers have the same heading, a line refers to the shown one.
     """
     lines = issue.contents
     unlabelled = tuple(replace(line, anchor="", label="") for line in lines)

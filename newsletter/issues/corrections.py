@@ -1,7 +1,7 @@
-"""Corrections of sent issues: written as a draft, with a note for readers, then put into effect.
+"""Corrections of sent issues: drafts with a note for readers, until they are put into effect.
 
-Until then, the draft is readied as an issue of its own, which nobody receives: checks, tests,
-comments and approval are of it as they are of every issue. What the sent issue says is unchanged.
+Before it takes effect, a correction is stored as a separate issue row, which is never sent. Checks,
+tests, comments and approval work on this row as on every issue. The sent issue is not changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from newsletter.issues.library.uses import forget_uses
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search import Indexed, forget_words
 
-#: A correction, in effect or still written.
+#: A correction, in effect or being written.
 Correction = CorrectionRow
 
 
@@ -56,7 +56,7 @@ def find_correction(session: Session, issue_id: int, number: int) -> Correction:
     """Return a correction of an issue that is in effect.
 
     Raises:
-        NotFoundError: It has none of that number.
+        NotFoundError: The issue has no such correction.
     """
     for row in corrections_of(session, issue_id):
         if row.number == number:
@@ -65,7 +65,7 @@ def find_correction(session: Session, issue_id: int, number: int) -> Correction:
 
 
 def written_correction(session: Session, issue_id: int) -> Correction | None:
-    """Return the correction of an issue that is still written; there is at most one."""
+    """Return the correction of an issue that is being written; there is at most one."""
     return session.scalars(
         select(CorrectionRow).where(
             CorrectionRow.issue_id == issue_id, CorrectionRow.effective_at.is_(None)
@@ -74,14 +74,14 @@ def written_correction(session: Session, issue_id: int) -> Correction | None:
 
 
 def corrected_by(session: Session, issue_id: int) -> int | None:
-    """Return the sent issue of which another is the correction; None of every other issue."""
+    """Return the sent issue that an issue row corrects; None for other issues."""
     return session.scalar(select(IssueRow.corrects).where(IssueRow.id == issue_id))
 
 
 def open_correction(session: Session, issue_id: int) -> Correction:
-    """Return the correction of an issue that is still written, begun now where there is none.
+    """Return the correction of an issue that is being written, creating it if there is none.
 
-    Two who begin one at once get the same.
+    Two concurrent calls return the same correction.
     """
     number = last_correction(session, issue_id) + 1
     values = {"issue_id": issue_id, "number": number, "begun_at": now()}
@@ -95,27 +95,27 @@ def open_correction(session: Session, issue_id: int) -> Correction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Note:
-    """What readers are told of a correction: what was wrong, and what is right.
+    """The note of a correction for readers.
 
     Attributes:
-        original: In the language of the issue.
-        translations: In others in which the issue was sent, by their tags.
+        original: The note in the issue's language.
+        translations: The note in other languages of the issue, by tag.
     """
 
     original: str = ""
     translations: Mapping[str, str] = field(default_factory=dict)
 
     def said_in(self, tag: str) -> tuple[str, bool]:
-        """Return the words for readers of a language, and whether they are in it.
+        """Return the note for a language, and whether it is in that language.
 
-        Whoever reads one into which the note was not translated is shown the original's.
+        Without a translation, it is the original.
         """
         return self.translations.get(tag, self.original), tag in self.translations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatedNote:
-    """The note of a correction that is in effect; ``tag`` is the language of its words."""
+    """The note of a correction that is in effect; ``tag`` is its language."""
 
     effective_at: datetime
     words: str
@@ -123,12 +123,12 @@ class DatedNote:
 
 
 def note_in(correction: Correction) -> Note:
-    """Return the note of a correction in all languages in which it was written."""
+    """Return the note of a correction in all its languages."""
     return Note(original=correction.note, translations=correction.note_translations)
 
 
 def dated_notes(corrections: Iterable[Correction], tag: str) -> Sequence[DatedNote]:
-    """Return the notes of corrections that are in effect, for those who read a language."""
+    """Return the notes of corrections that are in effect, for readers of a language."""
     notes: list[DatedNote] = []
     for each in corrections:
         words, is_translated = note_in(each).said_in(tag)
@@ -144,7 +144,7 @@ def dated_notes(corrections: Iterable[Correction], tag: str) -> Sequence[DatedNo
 
 
 def note_of(session: Session, issue: IssueRow) -> Note:
-    """Return the note of the correction that an issue is; one without words of every other."""
+    """Return the note if an issue row is a correction; an empty note otherwise."""
     if issue.corrects is None:
         return Note()
     written = written_correction(session, issue.corrects)
@@ -152,7 +152,7 @@ def note_of(session: Session, issue: IssueRow) -> Note:
 
 
 def demand_written(session: Session, issue_id: int) -> Correction:
-    """Return the correction of an issue that is still written.
+    """Return the correction of an issue that is being written.
 
     Raises:
         ConflictError: There is none, or it took effect meanwhile.
@@ -167,10 +167,10 @@ def demand_written(session: Session, issue_id: int) -> Correction:
 
 
 def demand_note(session: Session, issue: IssueRow) -> None:
-    """Refuse a correction without a note for readers; every other issue needs none.
+    """Check that an issue row that is a correction has a note for readers.
 
     Raises:
-        ConflictError: It has none.
+        ConflictError: The note is missing.
     """
     if issue.corrects is not None and not note_of(session, issue).original:
         raise ConflictError(
@@ -180,12 +180,12 @@ def demand_note(session: Session, issue: IssueRow) -> None:
 
 
 def readied_correction(session: Session, issue_id: int) -> IssueRow | None:
-    """Return the issue that the correction of a sent one was readied as; None before that."""
+    """Return the issue row of a sent issue's correction; None before it was made ready."""
     return session.scalars(select(IssueRow).where(IssueRow.corrects == issue_id)).one_or_none()
 
 
 def corrected_from(session: Session, newsletter_id: int, readied_id: int) -> int | None:
-    """Return the sent issue whose correction was readied as an issue that is no more."""
+    """Return the sent issue whose correction had this issue row, which was deleted since."""
     return session.scalar(
         select(CorrectionRow.issue_id)
         .join(IssueRow, IssueRow.id == CorrectionRow.issue_id)
@@ -194,12 +194,12 @@ def corrected_from(session: Session, newsletter_id: int, readied_id: int) -> int
 
 
 def correction_slug(issue: IssueRow, number: int) -> str:
-    """Return what a correction is called while it is written."""
+    """Return the slug of a correction's issue row."""
     return f"{issue.slug[:100]}-correction-{number}"
 
 
 def discard_correction(session: Session, issue_id: int) -> None:
-    """Forget the correction of a sent issue that is still written, but for its tests."""
+    """Delete the correction of a sent issue that is being written, except for its test mails."""
     session.execute(
         delete(CorrectionRow).where(
             CorrectionRow.issue_id == issue_id, CorrectionRow.effective_at.is_(None)
@@ -216,7 +216,7 @@ def discard_correction(session: Session, issue_id: int) -> None:
 
 
 def remove_readied(session: Session, issue: IssueRow, *, into: int) -> None:
-    """Remove the issue that a correction was readied as; what is about it is about ``into``."""
+    """Delete the issue row of a correction; references to it are changed to ``into``."""
     for table in (ApprovalRow, IssueCommentRow, MailingRow):
         session.execute(update(table).where(table.issue_id == issue.id).values(issue_id=into))
     forget_uses(session, ContentUser.ISSUE, issue.id)

@@ -1,4 +1,4 @@
-"""What changed between two versions of an issue, block by block as readers see it, word by word."""
+"""The difference between two versions of an issue, block by block and word by word."""
 
 from __future__ import annotations
 
@@ -28,31 +28,30 @@ from newsletter.issues.wording import (
     lines_of,
 )
 
-#: A word; of what is not written in words apart, a run of one script.
+#: A word, or a run of one script in languages without spaces.
 _WORD = re.compile(
     r"[A-Za-z0-9\u00c0-\u024f'’]+|[々〆\u3400-\u9fff]+|[\u3041-\u309f]+|[\u30a1-\u30ff]+|.",
     re.DOTALL,
 )
-#: Characters of the words that a change is named by.
+#: The number of characters by which a change is named.
 _BEGINS = 40
-#: Pairs of equal words of two texts up to which they are compared word by word: what the search
-#: for the longest common run goes through.
+#: The maximum number of pairs of equal words in two texts that are compared word by word.
 _MOST_PAIRS = 50_000
-#: Likewise, of all texts of an issue together.
+#: The same for all texts of an issue together.
 _MOST_PAIRS_IN_ALL = 100_000
-#: Pairs of translated parts up to which those of originals that changed are looked for.
+#: The maximum number of pairs of units that are compared to match changed originals.
 _MOST_TRANSLATED = 400
-#: Characters of an original by which it is found again.
+#: The number of characters by which an original is matched.
 _TOLD_BY = 200
-#: The least part of the longer of two texts that must be the same for showing them as one.
+#: The minimum share of the longer text that must be equal for a word-by-word difference.
 _LEAST_ALIKE = 0.3
 
-#: A run of a text, and whether the other text has something else there.
+#: A run of a text, and whether it differs from the other text.
 Run = tuple[str, bool]
 
 
 class WordChange(StrEnum):
-    """What became of a run of words."""
+    """The change of a run of words."""
 
     SAME = "same"
     ADDED = "added"
@@ -68,7 +67,7 @@ class Piece:
 
 
 class Change(StrEnum):
-    """What became of a field or block."""
+    """The change of a field or block."""
 
     SAME = "same"
     ADDED = "added"
@@ -79,10 +78,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DifferenceLine:
-    """A line of a block; ``label`` says what it is where the words alone do not.
+    """A line of a block, with a label if needed.
 
     Attributes:
-        tag: The language of its words, a BCP 47 tag; empty where they are the reader's, as dates.
+        tag: The BCP 47 tag of its text; empty if it is in the user's language, such as dates.
     """
 
     label: Message | None
@@ -101,13 +100,13 @@ class ComparedPicture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """A field or block of either version, with what became of it.
+    """A field or block of either version, with its change.
 
     Attributes:
-        kind: What it is called.
+        kind: The name of its kind.
         heading: Whether it is the heading of a chapter, section or item.
-        form_only: Whether it changed, and its words did not.
-        pictures: Those that it shows and showed.
+        form_only: Whether only its formatting changed, and not its words.
+        pictures: Its pictures, before and after.
     """
 
     change: Change
@@ -119,7 +118,7 @@ class Difference:
 
     @property
     def is_moved_and_changed(self) -> bool:
-        """Whether it stands elsewhere and says something else."""
+        """Whether it was both moved and changed."""
         changes = {piece.changed for line in self.lines for piece in line.pieces}
         changes |= {picture.changed for picture in self.pictures}
         changed = self.form_only or bool(changes - {WordChange.SAME})
@@ -128,10 +127,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DifferenceGroup:
-    """Neighbours that all changed, or all did not.
+    """Consecutive fields or blocks that are all changed, or all unchanged.
 
     Attributes:
-        under: The heading that the first stands under, where it is not in the group.
+        under: The heading above the first, if that is not in the group.
     """
 
     same: bool
@@ -140,17 +139,17 @@ class DifferenceGroup:
 
 
 def count_changes(groups: Iterable[DifferenceGroup]) -> int:
-    """Return how many blocks and fields differ."""
+    """Return the number of changed blocks and fields."""
     return sum(len(group.differences) for group in groups if not group.same)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangedWords:
-    """What changed between two versions, in a line: the first words that did, and how many more.
+    """A one-line summary of the changes between two versions.
 
     Attributes:
-        begins: The words that the first text begins with which is new, or else of one that is gone.
-        others: How many texts changed besides.
+        begins: The first words of the first new text, or else of the first removed one.
+        others: The number of further changed texts.
     """
 
     begins: str
@@ -158,7 +157,7 @@ class ChangedWords:
 
 
 def changed_words(before: Issue, after: Issue) -> ChangedWords | None:
-    """Return what changed between two versions; None where they say the same."""
+    """Return a summary of the changes between two versions; None if there are none."""
     old, new = Counter(_texts(before)), Counter(_texts(after))
     added, gone = new - old, old - new
     first = next((text for text in _texts(after) if text in added), None)
@@ -172,7 +171,7 @@ def changed_words(before: Issue, after: Issue) -> ChangedWords | None:
 
 
 def _texts(issue: Issue) -> Iterator[str | Block]:
-    """Yield what an issue says: its fields, headings and blocks."""
+    """Yield the fields, headings and blocks of an issue."""
     yield from (issue.title, issue.preheader, issue.issue_date.isoformat(), issue.number or "")
     for part in walk_parts(issue):
         yield part.place.heading
@@ -180,15 +179,15 @@ def _texts(issue: Issue) -> Iterator[str | Block]:
 
 
 def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[DifferenceGroup, ...]:
-    """Return both versions as one run, in the order of reading; nothing where they say the same.
+    """Return both versions as one sequence, in order; empty if they are equal.
 
-    What was removed stands where it was. Texts that are too long, or too many, to be compared word
-    by word differ as wholes.
+    Removed parts are at their former position. Texts that are too long, or too many, for comparing
+    word by word are shown as replaced.
 
     Args:
         before: The older version.
-        after: The newer one.
-        language: Of the person who reads it, for dates and names of languages.
+        after: The newer version.
+        language: The user's language, for dates and names of languages.
     """
     budget = _Budget(_MOST_PAIRS_IN_ALL)
     found = [
@@ -209,13 +208,13 @@ def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[Dif
 
 
 class _Budget:
-    """How many pairs of equal words may still be gone through."""
+    """The remaining number of pairs of equal words that may be compared."""
 
     def __init__(self, pairs: int) -> None:
         self.pairs = pairs
 
     def grants(self, pairs: int) -> bool:
-        """Whether so many are left; they are taken then."""
+        """Take from the budget; return False if too few are left."""
         if pairs > min(self.pairs, _MOST_PAIRS):
             return False
         self.pairs -= pairs
@@ -296,7 +295,7 @@ def _pictures_of(unit: Unit | None) -> tuple[Picture, ...]:
 def _translations(
     before: Issue, after: Issue, language: Language, budget: _Budget
 ) -> Iterator[tuple[Difference, str]]:
-    """Yield what changed in the translations; what did not is not shown once more."""
+    """Yield the changes of translations, without unchanged units."""
     originals = {unit.source: unit for issue in (before, after) for unit in units_in(issue)}
     said = [{each.language: each.units for each in issue.translations} for issue in (before, after)]
     for tag in dict.fromkeys([*said[1], *said[0]]):
@@ -317,7 +316,7 @@ def _translations(
 def _translated(
     before: tuple[TranslatedUnit, ...], after: tuple[TranslatedUnit, ...]
 ) -> Iterator[tuple[TranslatedUnit | None, TranslatedUnit | None]]:
-    """Yield each translated unit with what it was; of an original that changed, the likest."""
+    """Yield pairs of units, before and after; changed originals are matched by similarity."""
     old = {each.source: each for each in before}
     kept = {each.source for each in after}
     gone = [each for each in before if each.source not in kept]
@@ -369,7 +368,7 @@ def _change(old: Unit | None, new: Unit | None, *, moved: bool) -> Change:
 def _difference(
     kind: Message, old: Sequence[TextLine], new: Sequence[TextLine], budget: _Budget
 ) -> Difference:
-    """Return two versions of a block's lines as one; of one that is not there, the other's."""
+    """Return the difference of two versions of a block, either of which may be missing."""
     if not old or not new:
         whole = tuple(_line(each, WordChange.SAME) for each in (*old, *new))
         change = Change.SAME if not old and not new else Change.REMOVED if old else Change.ADDED
@@ -399,7 +398,7 @@ def _line(line: TextLine, changed: WordChange) -> DifferenceLine:
 
 
 def _line_pieces(before: TextLine, after: TextLine, budget: _Budget) -> tuple[Piece, ...]:
-    """Return two versions of a line as one; of rows with as many cells, cell by cell."""
+    """Return the difference of two lines; rows with the same number of cells, cell by cell."""
     if not before.cells or len(before.cells) != len(after.cells):
         return _pieces(before.text, after.text, budget)
     found: list[Piece] = []
@@ -423,21 +422,21 @@ def _pieces(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
 
 
 def pieces_of_change(before: str, after: str) -> tuple[Piece, ...]:
-    """Return both versions of a text as one run; what was removed stands before what was added."""
+    """Return the difference of two texts as pieces, removed ones before added ones."""
     return _compared(before, after, _Budget(_MOST_PAIRS))
 
 
 def compare_conflict(
     conflict: Conflict, issue: Issue, language: Language
 ) -> tuple[list[Run], list[Run]]:
-    """Return their version and mine in runs, of which those that differ are marked.
+    """Return the other version and mine as runs, with differing ones marked.
 
-    They are in the words that readers see; where these are the same, the form alone differs.
+    The runs are the text that readers see; if no run is marked, only the formatting differs.
 
     Args:
-        conflict: What both changed.
-        issue: Either version of the whole.
-        language: Of the person who chooses.
+        conflict: The conflicting field or block.
+        issue: Either version of the whole issue.
+        language: The language of the user who decides.
     """
     theirs, mine = (_said(conflict, issue, language, mine=mine) for mine in (False, True))
     pieces = pieces_of_change(theirs, mine)
@@ -456,7 +455,7 @@ def compare_conflict(
 
 
 def _said(conflict: Conflict, issue: Issue, language: Language, *, mine: bool) -> str:
-    """Return what a field or block says to readers; empty for what is not there."""
+    """Return the text of a field or block; empty if it does not exist."""
     version, name = conflict.mine if mine else conflict.theirs, conflict.name
     if version is None or name == "template":
         return str(version or "")

@@ -1,4 +1,4 @@
-"""Dates and hours of events: read as editors type them, worded as readers expect them."""
+"""Dates and times of events: parsing of typed texts, and wording for readers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from newsletter.i18n.normal_form import single_spaced
 from newsletter.issues.cards import Event
 
 EventTime = date | datetime
-#: What an event's ``starts`` and ``ends`` are written in; without an hour it is the whole day.
+#: The format of an event's ``starts`` and ``ends``; without a time it is a whole day.
 _WRITTEN = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}))?", re.ASCII)
-#: Years that a date of an event is of; another is a mistake of typing.
+#: Plausible years of events; others are typing errors.
 _YEARS = range(1900, 2200)
 _DAY = (
     r"(?P<year>\d{4})(?:[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
@@ -24,20 +24,20 @@ _DAY = (
 _HOUR = r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})|(?P<hour2>\d{1,2})時(?:(?P<minute2>\d{1,2})分)?)"
 _TYPED = re.compile(rf"{_DAY}(?:(?:\s*T|\s+|(?<=[日)]))\s*{_HOUR})?")
 _TYPED_HOUR = re.compile(_HOUR)
-#: What stands between a beginning and an end; a hyphen in a date has digits around it and no hour.
+#: Separators between beginning and end; a hyphen within a date has digits around it and no time.
 _TO = re.compile(r"\s*(?:[~\u301c\u2013\u2014]|から|\bto\b)\s*|\s+-\s+|(?<=:\d\d)-(?=\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """When an event takes place; both ends are days, or both are instants of local time."""
+    """The time of an event; both ends are days, or both are local times."""
 
     starts: EventTime
     ends: EventTime | None = None
 
 
 def read_moment(text: str) -> EventTime | None:
-    """Return the day or the minute that an event's field says; None for any other text."""
+    """Return the day or local time in an event's field; None for other texts."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
         return None
@@ -51,14 +51,14 @@ def read_moment(text: str) -> EventTime | None:
 
 
 def is_day_or_minute(text: str) -> bool:
-    """Whether a text has the form of a day or minute, be there such a one or not."""
+    """Return whether a text has the format of a day or time, even if it is not a valid one."""
     return bool(_WRITTEN.fullmatch(text))
 
 
 def read_span(event: Event) -> Span | None:
-    """Return when an event takes place; None where a field of it cannot be read or fits no other.
+    """Return the time of an event; None if its fields cannot be parsed or do not match.
 
-    An end without a beginning, before it, or of the other kind is none.
+    An end must not be without or before the beginning, and both must be days or both times.
     """
     starts = read_moment(event.starts)
     ends = read_moment(event.ends) if event.ends else None
@@ -72,12 +72,12 @@ def read_span(event: Event) -> Span | None:
 
 
 def has_hour_alone(text: str) -> bool:
-    """Whether a text is an hour without its day."""
+    """Return whether a text is a time without a day."""
     return bool(_TYPED_HOUR.match(single_spaced(text)))
 
 
 def read_typed_moment(text: str) -> str:
-    """Return a day or minute as an event has it, however it was typed; other text as it is."""
+    """Return a typed day or time in the format of events; other texts unchanged."""
     match = _TYPED.fullmatch(single_spaced(text))
     if match is None:
         return text.strip()
@@ -95,7 +95,7 @@ def _typed_hour(match: re.Match[str]) -> str:
 
 
 def read_typed_span(text: str) -> tuple[str, str | None]:
-    """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
+    """Return beginning and end of ``2026-12-03 10:00-11:30``; the end may omit the day."""
     plain = single_spaced(text)
     match = _TO.search(plain)
     if match is None:
@@ -108,7 +108,7 @@ def read_typed_span(text: str) -> tuple[str, str | None]:
 
 
 def write_span(event: Event) -> str:
-    """Write beginning and end so that `read_typed_span` reads the same; empty where it cannot."""
+    """Return beginning and end in a form that `read_typed_span` parses; empty if impossible."""
     starts, ends = read_moment(event.starts), read_moment(event.ends or "")
     if starts is None or (event.ends is not None and ends is None):
         return ""
@@ -126,7 +126,7 @@ def write_span(event: Event) -> str:
 
 
 def when_words(event: Event, language: Language) -> str:
-    """Say when an event takes place, as its language writes it; what cannot be read as typed."""
+    """Return the time of an event in a language; texts that cannot be parsed are unchanged."""
     span = read_span(event)
     if span is None:
         return " - ".join(filter(None, (event.starts, event.ends)))
@@ -144,7 +144,7 @@ def when_words(event: Event, language: Language) -> str:
 
 
 def day_words(moment: EventTime, language: Language) -> tuple[str, str, str]:
-    """Return month, day of the month and weekday, each as short as a language writes it."""
+    """Return month, day of the month and weekday in short forms."""
     day = _day(moment)
     month = format_month(day, language)
     return month, str(day.day), format_weekday(day, language, short=True)
@@ -161,7 +161,7 @@ def _moment_words(moment: EventTime, language: Language, *, after: EventTime | N
 
 
 def last_moment(span: Span) -> datetime:
-    """Return the local time at which an event is over."""
+    """Return the local time at which an event ends."""
     last = span.ends or span.starts
     if isinstance(last, datetime):
         return last

@@ -1,7 +1,7 @@
-"""The content model: an issue is a value, free of HTML, whatever source it came from.
+"""The content model: an issue is an immutable value without HTML, independent of its source.
 
-Text is Unicode after normalisation. Nothing here is escaped; whoever writes HTML or MJML escapes.
-The database keeps an issue as JSON.
+Text is normalized Unicode. Nothing is escaped here; escaping is the task of code that writes HTML
+or MJML. The database stores issues as JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pydantic import Field, TypeAdapter
 from newsletter.i18n.language import Language
 from newsletter.issues.cards import Button, Contact, Event, File
 
-#: What a link or picture says besides its words, as a tooltip and in the text; often nothing, and
-#: then not in the database.
+#: The title of a link or picture, shown as a tooltip and in the text body. Omitted from JSON if
+#: empty.
 Title = Annotated[str, Field(exclude_if=not_)]
-#: For whom a part is: the name of a saved segment, or a query as segments are written; empty for
-#: everybody, and then not in the database.
+#: The condition of a part: the name of a saved segment, or a query; empty for all readers. Omitted
+#: from JSON if empty.
 ConditionText = Annotated[str, Field(exclude_if=not_)]
-#: Running text that a block may have besides its own, such as a caption; likewise.
+#: Additional text of a block, such as a caption. Omitted from JSON if empty.
 Beside = Annotated[tuple["Inline", ...], Field(exclude_if=not_)]
 
 
@@ -53,7 +53,7 @@ class Emphasis:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strikethrough:
-    """A run that no longer holds, such as a former price."""
+    """A run that is struck through, such as a former price."""
 
     content: tuple[Inline, ...]
     kind: Literal["strikethrough"] = "strikethrough"
@@ -79,16 +79,16 @@ class Anchor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineBreak:
-    """A break the author asked for within a paragraph."""
+    """A line break within a paragraph."""
 
     kind: Literal["break"] = "break"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footnote:
-    """A note to the words before it; printed below the part that it stands in.
+    """A footnote to the words before it, printed at the end of its part.
 
-    Notes of equal content are one note, whatever their labels were.
+    Footnotes with equal content are printed as one, even if their labels differed.
     """
 
     content: tuple[Inline, ...]
@@ -97,7 +97,7 @@ class Footnote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
-    """An editor's own remark, in the source alone: no mail, page or feed shows it."""
+    """An editor's comment, which appears in the source only, and in no mail, page or feed."""
 
     text: str
     kind: Literal["comment"] = "comment"
@@ -105,9 +105,9 @@ class Comment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergeField:
-    """What is known of each reader, such as ``name``; ``fallback`` where nothing is.
+    """The value of a reader's field, such as ``name``, or ``fallback`` if it is empty.
 
-    Archive and feed, which have no reader, show the fallback.
+    The archive and the feed show the fallback.
     """
 
     field: str
@@ -115,7 +115,7 @@ class MergeField:
     kind: Literal["field"] = "field"
 
 
-#: Told apart by ``kind``, so that reading nested JSON tries one class a value.
+#: Discriminated by ``kind``, so that parsing JSON tries a single class per value.
 Inline = Annotated[
     Text
     | Strong
@@ -136,8 +136,8 @@ class Paragraph:
     """Running text.
 
     Attributes:
-        language_tag: The BCP 47 tag of its words where they are not in the issue's language, such
-            as those of a correction's note that nobody translated. No source states it.
+        language_tag: The BCP 47 tag of its text if it differs from the issue's language, such as in
+            the note of a correction that was not translated. Sources cannot express it.
     """
 
     content: tuple[Inline, ...]
@@ -157,7 +157,7 @@ class ListBlock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quotation:
-    """Words of somebody else; ``source`` says whose, and where they stand."""
+    """A quotation; ``source`` names the author or work."""
 
     blocks: tuple[Block, ...]
     source: Beside = ()
@@ -166,7 +166,7 @@ class Quotation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """An image the editor chose, by http(s) URL; ``url`` is where a click on it leads."""
+    """A picture, by its http(s) URL; ``url`` is the target of a link on it."""
 
     source: str
     alt: str
@@ -178,7 +178,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verbatim:
-    """Lines kept exactly as they stand: preformatted, or text that fitted nothing else."""
+    """Preformatted lines, or text that could not be parsed otherwise; kept unchanged."""
 
     text: str
     kind: Literal["verbatim"] = "verbatim"
@@ -195,13 +195,13 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThematicBreak:
-    """A rule between two thoughts."""
+    """A horizontal rule."""
 
     kind: Literal["thematic-break"] = "thematic-break"
 
 
 class Alignment(StrEnum):
-    """How a column of a table stands; none is left to the mail program."""
+    """The alignment of a table's column; ``NONE`` leaves it to the mail program."""
 
     NONE = ""
     LEFT = "left"
@@ -214,7 +214,7 @@ Cell = tuple[Inline, ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """Cells under the heads of their columns; every row has as many as ``alignments``."""
+    """A table; every row has as many cells as ``alignments``."""
 
     alignments: tuple[Alignment, ...]
     head: tuple[Cell, ...]
@@ -224,7 +224,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gallery:
-    """Two to four pictures in a row; on a telephone, two beside each other."""
+    """Two to four pictures in a row; two per row on narrow screens."""
 
     pictures: tuple[Picture, ...]
     kind: Literal["gallery"] = "gallery"
@@ -232,7 +232,7 @@ class Gallery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """Blocks beside each other, below each other on a telephone; neither side holds columns."""
+    """Two columns of blocks, stacked on narrow screens; columns cannot be nested."""
 
     left: tuple[Block, ...] = ()
     right: tuple[Block, ...] = ()
@@ -241,14 +241,14 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contents:
-    """Where the table of contents stands; without it, the template has its own place for it."""
+    """The position of the table of contents; without it, the template determines the position."""
 
     kind: Literal["contents"] = "contents"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snippet:
-    """Blocks that the newsletter keeps under a name, put here before the issue is rendered."""
+    """A reference to a snippet by name; its blocks are inserted before rendering."""
 
     name: str
     kind: Literal["snippet"] = "snippet"
@@ -256,7 +256,7 @@ class Snippet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditional:
-    """Blocks for those readers alone who meet a condition; see `newsletter.issues.conditions`."""
+    """Blocks for readers who meet a condition; see `newsletter.issues.conditions`."""
 
     condition: Annotated[str, Field(min_length=1)]
     blocks: tuple[Block, ...] = ()
@@ -286,7 +286,7 @@ Block = Annotated[
 ]
 
 
-#: What every kind of block and run is called in JSON.
+#: The names of all kinds of blocks and runs in JSON.
 KINDS: tuple[str, ...] = tuple(
     dict.fromkeys(
         kind.__dataclass_fields__["kind"].default
@@ -298,7 +298,7 @@ KINDS: tuple[str, ...] = tuple(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    """A link that stands by itself below what it belongs to; shown as its URL without a label."""
+    """A separate link below an item or chapter; without a label, the URL is shown."""
 
     url: str
     label: str = ""
@@ -306,7 +306,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One piece of news: a headline, what it says, where to read on."""
+    """One piece of news: headline, text, and links."""
 
     headline: str
     body: tuple[Block, ...] = ()
@@ -346,10 +346,10 @@ class ContentsLine:
     """A line of the table of contents.
 
     Attributes:
-        text: What the line says, without its label.
-        label: A short name shown before the text, such as 政府.
-        anchor: The anchor within the issue that the line leads to; empty when it leads nowhere.
-        level: 1 for chapters, 2 for what stands below them.
+        text: The line's text, without its label.
+        label: A short name before the text, such as 政府.
+        anchor: The anchor of the line's target; empty without a target.
+        level: 1 for chapters, 2 for parts of chapters.
     """
 
     text: str
@@ -360,13 +360,13 @@ class ContentsLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranslatedUnit:
-    """What a unit of an issue says in another language; see `newsletter.issues.translations`.
+    """The translation of a unit of an issue; see `newsletter.issues.translations`.
 
     Attributes:
-        source: The digest of the unit that it translates, as that was then.
-        original: What that said, so that a later change of it can be shown.
-        text: The words of a unit that is one text, such as a heading.
-        joined: Whether what it says stands with the unit before it, so that nothing is left here.
+        source: The digest of the original unit at the time of translation.
+        original: The text of the original unit, so that later changes can be shown.
+        text: The translated text of a unit with a single text, such as a heading.
+        joined: Whether its content is included in the unit before it, so that it is empty itself.
     """
 
     source: str
@@ -392,16 +392,17 @@ class Issue:
     Attributes:
         title: The headline of the edition, and the default subject.
         issue_date: The date of the edition, in the newsletter's time zone.
-        masthead: The publication's name as this edition prints it; empty for the newsletter's own.
-        number: The running number or name of the edition as printed, such as ``42`` or ``第42号``.
-        preheader: What an inbox shows behind the subject; derived from the lead when empty.
+        masthead: The publication's name in this edition; empty for the newsletter's name.
+        number: The printed number or name of the edition, such as ``42`` or ``第42号``.
+        preheader: The text that inboxes show after the subject; derived from the lead if empty.
         lead: Blocks before the first chapter.
-        contents: The table of contents as the editor wrote it; empty when it is to be derived.
-        credits: Closing lines, such as who edited the issue.
-        undated: Whether its date stays unprinted, as each reader gets it on another day.
-        language: That of the fixed words around it, and of its own unless ``language_tag`` is set.
-        language_tag: The BCP 47 tag of its own words where ``language`` does not say it.
-        translations: What it says in other languages.
+        contents: The table of contents as written by the editor; derived if empty.
+        credits: Closing lines, such as the names of editors.
+        undated: Whether the date is not printed, because readers get the issue on different days.
+        language: The language of the fixed texts around it, and of its own text unless
+            ``language_tag`` is set.
+        language_tag: The BCP 47 tag of its own text if that differs from ``language``.
+        translations: The issue in other languages.
     """
 
     title: str
@@ -420,7 +421,7 @@ class Issue:
 
     @property
     def tag(self) -> str:
-        """The BCP 47 tag of its words."""
+        """The BCP 47 tag of its text."""
         return self.language_tag or self.language.value
 
 
@@ -431,7 +432,7 @@ _BLOCKS_ADAPTER: TypeAdapter[tuple[Block, ...]] = TypeAdapter(tuple[Block, ...])
 
 
 def blocks_to_json(blocks: tuple[Block, ...]) -> list[dict[str, Any]]:
-    """Return blocks as JSON-ready values."""
+    """Return blocks as values for JSON."""
     value: list[dict[str, Any]] = _BLOCKS_ADAPTER.dump_python(blocks, mode="json")
     return value
 
@@ -442,7 +443,7 @@ def blocks_from_json(value: object) -> tuple[Block, ...]:
 
 
 def issue_to_json(issue: Issue) -> dict[str, Any]:
-    """Return an issue as JSON-ready values."""
+    """Return an issue as values for JSON."""
     value: dict[str, Any] = _ADAPTER.dump_python(issue, mode="json")
     return value
 
