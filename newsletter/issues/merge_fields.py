@@ -1,7 +1,7 @@
-"""Fields that differ from reader to reader, by the name that an issue gives them.
+"""Merge fields: placeholders in an issue for data about the reader.
 
-Besides those that every newsletter has, each field of a newsletter's people (`subscribers.fields`)
-can be written by its key; at sending it is filled from the slot of its name.
+Besides the fields that all newsletters have, each field of a newsletter's people
+(`subscribers.fields`) can be used by its key. When sending, the values are put into slots.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from newsletter.i18n.messages import Message, msg
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldKind:
-    """A field as editors choose it.
+    """A merge field that editors can choose.
 
     Attributes:
-        slot: The slot of the frame that holds its value.
-        label: What the menu calls it.
+        slot: The slot of the message frame for its value.
+        label: Its label in the menu.
     """
 
     slot: str
     label: Message
 
 
-#: Before the key of a newsletter's own field.
+#: The prefix of the keys of a newsletter's own fields.
 _OWN = "field."
 
 MERGE_FIELDS: Mapping[str, FieldKind] = {
@@ -34,11 +34,11 @@ MERGE_FIELDS: Mapping[str, FieldKind] = {
 
 
 def slot_of(name: str) -> str:
-    """Return the slot of the frame that holds a field's value."""
+    """Return the slot of the message frame for a field's value."""
     kind = MERGE_FIELDS.get(name)
     return kind.slot if kind else _OWN + name
 
 
 def own_keys(slots: Iterable[str]) -> frozenset[str]:
-    """Return the keys of the newsletter's fields among the slots that a frame uses."""
+    """Return the keys of the newsletter's own fields among the slots of a frame."""
     return frozenset(slot.removeprefix(_OWN) for slot in slots if slot.startswith(_OWN))

@@ -1,8 +1,8 @@
-"""Two versions of an issue made one: each change is kept, block by block.
+"""Three-way merge of two versions of an issue with a common base, block by block.
 
-Both were made of the same base. A block is known by its place in the base: what only one of them
-changed, moved, added or removed is taken; where both changed the same block differently, a person
-chooses. Whoever chooses nothing has lost nothing, as nothing is saved until then.
+Blocks are identified by their position in the base. A block that only one version changed, moved,
+added or removed is taken from that version. If both changed the same block differently, the user
+decides. Nothing is saved before all conflicts are resolved, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from newsletter.issues.walking import content_of
 
 #: A block, the head of a part (without body and links), or a link below a part.
 Unit = Block | Part | Link
-#: Pairs of blocks up to which those between two unchanged ones are compared one by one.
+#: The maximum number of pairs of blocks that are compared between two unchanged ones.
 _MOST_PAIRS = 2_500
-#: The cost below which what is gone here and new there is one unit, moved and changed.
+#: Below this cost, a unit that was removed in one place and added in another is moved and changed.
 _MOVED = 0.9
-#: From here on, blocks of two kinds are one that was turned into the other.
+#: The minimum similarity for blocks of different kinds to count as one changed block.
 _ALIKE = 0.5
-#: Fields of an issue that are whole values; a draft's translations are written by others.
+#: Fields of an issue that are merged as a whole. Translations are edited separately.
 FIELDS = (
     "title",
     "issue_date",
@@ -63,7 +63,7 @@ _BLOCKS = get_args(get_args(Block)[0])
 
 
 class KeptVersion(StrEnum):
-    """Which version of a block is kept."""
+    """The version of a block to keep."""
 
     THEIRS = "theirs"
     MINE = "mine"
@@ -72,7 +72,7 @@ class KeptVersion(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Version:
-    """An issue with the template that it is sent by."""
+    """An issue with its template."""
 
     issue: Issue
     template: str = ""
@@ -80,12 +80,12 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conflict:
-    """What both changed, and differently; None is what one of them removed.
+    """A block or field that both versions changed differently; None for a removed one.
 
     Attributes:
-        key: The same for the same two versions, whatever else changes meanwhile.
+        key: An identifier that stays the same while these two versions do.
         name: The field of the issue, or ``template``; empty for a block.
-        part: The heading that the block stands under.
+        part: The heading above the block.
     """
 
     key: str
@@ -97,14 +97,14 @@ class Conflict:
 
     @property
     def choices(self) -> tuple[KeptVersion, ...]:
-        """What can be chosen: both only of two blocks, one below the other."""
+        """The possible choices; ``BOTH`` only for two blocks, which are then put in sequence."""
         one = isinstance(self.theirs, Part) or isinstance(self.mine, Part)
         if self.name or one or self.theirs is None or self.mine is None:
             return (KeptVersion.THEIRS, KeptVersion.MINE)
         return tuple(KeptVersion)
 
     def kept(self, choice: KeptVersion) -> tuple[Any, ...]:
-        """Return what a choice leaves, theirs first."""
+        """Return the units that a choice keeps, theirs first."""
         found = {
             KeptVersion.THEIRS: (self.theirs,),
             KeptVersion.MINE: (self.mine,),
@@ -115,7 +115,7 @@ class Conflict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Merge:
-    """Two versions as one, with what is still to be chosen."""
+    """The result of a merge, with its conflicts."""
 
     fields: Mapping[str, Any]
     flow: tuple[Unit | Conflict, ...]
@@ -124,19 +124,19 @@ class Merge:
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:
-        """What both changed, in the order of reading."""
+        """The conflicts, in order."""
         every = (*self.fields.values(), *self.flow)
         return tuple(each for each in every if isinstance(each, Conflict))
 
     def open(self, choices: Mapping[str, KeptVersion]) -> tuple[Conflict, ...]:
-        """Return the conflicts for which nothing was chosen."""
+        """Return the conflicts without a choice."""
         return tuple(each for each in self.conflicts if each.key not in choices)
 
     def resolved(self, choices: Mapping[str, KeptVersion]) -> Version:
-        """Return the one version.
+        """Return the merged version.
 
         Raises:
-            KeyError: Something is still to be chosen.
+            KeyError: A conflict has no choice.
         """
         held: dict[str, Any] = {
             name: value.kept(choices[value.key])[0] if isinstance(value, Conflict) else value
@@ -151,11 +151,11 @@ class Merge:
 
 
 def merge(base: Version, theirs: Version, mine: Version) -> Merge:
-    """Merge two versions of which each was made of ``base``.
+    """Merge two versions that are both derived from ``base``.
 
-    What was moved by one and changed by the other is both. Of two additions at the same place,
-    theirs stands first; what both added alike is there once. Chapters that all three count from 1
-    are counted anew.
+    A block that one version moved and the other changed is both moved and changed. If both added
+    blocks at the same place, theirs come first, and equal ones are kept once. Chapters that are
+    numbered from 1 in all three versions are numbered again.
     """
     three = (base, theirs, mine)
     named: dict[str, Any] = {
@@ -173,7 +173,7 @@ def merge(base: Version, theirs: Version, mine: Version) -> Merge:
 
 
 def units_of(before: Issue, after: Issue) -> tuple[list[Unit], list[Unit]]:
-    """Return the units of two versions; chapters that both count from 1 have the number 0."""
+    """Return the units of two versions; if both number chapters from 1, the numbers are 0."""
     counted = all(counts_from_one(to_outline(each)) for each in (before, after))
     return _to_flow(before, counted=counted), _to_flow(after, counted=counted)
 
@@ -181,10 +181,10 @@ def units_of(before: Issue, after: Issue) -> tuple[list[Unit], list[Unit]]:
 def align(
     before: Sequence[Unit], after: Sequence[Unit]
 ) -> Iterator[tuple[Unit | None, Unit | None, bool]]:
-    """Yield each unit of either version with what it was made of, and whether it was moved.
+    """Yield pairs of corresponding units, and whether the unit was moved.
 
-    The order is that of ``after``; what was removed stands where it was. What is gone in one place
-    and resembles what is new in another was moved and changed.
+    The order is that of ``after``, with removed units at their former position. A removed unit that
+    is similar to an added one elsewhere counts as moved and changed.
     """
     side = _changes(before, after)
     moved = {place: index for index, place in side.moved.items()}
@@ -201,7 +201,7 @@ def align(
 def _moved_and_changed(
     before: Sequence[Unit], side: _Side
 ) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield which units were moved and changed, and where they stand now; the most alike first."""
+    """Yield the units that were moved and changed, with new position; the most similar first."""
     removed = [
         index for index, unit in enumerate(side.outcome) if unit is None and index not in side.moved
     ]
@@ -230,7 +230,7 @@ def _moved_and_changed(
 
 
 def written(unit: object) -> str:
-    """Return what a person compares of a unit: its Markdown, a heading, a link's words."""
+    """Return a unit as text for comparison: Markdown, a heading, or a link's text."""
     match unit:
         case Part(heading=heading, condition=condition):
             marked = f"{'#' * unit.level} {heading}"
@@ -261,7 +261,7 @@ def _conflict(base: object, theirs: object, mine: object, *, name: str = "") -> 
 
 
 def _to_flow(issue: Issue, *, counted: bool) -> list[Unit]:
-    """Return an issue's units in the order of reading; numbers that are counted anew are 0."""
+    """Return an issue's units in order; automatic chapter numbers are 0."""
     flow: list[Unit] = list(issue.lead)
     for part in to_outline(issue):
         number = 0 if counted and part.number is not None else part.number
@@ -292,18 +292,18 @@ def _from_flow(issue: Issue, flow: Sequence[Unit], *, counted: bool) -> Issue:
 
 
 def _as_paragraph(link: Link) -> Paragraph:
-    """Return a link whose heading is gone: before the first heading there are blocks alone."""
+    """Return a link as a paragraph, for use before the first heading, which has no links."""
     words = (Text(text=link.label or link.url),)
     return Paragraph(content=(Anchor(url=link.url, content=words),))
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What became of each unit of the base, and what was added before each and at the end."""
+    """One version's changes: of each unit of the base, and additions before each and at the end."""
 
     outcome: list[Unit | None]
     added: list[list[Unit]]
-    #: Where a unit of the base that was moved stands: the gap, and its place in it.
+    #: New positions of moved units of the base: the gap, and the index in it.
     moved: dict[int, tuple[int, int]]
 
 
@@ -330,7 +330,7 @@ def _merge_unit(base: Unit, theirs: Unit | None, mine: Unit | None) -> Iterator[
 
 
 def _merge_within(base: Unit, theirs: Unit | None, mine: Unit | None) -> Unit | None:
-    """Return a unit of which both changed other pieces; None where it is one piece."""
+    """Return a unit of which both versions changed different parts; None if this is impossible."""
     if isinstance(base, Link) or not type(base) is type(theirs) is type(mine):
         return None
     if not isinstance(base, Part) and not content_of(base).within:
@@ -356,7 +356,7 @@ def _merge_piece(base: object, theirs: object, mine: object) -> object:
 
 
 def _carry_moves(base: Sequence[Unit], theirs: _Side, mine: _Side) -> None:
-    """Let a block that one moved and the other changed be changed where it stands now."""
+    """Apply the changes of one version to blocks that the other one moved."""
     for side, other in ((theirs, mine), (mine, theirs)):
         for index, (gap, place) in side.moved.items():
             changed = other.outcome[index]
@@ -365,7 +365,7 @@ def _carry_moves(base: Sequence[Unit], theirs: _Side, mine: _Side) -> None:
             if changed is not None and changed != base[index]:
                 side.added[gap][place] = changed
                 other.outcome[index] = None
-    # Moved by both: where they put it, once.
+    # Moved by both: their position is taken.
     for index in theirs.moved.keys() & mine.moved.keys():
         if theirs.moved[index][0] != mine.moved[index][0]:
             gap, place = mine.moved[index]
@@ -378,7 +378,7 @@ _GONE = Part(level=Level.ITEM, heading="\0")
 
 
 def _joined(theirs: Sequence[Unit], mine: Sequence[Unit]) -> Iterator[Unit]:
-    """Yield what either added at one place: theirs first, what is the same once."""
+    """Yield the additions of both versions at one place, theirs first, without duplicates."""
     yield from theirs
     known = Counter(theirs)
     for unit in mine:
@@ -389,7 +389,7 @@ def _joined(theirs: Sequence[Unit], mine: Sequence[Unit]) -> Iterator[Unit]:
 
 
 def _changes(base: Sequence[Unit], changed: Sequence[Unit]) -> _Side:
-    """Return what became of each unit of the base, in the version made of it."""
+    """Return the changes of a version relative to the base."""
     side = _Side([None] * len(base), [[] for _ in range(len(base) + 1)], {})
     numbers: dict[Unit, int] = {}
     old, new = ([numbers.setdefault(unit, len(numbers)) for unit in run] for run in (base, changed))
@@ -405,7 +405,7 @@ def _changes(base: Sequence[Unit], changed: Sequence[Unit]) -> _Side:
         here = Counter(base[start:end])
         for index, unit in _pairs(base[start:end], changed[new_start:new_end]):
             if index is not None and unit != base[start + index] and gone[unit] > here[unit]:
-                # It is gone elsewhere: moved, and not what another block was changed into.
+                # The unit was removed elsewhere, so it was moved, and is not a changed other one.
                 side.added[gap].append(unit)
                 gone[unit] -= 1
                 continue
@@ -430,14 +430,14 @@ def _find_moves(base: Sequence[Unit], side: _Side) -> None:
 
 
 def _pairs(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[tuple[int | None, Unit]]:
-    """Yield each new unit with the old one that it was made of, by the least change in all."""
+    """Yield each new unit with its old one, so that the total cost is minimal."""
     if len(old) * len(new) > _MOST_PAIRS:
         for place, unit in enumerate(new):
             same = place < len(old) and type(old[place]) is type(unit)
             yield (place if same else None), unit
         return
     texts = [[written(unit) for unit in run] for run in (old, new)]
-    # The least cost of turning old[i:] into new[j:]: 1 for each that goes or comes.
+    # Minimal costs of turning old[i:] into new[j:]; removing or adding a unit costs 1.
     costs = [
         [float(len(old) - i + len(new) - j) for j in range(len(new) + 1)]
         for i in range(len(old) + 1)
@@ -465,7 +465,7 @@ def _pairs(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[tuple[int | Non
 
 
 def _cost(old: Unit, new: Unit, old_text: str, new_text: str) -> float:
-    """Return what it takes to see one unit as the other changed; 3 for what it is not."""
+    """Return the cost of treating one unit as the changed other one; 3 if that is impossible."""
     if old == new:
         return 0.0
     if isinstance(old, Part) is not isinstance(new, Part):
@@ -477,7 +477,7 @@ def _cost(old: Unit, new: Unit, old_text: str, new_text: str) -> float:
 
 
 def _with_places(flow: Iterator[Unit | Conflict]) -> Iterator[Unit | Conflict]:
-    """Yield the flow with the heading in each conflict, and keys that are there once."""
+    """Yield the flow with the heading added to each conflict, and with unique keys."""
     heading, seen = "", Counter[str]()
     for each in flow:
         if isinstance(each, Part):

@@ -1,7 +1,7 @@
-"""An issue as one run of parts, with their anchors and the table of contents that leads to them.
+"""The outline: an issue's parts as a flat sequence, with anchors and the table of contents.
 
-Parts are edited as blocks: each moved, added or taken out whole. A section or item belongs to the
-last chapter or section before it, as headings of Markdown do.
+Parts can be moved, added and removed. As with Markdown headings, a section or item belongs to the
+last chapter or section before it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def item_anchor(chapter: int, section: int | None, item: int) -> str:
 
 
 def table_of_contents(issue: Issue) -> tuple[ContentsLine, ...]:
-    """Return the editor's contents with anchors found by their words, or derived ones.
+    """Return the editor's table of contents with anchors, or else a derived one.
 
-    A single line leads to what stands right below it, so none is derived.
+    No table is derived for a single part, which would follow directly below it.
     """
     places = list(_places(issue))
     if not issue.contents:
@@ -79,7 +79,7 @@ def _is_item(line: ContentsLine) -> bool:
 
 
 def _find(line: ContentsLine, by_words: Mapping[str, str], by_label: Mapping[str, str]) -> str:
-    """Find a contents line by its headline, which may end in ``ほか``, or else by its label."""
+    """Return the anchor of a line by its headline, which may end in ``ほか``, or by its label."""
     words = _letters(re.sub(r"\s*(?:ほか|他|など)$", "", line.text))
     label = _letters(line.label)
     return by_words.get(words) or (by_label.get(label, "") if label else "")
@@ -90,7 +90,7 @@ def _letters(text: str) -> str:
 
 
 class Level(IntEnum):
-    """How deep a part stands; also the number of marks of its Markdown heading."""
+    """The level of a part, which is also that of its Markdown heading."""
 
     CHAPTER = 1
     SECTION = 2
@@ -113,7 +113,7 @@ Outline = tuple[Part, ...]
 
 
 def to_outline(issue: Issue) -> Outline:
-    """Return an issue's parts in the order of reading."""
+    """Return an issue's parts in order."""
     return tuple(_parts(issue))
 
 
@@ -150,7 +150,7 @@ def _of_item(item: Item) -> Part:
 
 
 def with_outline(issue: Issue, outline: Outline) -> Issue:
-    """Return the issue with these parts; what stands before any chapter opens a nameless one."""
+    """Return the issue with these parts; parts before the first chapter get one without heading."""
     if outline and outline[0].level is not Level.CHAPTER:
         outline = (Part(level=Level.CHAPTER), *outline)
     starts = _starts(outline, Level.CHAPTER)
@@ -195,7 +195,7 @@ def _starts(outline: Outline, level: Level) -> list[int]:
 
 
 def end_of(outline: Sequence[Part], start: int) -> int:
-    """Return where what belongs to a part ends."""
+    """Return the index after the last subpart of a part."""
     level = outline[start].level
     for index in range(start + 1, len(outline)):
         if outline[index].level <= level:
@@ -204,7 +204,7 @@ def end_of(outline: Sequence[Part], start: int) -> int:
 
 
 def outline_anchors(outline: Outline) -> tuple[str, ...]:
-    """Return the anchor of each part, by which findings name it."""
+    """Return the anchor of each part."""
     return tuple(_anchors(outline))
 
 
@@ -223,12 +223,12 @@ def _anchors(outline: Outline) -> Iterator[str]:
 
 
 def move_up(outline: Outline, index: int) -> tuple[Outline, int]:
-    """Move a part with what belongs to it one place up; return where it stands then."""
+    """Move a part with its subparts up by one; return the outline and the new index."""
     return _moved(outline, index, _place_above(outline, index))
 
 
 def _place_above(outline: Outline, index: int) -> int:
-    """Return before which part it would stand; the first item of a part goes to the part before."""
+    """Return the index to move up to; the first item of a part moves to the part before."""
     level = outline[index].level
     if level is Level.ITEM:
         return index - 1
@@ -239,7 +239,7 @@ def _place_above(outline: Outline, index: int) -> int:
 
 
 def move_down(outline: Outline, index: int) -> tuple[Outline, int]:
-    """Move a part with what belongs to it one place down; return where it stands then."""
+    """Move a part with its subparts down by one; return the outline and the new index."""
     end = end_of(outline, index)
     if end == len(outline):
         return outline, index
@@ -252,9 +252,10 @@ def move_down(outline: Outline, index: int) -> tuple[Outline, int]:
 
 
 def place_after(outline: Outline, index: int, target: int | None) -> tuple[Outline, int]:
-    """Move a part behind another, or to the start; return where it stands then.
+    """Move a part behind another, or to the start; return the outline and the new index.
 
-    A section lands behind the whole section, a chapter behind the whole chapter of ``target``.
+    A section is put behind the whole section, and a chapter behind the whole chapter, of
+    ``target``.
     """
     end = end_of(outline, index)
     if target is not None and index <= target < end:
@@ -276,7 +277,7 @@ def _landing(outline: Outline, level: Level, target: int | None) -> int:
 
 
 def _end_of_items(outline: Outline, chapter: int) -> int:
-    """Return where a chapter's own items end and its sections begin."""
+    """Return the index after a chapter's own items, where its sections begin."""
     index = chapter + 1
     while index < len(outline) and outline[index].level is Level.ITEM:
         index += 1
@@ -296,7 +297,7 @@ def _moved(outline: Outline, index: int, before: int) -> tuple[Outline, int]:
 
 
 def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline, int]:
-    """Add an empty part behind another, or at the end; return where it stands."""
+    """Add an empty part behind another, or at the end; return the outline and its index."""
     at = len(outline) if after is None else _landing(outline, level, after)
     running = level is Level.CHAPTER and counts_from_one(outline)
     part = Part(level=level, number=0 if running else None)
@@ -304,7 +305,7 @@ def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline
 
 
 def remove_part(outline: Outline, index: int) -> Outline:
-    """Take a part out with what belongs to it."""
+    """Remove a part with its subparts."""
     return renumbered(outline, outline[:index] + outline[end_of(outline, index) :])
 
 
@@ -313,13 +314,13 @@ def _numbers(outline: Outline) -> list[int]:
 
 
 def counts_from_one(outline: Outline) -> bool:
-    """Return whether the chapters that have a number are counted from 1."""
+    """Return whether the numbered chapters are numbered from 1 without gaps."""
     numbers = _numbers(outline)
     return bool(numbers) and numbers == list(range(1, len(numbers) + 1))
 
 
 def renumbered(before: Outline, after: Outline) -> Outline:
-    """Count chapters anew where they were counted from 1 before."""
+    """Number chapters again if they were numbered from 1 before."""
     if not counts_from_one(before):
         return after
     count = iter(range(1, len(after) + 1))

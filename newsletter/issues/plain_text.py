@@ -36,24 +36,24 @@ from newsletter.issues.model import (
     Verbatim,
 )
 
-#: Where a phrase ends: at a blank or comma, after a Japanese particle in front of what is no kana.
+#: The end of a phrase: at a space or comma, or after a Japanese particle that is not before kana.
 _PAUSE = re.compile(
     r"[、\uff0c\uff1b。！？!?\uff09」』](?![、。」』\uff09])|(?=\s)"
     r"|[をはがにでとのもやへな](?=[^\Wぁ-んー]|[「『\uff08])"
 )
-#: A figure or word of ASCII that goes on where a text is cut.
+#: An ASCII number or word at the end, which may be incomplete where a text is cut.
 _BEGUN = re.compile(r"[0-9A-Za-z,.]+\Z")
-#: What ends no text that goes on.
+#: Characters that must not precede an ellipsis.
 _OPEN = " \u3000、,;(「『・\uff0c\uff1b\uff08"
 _SENTENCE = re.compile(r".*?(?:[。！？!?]+[」』）)]*|\.(?=\s|\Z)|\Z)\s*", re.DOTALL)
 
 
 def inline_text(content: tuple[Inline, ...]) -> str:
-    """Return running text; the URL of a link stands behind its words when they differ."""
+    """Return running text; the URL of a link follows its text if they differ."""
     return "".join(map(_run_text, content))
 
 
-def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
+def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one branch per kind
     match run:
         case Text(text=text) | Code(text=text):
             return text
@@ -76,19 +76,19 @@ def _run_text(run: Inline) -> str:  # noqa: PLR0911 - one a kind
 
 
 def with_target(words: str, anchor: Anchor) -> str:
-    """Return a link's words, its title, and where it leads unless the words say that themselves."""
+    """Return a link's text, its title, and its URL unless that is the text."""
     url = anchor.url
     titled = f"{words} ({anchor.title})" if anchor.title else words
     return titled if url in {words, f"mailto:{words}", f"tel:{words}"} else f"{titled} <{url}>"
 
 
 def struck(words: str) -> str:
-    """Return words that no longer hold, as plain text shows it."""
+    """Return struck-through words in plain text."""
     return f"~~{words}~~"
 
 
 def inline_words(content: tuple[Inline, ...]) -> str:
-    """Return what running text says by itself: no addresses behind words, no notes, no remarks."""
+    """Return running text without URLs, footnotes and comments."""
     return "".join(map(_run_words, content))
 
 
@@ -113,7 +113,7 @@ def _run_words(run: Inline) -> str:
             assert_never(run)
 
 
-def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kind
+def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one branch per kind
     """Return a block's lines."""
     match block:
         case Paragraph(content=content) | Heading(content=content):
@@ -154,7 +154,7 @@ def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kin
 
 
 def picture_text(picture: Picture) -> str:
-    """Return what a picture shows, where it is, and where it leads."""
+    """Return a picture's alternative text, its URL, and the target of its link."""
     description = (
         f"[{picture.alt}]" if picture.alt.strip() else "",
         picture.title and f"({picture.title})",
@@ -165,19 +165,19 @@ def picture_text(picture: Picture) -> str:
 
 
 def split_sentences(words: str) -> list[str]:
-    """Return the sentences of a text, each with the blanks behind it; together they are the text.
+    """Return the sentences of a text, each with the spaces after it.
 
-    Signs that end one are Japanese or ASCII, and closing brackets right behind belong to it. A full
-    stop of ASCII ends one only before a blank: addresses and figures hold others.
+    A sentence ends at a Japanese or ASCII mark, with any closing brackets after it. An ASCII full
+    stop ends a sentence only before a space, since URLs and numbers contain full stops.
     """
     return [sentence for sentence in _SENTENCE.findall(words) if sentence]
 
 
 def shortened(words: str, most: int) -> str:
-    """Return the beginning of a text in at most ``most`` characters, ending where a reader pauses.
+    """Return the beginning of a text, with at most ``most`` characters.
 
-    Whole sentences stand as they are where they fill half of it. Otherwise the last word or phrase
-    that fits ends with an ellipsis; only a text without any is cut between letters.
+    Whole sentences are used if they fill at least half of that. Otherwise the text is cut after the
+    last word or phrase that fits, with an ellipsis; between letters only if there is no such place.
     """
     if len(words) <= most:
         return words
@@ -196,6 +196,6 @@ def shortened(words: str, most: int) -> str:
         if len(letters + letter) >= most:
             break
         letters += letter
-    # Half a figure would say another.
+    # A number that is cut would be another number.
     whole = _BEGUN.sub("", letters) or letters
     return whole.rstrip(_OPEN) + "…"

@@ -1,6 +1,6 @@
-"""Rewriting an issue: all its blocks, or every text, URL and field of the reader in it.
+"""Rewriting an issue: all its blocks, or all its texts, URLs and merge fields.
 
-It reaches all that walking does: what a check finds, its fix can mend.
+It covers the same content as walking, so that fixes reach everything that checks find.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Rewrite = Callable[[str], str]
 
 
 def with_blocks(issue: Issue, change: Callable[[Block], Block]) -> Issue:
-    """Return the issue with every block changed, those within others first."""
+    """Return the issue with every block changed, nested blocks first."""
 
     def each(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return tuple(change(map_within(block, each)) for block in blocks)
@@ -62,7 +62,7 @@ def rewrite_issue(
     url: Rewrite = lambda url: url,
     field: Callable[[MergeField], Inline] = lambda field: field,
 ) -> Issue:
-    """Return the issue with every text, every URL and every field of the reader rewritten."""
+    """Return the issue with every text, URL and merge field rewritten."""
     rewriter = _Rewriter(text, url, field)
     parts = tuple(map(rewriter.part, to_outline(issue)))
     changed = replace(
@@ -100,7 +100,7 @@ class _Rewriter:
     def blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return tuple(map(self._block, blocks))
 
-    def _block(self, block: Block) -> Block:  # noqa: C901, PLR0911, PLR0912 - one a kind
+    def _block(self, block: Block) -> Block:  # noqa: C901, PLR0911, PLR0912 - one branch per kind
         match block:
             case Paragraph() | Heading():
                 return replace(block, content=self._runs(block.content))

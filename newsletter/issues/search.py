@@ -1,15 +1,12 @@
-"""Searching what a newsletter's issues say, drafts and sent ones, by an index of their letters.
+"""Full-text search in a newsletter's drafts and issues.
 
-Words are compared folded: NFKC, without case, kana alike, blanks as one. A word is found wherever
-it stands, however short, also where part of it is a link: Japanese has no blanks between words, and
-many words of two letters. What an issue says in all its languages is kept folded beside it, and its
-letters in an index (`newsletter.issues.search`), so that one statement finds the issues;
-which part of an issue it is is then looked for in its value.
-
-Japanese has no blanks between words, and many words of two letters: so what is indexed is each
-letter and each pair of neighbours. A text that says a word has all the word's pairs; whether it
-says the word itself is then asked of the text. On SQLite the index is a table of FTS5, on
-PostgreSQL one of arrays with a GIN index (`newsletter.database.migrations`).
+Texts are compared folded: NFKC, without case, hiragana for katakana, single spaces. Search terms
+are found anywhere in a text, even if they are short or partly within a link: Japanese has no spaces
+between words, and many words of two characters. The folded text of an issue in all its languages is
+stored with it. The index has each character and each pair of neighbouring characters. A text that
+contains a term has all its pairs; the text itself is compared afterwards, and the part of the issue
+is then determined. The index is an FTS5 table on SQLite, and a table of arrays with a GIN index on
+PostgreSQL (`newsletter.database.migrations`).
 """
 
 from __future__ import annotations
@@ -34,30 +31,30 @@ from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.translations import language_conditions, language_met, translated
 from newsletter.issues.walking import walk_passages
 
-#: Words of a query beyond these, and letters of it, are not looked for.
+#: The maximum number of terms, and the maximum length of a query; the rest is ignored.
 _MOST_WORDS, _LONGEST = 8, 200
-#: Issues looked into; the newest.
+#: The maximum number of issues that are examined, the newest first.
 _MOST_ISSUES = 60
-#: Of those that everybody may ask for, fewer: each is read.
+#: The same for public searches.
 MOST_PUBLIC = 20
-#: Parts of issues that are returned.
+#: The maximum number of results.
 MOST_HITS = 50
-#: Candidates that are looked up one by one.
+#: The maximum number of candidates that are looked up by id.
 _FEW = 500
-#: Letters around what was found.
+#: Characters of context before and after the found term.
 _BEFORE, _AFTER = 24, 72
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
-    """A part of an issue that says what was looked for.
+    """A search result: a part of an issue.
 
     Attributes:
-        slug: The issue's name in addresses; empty of a draft.
-        draft_id: Where it is written on; None of what was sent, or has no draft.
-        anchor: The part's, in mail and editor; empty outside chapters.
-        passage: What stands there: before it, the word itself, after it.
-        language: The tag of the translation that says it; empty of the original.
+        slug: The issue's slug; empty for a draft.
+        draft_id: The draft; None for a sent issue, or one without a draft.
+        anchor: The anchor of the part; empty outside chapters.
+        passage: The text before the term, the term, and the text after it.
+        language: The tag of the translation with the term; empty for the original.
     """
 
     draft_id: int | None
@@ -73,7 +70,7 @@ class Hit:
 
 
 def words_of(issue: Issue) -> str:
-    """Return all that an issue says in all its languages, folded, a text a line."""
+    """Return the whole text of an issue in all its languages, folded, one text per line."""
     texts = (
         fold_words(text)
         for _, worded in _in_languages(issue)
@@ -83,14 +80,14 @@ def words_of(issue: Issue) -> str:
 
 
 def _in_languages(issue: Issue) -> Iterator[tuple[str, Issue]]:
-    """Yield an issue and its translations, complete or not, with their tags."""
+    """Yield an issue and its translations, even incomplete ones, with their tags."""
     yield "", issue
     for each in issue.translations:
         yield each.language, translated(issue, each.language)
 
 
 def _as_sent(issue: Issue) -> Iterator[tuple[str, Issue]]:
-    """Yield what everybody gets of an issue, in each language that readers get, with its tag."""
+    """Yield the parts for all readers, in each complete language, with its tag."""
     yield "", select_parts(issue, ())
     for condition in language_conditions(issue):
         yield language_met((condition,)), select_parts(issue, (condition,))
@@ -103,9 +100,9 @@ def _terms(query: str) -> tuple[str, ...]:
 def search_issues(
     session: Session, newsletter_id: int, query: str, *, limit: int = MOST_HITS
 ) -> Sequence[Hit]:
-    """Return the parts of a newsletter's issues that say all words of a query, the newest first.
+    """Return the parts of issues that contain all terms of a query, the newest first.
 
-    Where no part of an issue says all of them, the parts that say one of them are returned.
+    If no part of an issue contains all of them, the parts with one of them are returned.
     """
     terms = _terms(query)
     if not terms:
@@ -121,14 +118,14 @@ def search_issues(
 def search_among(
     session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = MOST_HITS
 ) -> Sequence[Hit]:
-    """Return the parts of some issues that say all words of a query, the newest first.
+    """Return the parts of selected issues that contain all terms of a query, the newest first.
 
     Args:
-        session: A session.
-        issues: A query for the numbers of the issues to look into.
-        query: The words; without any, each chapter of that name is found.
-        chapter: The heading of the chapters to look into; empty for all.
-        limit: How many parts to return.
+        session: The database session.
+        issues: A query for the ids of the issues to search.
+        query: The search terms; without any, all chapters with the given heading are returned.
+        chapter: The heading of the chapters to search; empty for all.
+        limit: The maximum number of results.
     """
     terms = _terms(query)
     asked = fold_words(chapter[:_LONGEST])
@@ -147,7 +144,7 @@ def search_among(
     )
     found: list[Hit] = []
     for row in rows:
-        # What is for some readers alone is not for everybody to find.
+        # Parts with conditions must not be found by everybody.
         languages = tuple(_as_sent(issue_from_json(row.content)))
         chapters = {
             chapter_anchor(at)
@@ -206,9 +203,9 @@ def _may_hold(
     what: Indexed,
     terms: tuple[str, ...],
 ) -> ColumnElement[bool]:
-    """Return the condition that the index has all words; by numbers where these are few.
+    """Return the condition that the index has all terms; as a list of ids if these are few.
 
-    PostgreSQL takes comparing texts for cheap and would begin with all of them.
+    PostgreSQL underestimates the cost of comparing texts, and would otherwise begin with that.
     """
     found = candidates(session, what, terms)
     numbers = session.scalars(found.limit(_FEW + 1)).all()
@@ -230,7 +227,7 @@ def _hits(
     sent: bool,
     within: Callable[[str], bool] = lambda _anchor: True,
 ) -> Sequence[Hit]:
-    """Return where the first of an issue's languages says all the words, or else one."""
+    """Return the results in the first language of an issue that has all terms, or else one."""
     some: Sequence[Hit] = ()
     for tag, issue in languages:
         all_said, hits = _hits_in(issue, terms, draft_id, issue_id, sent=sent, within=within)
@@ -249,7 +246,7 @@ def _hits_in(
     sent: bool,
     within: Callable[[str], bool],
 ) -> tuple[bool, Sequence[Hit]]:
-    """Return the parts that say all the words, or else one of them, and whether it is all."""
+    """Return the parts with all terms, or else with one, and whether all were found."""
     texts: dict[str, list[tuple[IssuePlace, str]]] = {}
     for place, passage in walk_passages(issue, code=True):
         if within(place.anchor):
@@ -277,10 +274,10 @@ def _hits_in(
 def _passage(
     texts: Iterable[tuple[IssuePlace, str]], terms: tuple[str, ...]
 ) -> tuple[str, str, str]:
-    """Return the first place that says a word, with what stands around it."""
+    """Return the first occurrence of a term, with its context."""
     for _, passage in texts:
         shown = " ".join(normal_form(passage).split())
-        # A letter may be folded into several, such as ß: each knows whence it is.
+        # Folding may turn a character into several, such as ß; each has its original position.
         letters = [(letter, at) for at, each in enumerate(shown) for letter in fold_letters(each)]
         folded = "".join(letter for letter, _ in letters)
         for term in terms:
@@ -295,19 +292,19 @@ def _passage(
     return "", "", ""
 
 
-#: Of a word that is looked for, so many pairs are asked of the index.
+#: The maximum number of pairs of a term that are looked up in the index.
 _MOST_PAIRS = 24
 
 
 class Indexed(IntEnum):
-    """What is indexed; stored with its number, so never renumber one."""
+    """The kind of an indexed object; values are stored, so never change one."""
 
     DRAFT = 0
     ISSUE = 1
 
 
 def index_words(session: Session, what: Indexed, number: int, words: str) -> None:
-    """Index what a draft or an issue says, folded, in place of what it said before."""
+    """Update the index with the folded text of a draft or issue."""
     forget_words(session, what, number)
     letters = sorted(_letters_of(words))
     if _is_postgresql(session):
@@ -325,7 +322,7 @@ def index_words(session: Session, what: Indexed, number: int, words: str) -> Non
 
 
 def forget_words(session: Session, what: Indexed, number: int) -> None:
-    """Take a draft or an issue out of the index."""
+    """Remove a draft or issue from the index."""
     if _is_postgresql(session):
         session.execute(
             text("DELETE FROM word_index WHERE what = :what AND number = :number"),
@@ -338,7 +335,7 @@ def forget_words(session: Session, what: Indexed, number: int) -> None:
 
 
 def candidates(session: Session, what: Indexed, terms: Iterable[str]) -> Select[tuple[int]]:
-    """Return a query for the numbers of all drafts or issues that may say all of some words."""
+    """Return a query for the ids of drafts or issues that may contain all terms."""
     letters = sorted({each for term in terms for each in _asked_of(term)})
     if _is_postgresql(session):
         found = text(

@@ -1,4 +1,4 @@
-"""What was sent never changes: which issues readers have, or are about to get, stay as they are."""
+"""Sent issues: which issues are read-only because they were sent, or will be."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 
-#: Mailings back among which an issue of the same kind is looked for.
+#: The number of last mailings among which an issue of the same kind is looked for.
 _COMPARED = 9
 
 
 class IssueSentError(ConflictError):
-    """An issue was to be changed that was sent, or is about to be."""
+    """An issue cannot be changed because it was sent or ordered."""
 
 
 def keeps_its_issue() -> ColumnElement[bool]:
-    """Return the condition on mailings that their issue must stay as it is.
+    """Return the condition on mailings that make their issue read-only.
 
-    Each does, but for tests and for those that were cancelled before anything left.
+    These are all mailings except tests, and those that were cancelled before anything was sent.
     """
     return (MailingRow.kind == MailingKind.ISSUE) & or_(
         MailingRow.state != MailingState.CANCELLED, MailingRow.started_at.is_not(None)
@@ -31,7 +31,7 @@ def keeps_its_issue() -> ColumnElement[bool]:
 
 
 def sent_as(session: Session, issue_id: int) -> Sequence[MailingRow]:
-    """Return the mailings for which an issue stays as it is, the newest first."""
+    """Return the mailings that make an issue read-only, the newest first."""
     return session.scalars(
         select(MailingRow)
         .where(MailingRow.issue_id == issue_id, keeps_its_issue())
@@ -40,10 +40,9 @@ def sent_as(session: Session, issue_id: int) -> Sequence[MailingRow]:
 
 
 def last_sent(session: Session, issue: IssueRow) -> IssueRow | None:
-    """Return the issue that readers got last before this one, to compare the two.
+    """Return the issue that was sent before this one, for comparison.
 
-    It is one of its kind where one of the last is: an edition with a number for such an edition, a
-    notice without one for a notice.
+    An issue of the same kind is preferred among the last ones: numbered or without a number.
     """
     latest = session.scalars(
         select(IssueRow)
@@ -61,19 +60,19 @@ def last_sent(session: Session, issue: IssueRow) -> IssueRow | None:
 
 
 def first_of_kind(rows: Sequence[IssueRow], *, numbered: bool) -> IssueRow | None:
-    """Return the first issue that has a number, or has none; where there is no such, the first."""
+    """Return the first issue with or without a number, or else the first one."""
     alike = (row for row in rows if bool(row.content.get("number")) is numbered)
     return next(alike, rows[0] if rows else None)
 
 
 def refuse_change(session: Session, issue: IssueRow) -> None:
-    """Refuse to change an issue that was sent or is about to be.
+    """Check that an issue may be changed.
 
-    Whoever changes an issue, and whoever makes a mailing of it, holds its row's lock first, so
-    that neither overlooks the other.
+    Both changing an issue and ordering a mailing of it first lock the issue's row, so that neither
+    can overlook the other.
 
     Raises:
-        IssueSentError: A mailing keeps it.
+        IssueSentError: The issue was sent or ordered.
     """
     mailings = sent_as(session, issue.id)
     if not mailings:

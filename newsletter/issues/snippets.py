@@ -1,4 +1,4 @@
-"""Snippets: blocks that a newsletter keeps under a name, put in where an issue names them."""
+"""Snippets: named blocks of a newsletter that are inserted where an issue refers to them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Snippets = Mapping[str, tuple[Block, ...]]
 
 
 def read_snippet(text: str) -> tuple[Block, ...]:
-    """Read the Markdown of a snippet.
+    """Parse the Markdown of a snippet.
 
     Raises:
-        ContentError: It is empty, or holds a heading of a part, a table of contents or a snippet;
-            so none can lead back to itself.
+        ContentError: The text is empty, or contains the heading of a part, a table of contents, or
+            a snippet (which could lead to cycles).
     """
     blocks = read_body(text, source="snippet")
     if not blocks:
@@ -37,7 +37,7 @@ def read_snippet(text: str) -> tuple[Block, ...]:
 
 
 def resolve_snippets(issue: Issue, snippets: Snippets) -> Issue:
-    """Return the issue with the blocks of each snippet in its place; unknown ones stay."""
+    """Return the issue with the blocks of snippets inserted; unknown ones are left."""
     issue = _with_translations_resolved(issue, snippets)
     if not any(isinstance(block, Snippet) for _place, block in walk_placed_blocks(issue)):
         return issue
@@ -81,7 +81,7 @@ class _Resolver:
 
 
 def _single(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Return what stands in a column; columns of a snippet go below each other there."""
+    """Return blocks for use inside a column, with the snippet's own columns stacked."""
     return tuple(
         inner
         for block in blocks
@@ -90,7 +90,7 @@ def _single(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 
 def snippets_in(issue: Issue) -> frozenset[str]:
-    """Return the names of the snippets that an issue or one of its translations puts in."""
+    """Return the names of the snippets that an issue or its translations use."""
     own = (block for _place, block in walk_placed_blocks(issue))
     translated = (walk_blocks(unit.body) for each in issue.translations for unit in each.units)
     blocks = chain(own, chain.from_iterable(translated))

@@ -1,4 +1,4 @@
-"""Drafts that are the issues of series' steps: the series sends them, and they show no date."""
+"""Drafts of series' steps, which are sent by the series and show no date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.issues.model import Issue
 
 
 def series_of_draft(session: Session, draft_id: int) -> SeriesRow | None:
-    """Return the series of which a draft is the issue of a step; None of an ordinary one."""
+    """Return the series that a draft is a step of; None for other drafts."""
     return session.scalars(
         select(SeriesRow)
         .join(SeriesStepRow, SeriesStepRow.series_id == SeriesRow.id)
@@ -22,10 +22,10 @@ def series_of_draft(session: Session, draft_id: int) -> SeriesRow | None:
 
 
 def is_of_series() -> ColumnElement[bool]:
-    """Return the condition that a draft is the issue of a step of a series."""
+    """Return the condition that a draft is a step of a series."""
     return exists().where(SeriesStepRow.draft_id == DraftRow.id, SeriesStepRow.removed_at.is_(None))
 
 
 def as_sent(session: Session, draft_id: int, issue: Issue) -> Issue:
-    """Return what is written in a draft as its mail shows it: a step is sent on any day."""
+    """Return a draft's issue as it is sent: steps of series are undated."""
     return issue if series_of_draft(session, draft_id) is None else replace(issue, undated=True)

@@ -1,4 +1,4 @@
-"""Issues in the database."""
+"""Storing and finding issues in the database."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from newsletter.issues.search import Indexed, index_words, words_of
 from newsletter.issues.sent import first_of_kind, refuse_change
 from newsletter.issues.sources.reading import ReadIssue
 
-#: An issue as it is kept.
+#: A stored issue.
 StoredIssue = IssueRow
 
 
 def save_issue(
     session: Session, newsletter_id: int, read: ReadIssue, *, slug: str = ""
 ) -> IssueRow:
-    """Keep an issue under ``slug`` (its date when empty), in place of an earlier one there.
+    """Store an issue under ``slug`` (by default, its date), replacing an earlier one.
 
     Raises:
-        IssueSentError: The earlier one was sent, or is about to be, and says something else.
+        IssueSentError: The earlier one was sent or ordered, with other content.
     """
     slug = slug or default_slug(read.issue)
     row = session.scalars(
@@ -61,7 +61,7 @@ def save_issue(
 
 
 def find_earlier(session: Session, newsletter_id: int, issue: Issue) -> Issue | None:
-    """Return the issue that one would be kept in place of."""
+    """Return the stored issue that an issue would replace; None if there is none."""
     content = session.scalar(
         select(IssueRow.content).where(
             IssueRow.newsletter_id == newsletter_id, IssueRow.slug == default_slug(issue)
@@ -71,7 +71,7 @@ def find_earlier(session: Session, newsletter_id: int, issue: Issue) -> Issue | 
 
 
 def default_slug(issue: Issue) -> str:
-    """Return what an issue is called in URLs: its date and, if it has one, its number."""
+    """Return the default slug of an issue: its date, and its number if it has one."""
     number = re.sub(r"[^a-z0-9]+", "-", issue.number.lower()).strip("-")
     return "-".join(filter(None, (issue.issue_date.isoformat(), number)))
 
@@ -80,10 +80,10 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
     """Return an issue by its slug, or the newest when ``slug`` is None.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: There is no such issue.
     """
     query = select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)
-    # What corrects another issue has to be named.
+    # Corrections are found by their slug only.
     own = IssueRow.corrects.is_(None) if slug is None else IssueRow.slug == slug
     query = query.where(own)
     row = session.scalars(
@@ -101,15 +101,15 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
     return row
 
 
-#: Issues without a number since the last one with one, from which on numbers have ceased.
+#: After this many issues without a number, the newsletter counts as not numbered any more.
 _UNNUMBERED = 9
 
 
 def last_edition(session: Session, newsletter_id: int) -> IssueRow | None:
-    """Return the issue that the next one follows; None where there is none yet.
+    """Return the issue that the next one follows; None if there is none.
 
-    Where issues are numbered, it is the newest with a number: a notice that goes out between two
-    of them has none, and nothing is its continuation.
+    In a numbered newsletter, this is the newest issue with a number: special issues in between have
+    none.
     """
     newest = session.scalars(
         select(IssueRow)
@@ -121,10 +121,10 @@ def last_edition(session: Session, newsletter_id: int) -> IssueRow | None:
 
 
 def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:
-    """Return a newsletter's issue by its number.
+    """Return a newsletter's issue by its id.
 
     Raises:
-        NotFoundError: The newsletter has none of that number.
+        NotFoundError: The newsletter has no such issue.
     """
     row = session.get(IssueRow, number)
     if row is None or row.newsletter_id != newsletter_id:
@@ -133,7 +133,7 @@ def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:
 
 
 def list_issues(session: Session, newsletter_id: int) -> Sequence[IssueRow]:
-    """Return a newsletter's issues, newest first, without corrections that are still written."""
+    """Return a newsletter's issues, the newest first, without unfinished corrections."""
     return session.scalars(
         select(IssueRow)
         .where(IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None))

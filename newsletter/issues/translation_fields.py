@@ -13,7 +13,7 @@ from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import Block, Gallery, Inline, Paragraph, Picture
 
-#: Fields in the order of reading, with what they are called; those of addresses come last.
+#: Fields in order, with their names; addresses come last.
 _NAMES: Mapping[type[object], Mapping[str, Message]] = {
     Picture: {
         "alt": msg("Alternative text"),
@@ -39,7 +39,7 @@ _NAMES: Mapping[type[object], Mapping[str, Message]] = {
         "url": msg("Website"),
     },
 }
-#: Fields that stay as they are in every language unless another is given.
+#: Fields that are the same in all languages unless a translation changes them.
 _ADDRESSES = frozenset({"url", "phone", "email"})
 #: Fields that may have several lines.
 _LINES = frozenset({"hours", "address"})
@@ -50,12 +50,12 @@ _BlockT = TypeVar("_BlockT", bound=Block)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockField:
-    """A field of a block, with what it says.
+    """A field of a block, with its text.
 
     Attributes:
-        name: Unique within the block; those of a gallery's pictures begin with their numbers, such
-            as ``1.alt``. Captions are Markdown.
-        number: The gallery's picture that it belongs to; 0 elsewhere.
+        name: A unique name within the block; for pictures of a gallery, with the number as prefix,
+            such as ``1.alt``. Captions are Markdown.
+        number: The number of a gallery's picture; 0 for other blocks.
     """
 
     name: str
@@ -65,7 +65,7 @@ class BlockField:
 
     @property
     def is_address(self) -> bool:
-        """Whether it leads somewhere, and has no words."""
+        """Whether it is an address instead of text."""
         return self.name.rpartition(".")[2] in _ADDRESSES
 
     @property
@@ -75,7 +75,7 @@ class BlockField:
 
 
 def fields_of_block(block: Block | None) -> tuple[BlockField, ...]:
-    """Return the fields of a block that has its words in such; none of any other."""
+    """Return the fields of a block; empty for blocks without fields."""
     return tuple(_fields(block)) if block is not None else ()
 
 
@@ -88,7 +88,7 @@ def _fields(block: Block) -> Iterator[BlockField]:
     for name, label in _NAMES.get(type(block), {}).items():
         value = getattr(block, name)
         text = _caption(value) if name == "caption" else value
-        # What nobody wrote needs no words in another language.
+        # Empty fields need no translation.
         if text:
             yield BlockField(name=name, label=label, text=text)
 
@@ -98,7 +98,7 @@ def _caption(content: tuple[Inline, ...]) -> str:
 
 
 def block_with(block: Block, values: Mapping[str, str]) -> Block:
-    """Return a block with other words in its fields; what is not named stays.
+    """Return a block with new values of fields; other fields are not changed.
 
     Raises:
         ContentError: A caption is more than one line of text.

@@ -1,4 +1,4 @@
-"""Translations that were written elsewhere, as issues of their own with the same parts."""
+"""Importing translations that were written as separate issues with the same parts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from newsletter.issues.walking import walk_parts
 
 
 def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
-    """Return a translation that was written as an issue of its own, with the same parts.
+    """Return the translation that was written as a separate issue.
 
     Raises:
-        ContentError: A part is missing, or there is one more; the message names the first.
+        ContentError: The parts do not correspond; the message names the first missing or extra one.
     """
     parts, others = tuple(_texts_and_parts(issue)), tuple(_texts_and_parts(other))
     units: list[TranslatedUnit] = []
@@ -42,7 +42,7 @@ def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
-    """A text of an issue, or a part of it with all that stands there, compared as a whole."""
+    """A text of an issue, or a part with its content, which is compared as a whole."""
 
     place: IssuePlace
     text: str = ""
@@ -60,16 +60,16 @@ class _Piece:
         ).has_words
 
     def translated_in(self, written: _Piece) -> Iterator[TranslatedUnit]:
-        """Yield what is said of each unit of this piece in another language.
+        """Yield the translations of this piece's units.
 
         Raises:
-            ContentError: It has words that are not said there, or is for other readers.
+            ContentError: A translation is missing, or has other conditions.
         """
         if self.has_words and not written.has_words:
             raise _misfit(self.place)
         blocks, links = _paired(self.body, written.body), _paired(self.links, written.links)
         heading = TranslationUnit(place=self.place, text=self.text)
-        # What stands where the original has nothing goes with the heading.
+        # Content without a counterpart in the original belongs to the heading.
         more = () if self.body else written.body
         more_links = () if self.links else written.links
         if (more or more_links) and not heading.has_words:
@@ -97,10 +97,10 @@ _One = TypeVar("_One", Block, Link)
 def _paired(
     originals: Sequence[_One], written: Sequence[_One]
 ) -> Iterator[tuple[_One, tuple[_One, ...]]]:
-    """Yield each original with what is said of it: of the same kind, in the same order.
+    """Yield each original with its translations, which are matched by kind and order.
 
-    What is written besides goes with what stands before it, or with the first; of an original
-    nothing is said where it was joined with the one before.
+    Additional translations belong to the original before them, or to the first one. An original
+    without a translation is included in that of the one before.
     """
     if len(originals) == len(written):
         yield from ((one, (said,)) for one, said in zip(originals, written, strict=True))

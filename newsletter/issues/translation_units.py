@@ -1,7 +1,4 @@
-"""What of an issue is translated at once, and whether a translation says all of it.
-
-See `newsletter.issues.translations`.
-"""
+"""The units of translation; see `newsletter.issues.translations`."""
 
 from __future__ import annotations
 
@@ -31,15 +28,15 @@ from newsletter.issues.walking import walk_block_texts, walk_blocks, walk_parts
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranslationUnit:
-    """What of an issue is translated at once: one text, one block, or one link.
+    """A unit of translation: a text, a block, or a link.
 
     Attributes:
-        place: Where it stands; `IssueField.HEADING` for the heading of a part, `IssueField.BODY`
-            for a block of it, `IssueField.LINKS` for a link below it.
-        text: The words of a unit that is one text, a line each.
-        body: The block of a unit that is one.
-        links: The link of a unit that is one.
-        index: Which block, or which link, of its part it is, from 0.
+        place: Its place; `IssueField.HEADING` for the heading of a part, `IssueField.BODY` for a
+            block of it, `IssueField.LINKS` for a link.
+        text: The text, if the unit is one; may have several lines.
+        body: The block, if the unit is one.
+        links: The link, if the unit is one.
+        index: The index of the block or link in its part, from 0.
     """
 
     place: IssuePlace
@@ -50,7 +47,7 @@ class TranslationUnit:
 
     @property
     def source(self) -> str:
-        """The digest of what it says, by which its translations are tied to it."""
+        """The digest of its content, which its translations refer to."""
         content = [
             self.text,
             blocks_to_json(self.body),
@@ -61,27 +58,27 @@ class TranslationUnit:
 
     @property
     def markdown(self) -> str:
-        """What it says, as its source."""
+        """Its content in Markdown."""
         return _markdown(self)
 
     @property
     def block(self) -> Block | None:
-        """The block that it is; None for a text or a link."""
+        """The block; None for a text or a link."""
         return self.body[0] if self.body else None
 
     @property
     def has_words(self) -> bool:
-        """Whether anything in it differs between languages."""
+        """Whether it has text that needs translation."""
         texts = (self.text, *(link.label for link in self.links), *_texts_of(self.body))
         return _has_words(texts)
 
     @property
     def can_differ(self) -> bool:
-        """Whether a language may have its own, words or not: an address, or a picture."""
+        """Whether it can be translated: it has text, or an address or picture."""
         return self.has_words or bool(self.links) or isinstance(self.block, Picture | Gallery)
 
     def is_translated_by(self, translated: TranslatedUnit) -> bool:
-        """Whether a translation has words wherever it has, each for the same readers."""
+        """Return whether a translation is complete, with the same conditions."""
         if translated.joined:
             return not _conditions_in(self.body)
         return (
@@ -106,14 +103,14 @@ def _markdown(unit: TranslationUnit | TranslatedUnit) -> str:
 
 
 def translated_markdown(unit: TranslatedUnit | None) -> str:
-    """Return what a translation of a unit says, as its source; empty for none."""
+    """Return a translated unit in Markdown; empty for None."""
     return _markdown(unit) if unit else ""
 
 
 def other_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> tuple[str, ...]:
-    """Return the conditions that an original's body or another has, and not both.
+    """Return the conditions that only the original or only the translation has.
 
-    What only some are to read would be shown to all, or the other way round.
+    With different conditions, the parts would be shown to different readers.
     """
     asked, said = _conditions_in(unit.body), _conditions_in(body)
     return tuple(each for each in (*asked, *said) if (each in asked) != (each in said))
@@ -129,12 +126,12 @@ def _has_words(texts: Iterable[str]) -> bool:
 
 
 def units_of(issue: Issue) -> tuple[TranslationUnit, ...]:
-    """Return what of an issue is to be translated, in the order of reading; nothing twice."""
+    """Return the units of an issue, in order, without duplicates."""
     return tuple(once(unit for unit in units_in(issue) if unit.has_words))
 
 
 def once(units: Iterable[TranslationUnit]) -> Iterable[TranslationUnit]:
-    """Return units without those that say what one before them says."""
+    """Return units without duplicates."""
     by_source: dict[str, TranslationUnit] = {}
     for unit in units:
         by_source.setdefault(unit.source, unit)
@@ -142,7 +139,7 @@ def once(units: Iterable[TranslationUnit]) -> Iterable[TranslationUnit]:
 
 
 def units_in(issue: Issue) -> Iterator[TranslationUnit]:
-    """Yield all texts, blocks and links of an issue, with words or without."""
+    """Yield all texts, blocks and links of an issue, even those without text."""
     for field, text in (
         (IssueField.TITLE, issue.title),
         (IssueField.PREHEADER, issue.preheader),
@@ -164,28 +161,28 @@ def units_in(issue: Issue) -> Iterator[TranslationUnit]:
 
 def _texts_of(blocks: tuple[Block, ...]) -> Iterator[str]:
     yield from walk_block_texts(blocks)
-    # Blocks that are kept under a name are put in before the issue is rendered.
+    # Snippets are inserted before rendering.
     yield from (block.name for block in walk_blocks(blocks) if isinstance(block, Snippet))
 
 
 def translated_unit(
     unit: TranslationUnit, *, text: str, body: tuple[Block, ...], links: tuple[Link, ...]
 ) -> TranslatedUnit:
-    """Return what a unit says in another language, tied to it as it is now."""
+    """Return the translation of a unit in its present state."""
     return TranslatedUnit(
         source=unit.source, original=unit.markdown, text=text, body=body, links=links
     )
 
 
 def joined_unit(unit: TranslationUnit) -> TranslatedUnit:
-    """Return that what a unit says stands with the one before it."""
+    """Return a translation that is included in that of the unit before."""
     return TranslatedUnit(source=unit.source, original=unit.markdown, joined=True)
 
 
 def spoken_first(units: Iterable[TranslatedUnit]) -> tuple[TranslatedUnit, ...]:
-    """Return units with those that say nothing by themselves only where no other has their place.
+    """Return units, preferring those with text over joined ones for the same original.
 
-    Of what stands twice, words may not be lost because they were joined in one of the places.
+    An original that occurs twice may have been translated separately only once.
     """
     given = tuple(units)
     spoken = {each.source for each in given if not each.joined}
@@ -194,10 +191,10 @@ def spoken_first(units: Iterable[TranslatedUnit]) -> tuple[TranslatedUnit, ...]:
 
 
 def demand_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
-    """Refuse a translation that shows a part to others than its original does.
+    """Check that a translation has the same conditions as its original.
 
     Raises:
-        ContentError: It does; the message names the first condition.
+        ContentError: The conditions differ; the message names the first one.
     """
     for condition in other_readers(unit, body):
         raise ContentError(

@@ -1,14 +1,13 @@
-"""Translations: what an issue says in other languages, unit by unit.
+"""Translations of an issue, unit by unit.
 
-A unit is what is translated at once: the title, the preheader, a heading, a block of text (a
-paragraph, a picture, a table), a link below an item. A translated unit is tied to the content of
-its original, not to its place: units may be moved, and others put between them, and what was
-translated stays where it belongs; a unit that says something else than when it was translated
-counts as not translated. What stands twice is translated once.
+A unit is the title, the preheader, a heading, a block (a paragraph, a picture, a table), or a link.
+A translated unit refers to the content of its original, not to its position. So units can be moved
+and inserted without affecting translations. If a unit's content changes, it counts as not
+translated. Equal units are translated once.
 
-Readers get a translation once it is complete. Each gets the one that fits their language best: the
-longest of the tags that are their language or a more general form of it (RFC 4647, 3.4), be it a
-translation's or the original's own; the original where none fits.
+Readers get complete translations only. Each reader gets the language that matches theirs best: the
+longest tag that is their language or a more general form of it (RFC 4647, 3.4), or else the
+original.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from newsletter.issues.translation_units import (
 )
 from newsletter.issues.walking import walk_parts
 
-#: Languages of one issue besides its own; each is a mail of its own.
+#: The maximum number of translations; each makes a variant.
 MOST_TRANSLATIONS = 12
-#: From this likeness on, a unit is taken for an earlier one that was changed.
+#: The minimum similarity of a unit to an earlier one of which it counts as changed.
 _ALIKE = 0.5
 _CONDITION = re.compile(r"language ([A-Za-z0-9-]+)(?: besides ([A-Za-z0-9 -]+))?")
 
 
 class UnitState(StrEnum):
-    """Where the translation of a unit stands.
+    """The state of a unit's translation.
 
-    What is begun says part of its original alone; what is the same has no words, and stands in
-    each language as in the original unless another is given.
+    ``BEGUN`` is a translation of a part of the original. ``SAME`` is a unit without text, which is
+    used unchanged unless another one is given.
     """
 
     DONE = "done"
@@ -59,8 +58,8 @@ class UnitStatus:
     """A unit with its translation.
 
     Attributes:
-        translated: What it says in the other language; where its original changed, what was said
-            of the earlier one; None where nobody translated it.
+        translated: Its translation; if the original has changed, that of the earlier original; None
+            without a translation.
     """
 
     unit: TranslationUnit
@@ -69,12 +68,12 @@ class UnitStatus:
 
 
 def find_translation(issue: Issue, tag: str) -> Translation | None:
-    """Return an issue's translation into a language, complete or not."""
+    """Return an issue's translation into a language, even if incomplete."""
     return next((each for each in issue.translations if each.language == tag), None)
 
 
 def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
-    """Return each unit with what it says in another language, in the order of reading."""
+    """Return each unit with its translation, in order."""
     translation = find_translation(issue, tag) or Translation(language=tag)
     by_source = {each.source: each for each in translation.units}
     units = once(unit for unit in units_in(issue) if unit.can_differ)
@@ -99,7 +98,7 @@ def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
 def _closest(
     unit: TranslationUnit, earlier: Sequence[TranslatedUnit], likeness: Likeness
 ) -> TranslatedUnit | None:
-    """Return what a unit said when it was translated, if it is one that was changed since."""
+    """Return the translation of an earlier version of a unit, by similarity; None without one."""
     best, least = None, _ALIKE
     for each in earlier:
         if ratio := likeness.of(unit.markdown, each.original, least=least):
@@ -114,7 +113,7 @@ def _by_source(issue: Issue) -> dict[str, TranslationUnit]:
 def _missing(
     units: Mapping[str, TranslationUnit], translation: Translation
 ) -> tuple[TranslationUnit, ...]:
-    """Return the units, by their sources, of which a translation does not say all."""
+    """Return the units that are not translated completely."""
     by_source = {each.source: each for each in translation.units}
     return tuple(
         unit
@@ -124,7 +123,7 @@ def _missing(
 
 
 def complete_translations(issue: Issue) -> tuple[Translation, ...]:
-    """Return the translations that readers get, without what no unit of the issue says now."""
+    """Return the complete translations, without units that the issue does not contain any more."""
     if not issue.translations:
         return ()
     units = _by_source(issue)
@@ -137,9 +136,9 @@ def complete_translations(issue: Issue) -> tuple[Translation, ...]:
 
 
 def missing_by_language(issue: Issue) -> Mapping[str, tuple[TranslationUnit, ...]]:
-    """Return, of each language that is not complete, the units that are to be translated.
+    """Return the missing units of each incomplete language.
 
-    What was said of earlier forms of them, which takes long to find, is not looked for.
+    Translations of earlier versions are not looked for, which would take long.
     """
     units = _by_source(issue)
     missing = {each.language: _missing(units, each) for each in issue.translations}
@@ -147,12 +146,12 @@ def missing_by_language(issue: Issue) -> Mapping[str, tuple[TranslationUnit, ...
 
 
 def without_translations(issue: Issue) -> Issue:
-    """Return the issue in its own language alone."""
+    """Return the issue without translations."""
     return replace(issue, translations=()) if issue.translations else issue
 
 
 def translated(issue: Issue, tag: str) -> Issue:
-    """Return what an issue says in another language; units that are not all translated stay."""
+    """Return an issue in another language; units without complete translation are unchanged."""
     translation = find_translation(issue, tag)
     if translation is None:
         return without_translations(issue)
@@ -195,7 +194,7 @@ def translated(issue: Issue, tag: str) -> Issue:
         masthead=text(IssueField.MASTHEAD, issue.masthead),
         number=text(IssueField.NUMBER, issue.number),
         lead=lead,
-        # The editor's own list of contents is in the original's words; headings make another.
+        # The editor's table of contents is in the original language; it is derived instead.
         contents=(),
         credits=tuple(text(IssueField.CREDITS, "\n".join(issue.credits)).split("\n"))
         if issue.credits
@@ -207,13 +206,13 @@ def translated(issue: Issue, tag: str) -> Issue:
 
 
 def tied_to(issue: Issue, after: Issue, put_in: Callable[[Block], tuple[Block, ...]]) -> Issue:
-    """Return an issue of which blocks became others, with the translations that it had before.
+    """Return a changed issue with the translations of the earlier one, where blocks were replaced.
 
     Args:
-        issue: As it was, with its translations.
-        after: As it is now.
-        put_in: What a block became. What was translated of it is tied to the first of these, and
-            the others have nothing left to say.
+        issue: The earlier issue, with its translations.
+        after: The changed issue.
+        put_in: Returns the blocks that replace a block. Its translation then belongs to the first
+            of these, and the others count as included.
     """
     if not issue.translations:
         return after
@@ -242,7 +241,7 @@ def tied_to(issue: Issue, after: Issue, put_in: Callable[[Block], tuple[Block, .
 
 
 def with_translation(issue: Issue, translation: Translation) -> Issue:
-    """Return the issue with a translation in place of that into the same language."""
+    """Return the issue with a translation added or replaced."""
     others = tuple(each for each in issue.translations if each.language != translation.language)
     return replace(
         issue,
@@ -251,11 +250,11 @@ def with_translation(issue: Issue, translation: Translation) -> Issue:
 
 
 def language_conditions(issue: Issue, earlier: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what stands for each complete translation among the conditions of an issue.
+    """Return the conditions for the complete translations of an issue.
 
-    It names the language, and the more exact ones whose readers get theirs instead. It is neither
-    the name of a segment nor a query. ``earlier`` are languages that are read besides, as they were
-    before a correction.
+    A language's condition names its tag, and more specific tags that have their own translation. It
+    is neither the name of a segment nor a query. ``earlier`` are further languages, whose
+    translations lack a later correction.
     """
     complete = [each.language for each in complete_translations(issue)]
     shown = tuple(dict.fromkeys((*complete, *earlier)))
@@ -264,7 +263,7 @@ def language_conditions(issue: Issue, earlier: Iterable[str] = ()) -> tuple[str,
 
 
 def language_condition(issue: Issue, tag: str) -> str:
-    """Return what stands for a translation once all that an issue has are complete."""
+    """Return the condition for a translation, as if all translations were complete."""
     return _condition(tag, (issue.tag, *(each.language for each in issue.translations)))
 
 
@@ -274,7 +273,7 @@ def _condition(tag: str, tags: Iterable[str]) -> str:
 
 
 def read_language_condition(condition: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return the language that a condition stands for and those besides which; None for others."""
+    """Return the tag of a language's condition, and the excluded ones; None for others."""
     read = _CONDITION.fullmatch(condition)
     if read is None:
         return None
@@ -282,5 +281,5 @@ def read_language_condition(condition: str) -> tuple[str, tuple[str, ...]] | Non
 
 
 def language_met(met: Iterable[str]) -> str:
-    """Return the language of those who meet these conditions; empty for the issue's own."""
+    """Return the language of readers who meet these conditions; empty for the issue's own."""
     return next((read[0] for each in met if (read := read_language_condition(each))), "")

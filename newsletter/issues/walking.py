@@ -45,7 +45,7 @@ from newsletter.issues.plain_text import inline_words
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssuePart:
-    """A lead, chapter, section or item by itself, without what stands below it."""
+    """A lead, chapter, section or item, without its subparts."""
 
     place: IssuePlace
     body: tuple[Block, ...]
@@ -58,7 +58,7 @@ class IssuePart:
 
 
 def walk_parts(issue: Issue) -> Iterator[IssuePart]:
-    """Yield the lead and then every chapter, section and item in the order of reading."""
+    """Yield the lead, and then all chapters, sections and items in order."""
     place = IssuePlace(field=IssueField.LEAD)
     yield IssuePart(place=place, body=issue.lead, links=(), empty=not issue.lead)
     for number, chapter in enumerate(issue.chapters, start=1):
@@ -88,7 +88,7 @@ def _part(
 
 
 def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield every text a reader sees, as often as it is printed, URLs aside."""
+    """Yield all texts that readers see, as often as they are printed, without URLs."""
     yield IssuePlace(field=IssueField.TITLE), issue.title
     yield IssuePlace(field=IssueField.MASTHEAD), issue.masthead
     yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
@@ -106,7 +106,7 @@ def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
 
 
 def walk_block_texts(blocks: tuple[Block, ...]) -> Iterator[str]:
-    """Yield every text of blocks that a reader sees, as often as it is printed."""
+    """Yield all texts of blocks that readers see, as often as they are printed."""
     for block in walk_blocks(blocks):
         yield from _texts_of(block)
     for note in notes_of(blocks):
@@ -115,14 +115,14 @@ def walk_block_texts(blocks: tuple[Block, ...]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockContent:
-    """What a block holds, by what can be done with it; all walking goes by this.
+    """The content of a block, by kind; all functions for walking use it.
 
     Attributes:
         running: Running texts of the block itself.
-        words: Words that stand as they are, without marks.
-        code: Words that are signs, in which nothing is a mistake of typing.
-        urls: Addresses that a reader follows or that pictures come from.
-        within: Blocks within it, part by part.
+        words: Plain texts, without markup.
+        code: Texts that must not be checked for typing errors.
+        urls: URLs of links and pictures.
+        within: Nested blocks, one group per part.
     """
 
     running: tuple[tuple[Inline, ...], ...] = ()
@@ -132,8 +132,8 @@ class BlockContent:
     within: tuple[tuple[Block, ...], ...] = ()
 
 
-def content_of(block: Block) -> BlockContent:  # noqa: C901, PLR0911, PLR0912 - one a kind
-    """Return what a block holds."""
+def content_of(block: Block) -> BlockContent:  # noqa: C901, PLR0911, PLR0912 - one branch per kind
+    """Return the content of a block."""
     match block:
         case Paragraph(content=content) | Heading(content=content):
             return BlockContent(running=(content,))
@@ -170,7 +170,7 @@ def content_of(block: Block) -> BlockContent:  # noqa: C901, PLR0911, PLR0912 - 
 
 
 def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield each block and then those within it."""
+    """Yield each block, followed by its nested blocks."""
     for block in blocks:
         yield block
         for inner in content_of(block).within:
@@ -178,7 +178,7 @@ def walk_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def map_within(block: Block, change: Callable[[tuple[Block, ...]], tuple[Block, ...]]) -> Block:
-    """Return the block with each run of blocks within it changed; galleries hold no others."""
+    """Return the block with each group of nested blocks changed."""
     match block:
         case Quotation(blocks=inner) | Conditional(blocks=inner):
             return replace(block, blocks=change(inner))
@@ -197,9 +197,9 @@ def map_within(block: Block, change: Callable[[tuple[Block, ...]], tuple[Block, 
 
 
 def first_words(block: Block, *, most: int) -> str:
-    """Return the words that a block begins with, in one line; else a picture's file.
+    """Return the first words of a block on one line, or else a picture's file name.
 
-    A table begins with all its head: a cell's words alone would not tell it from others.
+    For a table this is the whole head, since a single cell would not identify it.
     """
     for each in walk_blocks((block,)):
         content = content_of(each)
@@ -215,12 +215,12 @@ def first_words(block: Block, *, most: int) -> str:
 
 
 def running_texts(block: Block) -> Iterator[tuple[Inline, ...]]:
-    """Yield the running texts of a block itself, without those of blocks within it."""
+    """Yield the running texts of a block, without those of nested blocks."""
     yield from content_of(block).running
 
 
 def walk_runs(content: Iterable[Inline], *, notes: bool = True) -> Iterator[Inline]:
-    """Yield each run and then those within it, those of footnotes where ``notes`` is set."""
+    """Yield each run, followed by its nested runs; those of footnotes only if ``notes`` is set."""
     for run in content:
         yield run
         match run:
@@ -245,7 +245,7 @@ def _runs_of(block: Block) -> Iterator[Inline]:
 
 
 def _texts_of(block: Block) -> Iterator[str]:
-    """Yield a block's own texts; a part's footnotes are printed below it, each once."""
+    """Yield a block's own texts without footnotes, which are printed once per part."""
     content = content_of(block)
     yield from (*content.code, *content.words)
     for running in content.running:
@@ -268,7 +268,7 @@ def _texts_in(content: Iterable[Inline]) -> Iterator[str]:
 
 
 def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
-    """Number the footnotes of a part in the order of reading, from 1; equal ones are one."""
+    """Return the numbers of a part's footnotes, from 1 in order; equal ones have one number."""
     notes: dict[Footnote, int] = {}
     for run in _runs_below(blocks):
         if isinstance(run, Footnote):
@@ -277,7 +277,7 @@ def notes_of(blocks: Iterable[Block]) -> dict[Footnote, int]:
 
 
 def _runs_below(blocks: Iterable[Block]) -> Iterator[Inline]:
-    """Yield all runs in the order of reading: the source of a quotation stands below it."""
+    """Yield all runs in order; the source of a quotation follows its text."""
     for block in blocks:
         content = content_of(block)
         for inner in content.within:
@@ -287,9 +287,9 @@ def _runs_below(blocks: Iterable[Block]) -> Iterator[Inline]:
 
 
 def walk_passages(issue: Issue, *, code: bool = False) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield each running text that readers see, marks taken away; what is code only with ``code``.
+    """Yield all running texts without markup; code only if ``code`` is set.
 
-    What stands side by side is one text, whatever of it is a link or bold.
+    Adjacent runs are joined, whether they are links, bold or plain.
     """
     yield IssuePlace(field=IssueField.TITLE), issue.title
     yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
@@ -312,7 +312,7 @@ def walk_passages(issue: Issue, *, code: bool = False) -> Iterator[tuple[IssuePl
 
 
 def _texts_with_notes(content: tuple[Inline, ...], *, code: bool) -> Iterator[str]:
-    """Yield running text, and each note and title in it by itself."""
+    """Yield running text, and separately its footnotes and titles."""
     runs = content if code else tuple(_without_code(run) for run in content)
     yield inline_words(runs)
     for run in walk_runs(runs):
@@ -335,12 +335,12 @@ def _without_code(run: Inline) -> Inline:
 
 
 def walk_urls(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield every URL a reader may follow, and those of pictures."""
+    """Yield the URLs of all links and pictures."""
     return ((place, url) for place, url, _ in walk_links(issue))
 
 
 def walk_links(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
-    """Yield the same with the words that readers follow it by; of a picture, what it shows."""
+    """Yield the URLs of all links and pictures, with the link's text or alternative text."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             content = content_of(block)
@@ -362,7 +362,7 @@ def walk_pictures(issue: Issue) -> Iterator[tuple[IssuePlace, Picture]]:
 
 
 def walk_placed_blocks(issue: Issue) -> Iterator[tuple[IssuePlace, Block]]:
-    """Yield every block, and those within, with the place of the part it stands in."""
+    """Yield all blocks, including nested ones, with the place of their part."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             yield part.place, block

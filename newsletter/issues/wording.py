@@ -1,4 +1,4 @@
-"""What an issue's fields and blocks are called and say to a person: in words, without markup."""
+"""Names and texts of an issue's fields and blocks for users, without markup."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from newsletter.issues.plain_text import block_text, inline_text
 from newsletter.issues.translation_fields import fields_of_block
 from newsletter.issues.walking import content_of
 
-#: What blocks are called.
+#: The names of blocks.
 KIND_NAMES: Mapping[str, Message] = {
     "paragraph": msg("Paragraph"),
     "list": pmsg("block", "List"),
@@ -62,7 +62,7 @@ _LEVELS: Mapping[Level, Message] = {
     Level.SECTION: msg("Section"),
     Level.ITEM: msg("Item"),
 }
-#: What the fields of an issue are called.
+#: The names of an issue's fields.
 FIELD_NAMES: Mapping[str, Message] = {
     "title": msg("Subject"),
     "issue_date": msg("Date"),
@@ -80,11 +80,11 @@ FIELD_NAMES: Mapping[str, Message] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextLine:
-    """A line; ``label`` says what it is where the words alone do not.
+    """A line of text, with a label if needed.
 
     Attributes:
-        cells: What each cell says, of a row of a table.
-        row: Which row it is; 0 for the head.
+        cells: The texts of the cells of a table's row.
+        row: The number of a table's row; 0 for the head.
     """
 
     text: str
@@ -94,14 +94,14 @@ class TextLine:
 
     @property
     def name(self) -> Message | None:
-        """What it is called: its label, or the row that it is."""
+        """Its label, or the name of its row."""
         if not self.cells:
             return self.label
         return msg("Row {number}", number=self.row) if self.row else pmsg("table", "Head")
 
 
 def field_text(issue: Issue, name: str, language: Language) -> str:
-    """Return what a field of an issue says, in a person's language; empty for nothing."""
+    """Return the text of an issue's field in a user's language; empty if the field is."""
     match name:
         case "issue_date":
             return format_day(issue.issue_date, language)
@@ -115,21 +115,21 @@ def field_text(issue: Issue, name: str, language: Language) -> str:
 
 
 def kind_of(unit: Unit) -> Message:
-    """Return what a block, link or heading of a part is called."""
+    """Return the name of the kind of a block, link or heading."""
     if isinstance(unit, Part):
         return _LEVELS[unit.level]
     return msg("Link") if isinstance(unit, Link) else KIND_NAMES[unit.kind]
 
 
 def lines_of(unit: Unit, language: Language) -> list[TextLine]:
-    """Return a unit's lines in the order of reading; dates as the language writes them."""
+    """Return a unit's lines, in order, with dates in a language's format."""
     return [line for line in _lines(unit, language) if line.text]
 
 
-def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901, PLR0912 - one a kind
+def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901, PLR0912 - one branch per kind
     match unit:
         case Part(heading=heading, number=number, condition=condition):
-            # Numbers that are counted anew are 0.
+            # Automatic numbers are 0.
             yield TextLine(text=f"{number}. {heading}" if number else heading)
             yield TextLine(text=condition, label=_ONLY_FOR)
         case Link(url=url, label=label):
@@ -172,10 +172,10 @@ def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901,
                 yield from _within(blocks, language)
 
 
-#: What stands between two cells of a row.
+#: The separator between cells of a row.
 BETWEEN_CELLS = "　|　"
 _ONLY_FOR = msg("Only for")
-#: The library's pictures are called by their digest, which tells nobody anything.
+#: The file names of the library's pictures, which contain a digest and are not shown.
 _BY_CONTENT = re.compile(r"[0-9a-f]{64}-\d{1,5}w\.(?:png|jpg)")
 _ADDRESS = pmsg("link", "Address")
 
@@ -192,7 +192,7 @@ def _within(blocks: Iterable[Block], language: Language) -> Iterator[TextLine]:
 
 
 def file_name(url: str) -> str:
-    """Return the name of the file that an address leads to; the address where it has none."""
+    """Return the file name in a URL, or the URL if it has none."""
     try:
         path = split_url(url).path
     except ValueError:
