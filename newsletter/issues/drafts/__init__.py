@@ -1,1 +1,1 @@
-"""Drafts: saving them, and what a new one begins with."""
+"""Drafts: saving, merging, history, translations, and starting new ones."""

@@ -1,4 +1,4 @@
-"""Which saves that a page makes by itself are one line of a history, and which stand for more."""
+"""Automatic saves: which of them share a revision in the history."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from newsletter.database.types import JsonObject, now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues.alignment import alike_at_start
 
-#: Saves that an editor's page makes by itself within this time are one revision.
+#: Automatic saves of an editor within this time share a revision.
 _ONE_SITTING = timedelta(minutes=5)
-#: Whatever loses so many characters in one of these saves leaves a revision of what was there.
+#: An automatic save that removes this many characters begins a new revision.
 _MUCH = 100
 
 
@@ -25,10 +25,10 @@ def replaces_last(
     author: str,
     kind: RevisionKind,
 ) -> bool:
-    """Tell whether a save takes the place of the newest revision.
+    """Return whether a save replaces the newest revision.
 
-    What was deleted or written over, by a slip as much as by intent, is in the history: nobody
-    else holds it once the page is closed.
+    Deleted and overwritten text must be in the history: once the page is closed, there is no other
+    copy of it.
     """
     return (
         last is not None
@@ -44,7 +44,7 @@ def _text(content: JsonObject) -> str:
 
 
 def _lost(before: str, after: str) -> int:
-    """Return about how many characters of a text are gone; what moved is not."""
+    """Return the approximate number of removed characters; moved ones do not count."""
     start = alike_at_start(before, after)
     before, after = before[start:], after[start:]
     end = alike_at_start(before[::-1], after[::-1])

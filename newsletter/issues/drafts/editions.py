@@ -1,4 +1,4 @@
-"""The edition after this one: its day, its number, and a title that states either of them anew."""
+"""The next edition: its date, its number, and its title with the new date or number."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.restating import next_number, restate
 from newsletter.issues.model import Issue
 
-#: So many editions back tell how often a newsletter appears.
+#: The number of last editions from which the interval is determined.
 _RECENT = 9
 _WEEK = 7
-#: Days between editions from which on they are counted in months.
+#: The minimum interval, in days, that is counted in months.
 _MONTHLY = 26
 _DAYS_OF_MONTH = 365.25 / 12
 _ONE_MONTH = 30
@@ -35,14 +35,14 @@ class Edition:
 def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = None) -> Issue:
     """Return an issue as the newsletter's next edition.
 
-    Date and number follow the newest edition, at the distance that is usual. Where title, masthead
-    and preheader state the date or the number of ``issue``, they state the new ones. One
-    without a number stays without.
+    Date and number follow the newest edition, after the usual interval. In title, masthead and
+    preheader, the date and number of ``issue`` are replaced by the new ones. An issue without a
+    number gets none.
 
     Args:
-        issue: What the next one begins with.
-        editions: All of the newsletter's, ``issue`` among them, in any order.
-        day: Its date; at the distance that is usual when None.
+        issue: The issue to start from.
+        editions: All editions of the newsletter, including ``issue``, in any order.
+        day: The new date; None for the usual interval.
     """
     own = Edition(date=issue.issue_date, number=issue.number)
     known = sorted({*editions, own}, key=lambda edition: edition.date)
@@ -64,10 +64,10 @@ def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = N
 
 
 def _of_series(known: Sequence[Edition], *, numbered: bool) -> Sequence[Edition]:
-    """Return the editions that say how often it appears, of which all are in order of their dates.
+    """Return the editions from which the interval is determined.
 
-    Where they are numbered, a notice that came between two of them has no number; what came before
-    the first number may have had none.
+    In a numbered newsletter these are the numbered ones, without special issues in between, and
+    those before the first number.
     """
     if not numbered:
         return known
@@ -76,12 +76,12 @@ def _of_series(known: Sequence[Edition], *, numbered: bool) -> Sequence[Edition]
 
 
 def next_date(dates: Sequence[date]) -> date:
-    """Return when the next edition is due, by the distance that was usual lately.
+    """Return the next date, by the recent interval.
 
-    Weekly and fortnightly ones keep their weekday; those that appear on certain days of the month
-    (the 1st and the 15th, the last one) or on one weekday of it (the second Tuesday) keep these. A
-    newsletter of one edition is taken for a monthly one. Of days at the calendar's end, which an
-    earlier version took, the last comes again.
+    Weekly and fortnightly newsletters keep their weekday. Newsletters on fixed days of the month
+    (the 1st and 15th, the last day), or on a weekday of the month (the second Tuesday), keep these.
+    After a single edition, a month is assumed. Dates at the end of the calendar, which an earlier
+    version permitted, are repeated.
     """
     known = sorted(set(dates))[-_RECENT:]
     last = known[-1]
@@ -114,7 +114,7 @@ def _months_on(known: Sequence[date], months: int) -> date:
 
 
 def _days_of_month(known: Sequence[date]) -> set[int]:
-    """Return the two or three days of the month on which all editions appeared; else none."""
+    """Return the two or three days of the month on which all editions appeared; otherwise empty."""
     counted = Counter(day.day for day in known)
     within = 1 < len(counted) <= 3 and min(counted.values()) > 1  # noqa: PLR2004
     return set(counted) if within else set()
@@ -128,7 +128,7 @@ def _next_day_of(last: date, days: set[int]) -> date:
 
 
 def _in_month(last: date, months: int, day: int) -> date:
-    """Return a day so many months on; the month's last where it is shorter."""
+    """Return a day a number of months later, or the last day of a shorter month."""
     count = last.year * 12 + last.month - 1 + months
     year, month = count // 12, count % 12 + 1
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
@@ -143,23 +143,23 @@ def _weekday_of_month(day: date) -> tuple[int, int]:
 
 
 def _same_weekday(last: date, months: int) -> date:
-    """Return the same weekday so many months on, such as the second Tuesday."""
+    """Return the same weekday of a later month, such as the second Tuesday."""
     first = _in_month(last, months, 1)
     weekday, weeks = _weekday_of_month(last)
     day = first + timedelta(days=(weekday - first.weekday()) % _WEEK + weeks * _WEEK)
-    # Few months have a fifth one.
+    # Most months have no fifth one.
     return day if day.month == first.month else day - timedelta(days=_WEEK)
 
 
-#: Far enough from the calendar's ends that the next edition's day is always one, too.
+#: Permitted years, such that the date of the next edition is always valid.
 YEARS = range(1900, 2201)
 
 
 def check_day(day: date, place: Place) -> date:
-    """Return an edition's day.
+    """Check and return an edition's date.
 
     Raises:
-        ContentError: It lies in no year that an edition can have.
+        ContentError: The year is not permitted.
     """
     if day.year not in YEARS:
         raise ContentError(
@@ -171,13 +171,13 @@ def check_day(day: date, place: Place) -> date:
 
 
 def read_day(text: str, place: Place | None = None) -> date:
-    """Read a day as forms send it, such as 2026-12-01.
+    """Parse a date from a form, such as 2026-12-01.
 
     Raises:
-        ContentError: It is none.
+        ContentError: The text is not a valid date.
     """
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a date without time
     except ValueError:
         raise ContentError(
             msg("“{text}” is not a date.", text=text),

@@ -1,4 +1,4 @@
-"""Saving beside somebody who writes, too: what both did is kept, and only a clash is asked."""
+"""Concurrent editing of drafts: changes are merged, and the user decides about conflicts only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.issues.merging import KeptVersion, Version
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergedDraft:
-    """A draft as it was saved; ``with_author`` is whose changes came into it, or empty."""
+    """A saved draft; ``with_author`` is the author of merged changes, or empty."""
 
     draft: Draft
     with_author: str = ""
@@ -34,21 +34,22 @@ def save_merged(
     base: Version | None = None,
     choices: Mapping[str, KeptVersion] | None = None,
 ) -> MergedDraft:
-    """Save what an editor made of ``draft``, with what others saved since.
+    """Save a changed draft, merged with changes that others saved since.
 
     Args:
-        session: The transaction.
-        draft: As the editor knew it, by its revision.
-        mine: What the editor made of it.
-        author: Who saves.
-        kind: What the history calls it.
-        base: What the editor began with, where that is at hand; else the revision's, see `base_of`.
-        choices: What was chosen for blocks that both changed, by their keys.
+        session: The database session, in a transaction.
+        draft: The draft with the revision that the editor started from.
+        mine: The changed version.
+        author: The author.
+        kind: The kind of the new revision.
+        base: The version that the editor started from, if known; otherwise that of the revision,
+            see `base_of`.
+        choices: The choices for conflicting blocks, by key.
 
     Raises:
-        DraftConflictError: Both changed the same block, and nothing was chosen for it.
-        IssueSentError: Its issue was sent, or is about to be.
-        NotFoundError: The draft is gone.
+        DraftConflictError: Both changed the same block, and there is no choice for it.
+        IssueSentError: The draft's issue was sent or ordered.
+        NotFoundError: The draft was deleted.
     """
     try:
         saved = save_draft(
@@ -67,12 +68,12 @@ def save_merged(
     return MergedDraft(draft=saved)
 
 
-#: Whoever saved longer ago than this has turned to something else.
+#: People who saved longer ago than this are not shown as writing.
 _RECENT = timedelta(minutes=10)
 
 
 def others_writing(session: Session, draft_id: int, *, besides: str) -> Sequence[str]:
-    """Return who but one person saved a draft within the last ten minutes, the latest first."""
+    """Return the other people who saved a draft within the last ten minutes, the latest first."""
     return session.scalars(
         select(DraftRevisionRow.author)
         .where(

@@ -1,4 +1,4 @@
-"""What becomes of a draft: an issue, its place in the archive, or nothing."""
+"""Storing a draft as an issue, setting its place in the archive, and deleting it."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from newsletter.issues.store import default_slug, save_issue
 
 
 class UnfitDraftError(ConflictError):
-    """What a draft says keeps it from being sent: errors in it, or another's date and number."""
+    """A draft cannot be sent: it has errors, or another issue has its date and number."""
 
 
 def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
-    """Make the draft the issue that mailings and the archive show.
+    """Store the draft as the issue that mailings and the archive use.
 
     Raises:
-        DraftConflictError: Somebody saved since ``draft`` was read.
-        ConflictError: A series sends it.
-        UnfitDraftError: Another issue already has the same date and number.
-        IssueSentError: The issue was sent, or is about to be, and says something else.
+        DraftConflictError: The draft was saved after ``draft`` was read.
+        ConflictError: The draft is a step of a series.
+        UnfitDraftError: Another issue has the same date and number.
+        IssueSentError: The issue was sent or ordered, with other content.
     """
-    # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
+    # Locked, so that a concurrent `place_draft` is not lost.
     row = lock_row(session, draft)
     if row.revision != draft.revision:
         raise DraftConflictError(draft_of(row), draft.version, base_of(session, draft))
@@ -73,13 +73,13 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
 
 
 def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
-    """Return the slug that a draft is published under: its issue's, or of its date and number.
+    """Return the slug for a draft: its issue's, or a new one from date and number.
 
-    Issues without a number may share a day, as a notice does with the edition of the day it must
-    not wait for; the second one's slug ends with "-2".
+    Issues without a number may have the same date, such as a special issue and the edition of that
+    day; the second one's slug ends with "-2".
 
     Raises:
-        UnfitDraftError: Another issue has it.
+        UnfitDraftError: Another issue has this slug.
     """
     own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
     if draft.corrects and own is None:
@@ -99,7 +99,7 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
 
 
 def _is_taken(session: Session, draft: Draft, slug: str) -> bool:
-    """Tell whether another issue of the newsletter has a slug."""
+    """Return whether another issue of the newsletter has a slug."""
     found = session.scalar(
         select(IssueRow.id).where(
             IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
@@ -109,9 +109,9 @@ def _is_taken(session: Session, draft: Draft, slug: str) -> bool:
 
 
 def place_draft(session: Session, draft: Draft, place: Archived | None) -> int | None:
-    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule.
+    """Set how the archive will show a draft's issue; None for the default.
 
-    Returns the issue that was made of it, be it a moment ago, whose place is its own; else None.
+    Returns the draft's issue if it exists already: its place must then be set instead.
     """
     row = lock_row(session, draft)
     row.archived = place
@@ -120,12 +120,12 @@ def place_draft(session: Session, draft: Draft, place: Archived | None) -> int |
 
 
 def delete_draft(session: Session, draft: Draft) -> None:
-    """Take a draft away with its history; the issue it was published as stays.
+    """Delete a draft with its history; its stored issue is kept.
 
-    A correction that is not in effect goes with its draft.
+    A correction that is not in effect is deleted with its draft.
 
     Raises:
-        ConflictError: A series has it as a step, or somebody saved since ``draft`` was read.
+        ConflictError: The draft is a step of a series, or was saved after ``draft`` was read.
     """
     row = lock_row(session, draft)
     if row.revision != draft.revision:
@@ -144,7 +144,7 @@ def delete_draft(session: Session, draft: Draft) -> None:
 
 
 def remove_draft(session: Session, draft: Draft) -> None:
-    """Remove a draft with its history."""
+    """Delete a draft with its history, without checks."""
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
     session.execute(
         delete(TranslationRevisionRow).where(TranslationRevisionRow.draft_id == draft.id)

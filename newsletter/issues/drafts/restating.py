@@ -1,6 +1,7 @@
-"""Words that state an edition's date or number, stating another one: 11月号 becomes 12月号.
+"""Replacing an edition's date or number in texts: 11月号 becomes 12月号.
 
-Only what agrees with the edition is replaced: in the issue of 1 November, 11月20日 stays.
+Only dates and numbers of the edition itself are replaced: in the issue of 1 November, 11月20日 is
+not changed.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-#: A run of digits of one kind.
+#: A numeral: digits of one kind.
 NUMERAL = r"(?:[0-9]+|[０-９]+|[〇一二三四五六七八九十百千]+)"
 _KANJI = "〇一二三四五六七八九"
 _WIDE = "０１２３４５６７８９"
 _UNITS = ((1000, "千"), (100, "百"), (10, "十"))
-#: Digits beyond which a run is no number of an edition or date.
+#: The maximum number of digits of an edition's number or a date.
 _LONGEST = 9
-#: Letters beyond which a text states neither: no title is as long, and a search in it would be.
+#: Longer texts are not changed, which limits the work; no title is that long.
 _LONGEST_TEXT = 1000
 
 
 def read_numeral(text: str) -> int | None:
-    """Return a numeral's value; None for what is none, such as 十千."""
+    """Return a numeral's value; None if it is not valid, such as 十千."""
     if not text or len(text) > _LONGEST:
         return None
     if text[0] in _WIDE or text[0].isascii():
@@ -42,7 +43,7 @@ def read_numeral(text: str) -> int | None:
 
 
 def write_numeral(value: int, *, like: str) -> str:
-    """Write a value in the style of a numeral, as wide where that begins with a nought."""
+    """Return a value in the style of a numeral, with leading zeros if the numeral has them."""
     if like[0].isascii():
         return str(value).zfill(len(like) if like.startswith("0") else 0)
     if like[0] in _WIDE:
@@ -95,13 +96,12 @@ _COUNTED = re.compile(
 
 
 def restate(text: str, *, dates: tuple[date, date], numbers: tuple[str, str]) -> str:
-    """Return a text in which one edition's date and number are another's.
+    """Return a text with an edition's date and number replaced by another's.
 
     Args:
-        text: A title, say.
-        dates: The edition's, and the other's.
-        numbers: Likewise; of an edition whose number stands in its title alone, both are empty,
-            and that one is raised by one.
+        text: The text, such as a title.
+        dates: The old and the new date.
+        numbers: The old and the new number. If both are empty, a number in the text is incremented.
     """
     if len(text) > _LONGEST_TEXT:
         return text
@@ -123,12 +123,12 @@ def restate(text: str, *, dates: tuple[date, date], numbers: tuple[str, str]) ->
 
 
 def next_number(number: str, *, before: date, after: date) -> str:
-    """Return what follows an edition's number: ``42`` and ``第42号`` count, ``11月号`` is a date.
+    """Return the next number: ``42`` and ``第42号`` are incremented, ``11月号`` is a date.
 
     Args:
-        number: As it is printed; without any digit it stays.
-        before: The date of the edition that has it.
-        after: That of the one that follows.
+        number: The printed number; without any digit it is not changed.
+        before: The date of its edition.
+        after: The date of the next edition.
     """
     if len(number) > _LONGEST_TEXT:
         return number
@@ -151,7 +151,7 @@ def _last_value(number: str) -> int | None:
 
 
 def _find_apart(text: str, words: str, stated: list[LineRange]) -> int:
-    """Return where a number stands that has more than digits, apart from dates; -1 for nowhere."""
+    """Return the position of a number with other characters, outside dates; -1 if not found."""
     if re.fullmatch(NUMERAL, words):
         return -1
     pattern = rf"{_NO_DIGIT_BEFORE}{re.escape(words)}{_NO_DIGIT_AFTER}"
@@ -164,7 +164,7 @@ def _overlaps(span: LineRange, others: list[LineRange]) -> bool:
 
 
 def _restate_date(text: str, old: date, new: date) -> tuple[str, list[LineRange]]:
-    """Return the text with the new date, and where it states it."""
+    """Return the text with the new date, and its positions."""
     stated: list[LineRange] = []
     for pattern in (_JAPANESE_DATE, *_NUMERIC_DATES, _JAPANESE_YEAR):
         text, stated = _replace(pattern, text, lambda found: _dated(found, old, new), stated)
@@ -226,7 +226,7 @@ def _replace(
     change: Callable[[re.Match[str]], str | None],
     kept: list[LineRange],
 ) -> tuple[str, list[LineRange]]:
-    """Change what a pattern finds outside of ``kept``; return the text and all that is kept now."""
+    """Change the matches of a pattern outside ``kept``; return the text and all kept ranges."""
     written, spans, end = "", [], 0
     for match in pattern.finditer(text):
         words = None if _overlaps(match.span(), kept) else change(match)
@@ -242,5 +242,5 @@ def _replace(
 
 
 def _moved(place: int, spans: list[tuple[int, int, int, int]]) -> int:
-    """Return where a place of the old text is in the new one."""
+    """Return the position in the new text for one in the old text."""
     return place + sum((b - a) - (d - c) for a, b, c, d in spans if d <= place)

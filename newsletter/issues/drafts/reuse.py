@@ -1,4 +1,4 @@
-"""What new issues begin with: an issue that there is, moved on, or a pattern that was kept."""
+"""Starting new issues from an existing issue, or from a saved pattern."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.issues.drafts.saving import Draft, create_draft
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.model import Issue, issue_to_json
 
-#: A pattern as it is kept.
+#: A stored pattern.
 Pattern = IssuePatternRow
 _LONGEST = 200
 
@@ -33,10 +33,10 @@ def keep_pattern(
     template: str = "",
     replace: bool = False,
 ) -> Pattern:
-    """Keep an issue as a pattern.
+    """Save an issue as a pattern.
 
     Raises:
-        ConflictError: There is one of the same name, and it is not to be replaced.
+        ConflictError: A pattern with the same name exists, and ``replace`` is not set.
         ListError: The name is empty or too long.
     """
     called = plain_name(name)
@@ -86,7 +86,7 @@ def find_pattern(session: Session, newsletter_id: int, name: str) -> Pattern:
     """Return a newsletter's pattern by its name.
 
     Raises:
-        NotFoundError: The newsletter has none of that name.
+        NotFoundError: The newsletter has no such pattern.
     """
     row = session.scalars(
         select(Pattern).where(Pattern.newsletter_id == newsletter_id, Pattern.name == name)
@@ -97,7 +97,7 @@ def find_pattern(session: Session, newsletter_id: int, name: str) -> Pattern:
 
 
 def delete_pattern(session: Session, pattern: Pattern) -> None:
-    """Delete a pattern; a schedule that began with it begins with the last issue from then on."""
+    """Delete a pattern; a recurrence that used it uses the last issue from then on."""
     session.execute(
         update(RecurrenceRow).where(RecurrenceRow.pattern_id == pattern.id).values(pattern_id=None)
     )
@@ -114,17 +114,16 @@ def start_from(
     template: str = "",
     day: date | None = None,
 ) -> Draft:
-    """Begin a draft with an issue's content, its date, number and title moved on.
+    """Create a draft with an issue's content, and the next date, number and title.
 
-    See `following` for how; the table of contents and the template stay. ``day`` is its date where
-    that is known already.
+    See `following`; the table of contents and the template are kept. ``day`` is the date, if known.
     """
     moved = following(issue, _editions(session, newsletter_id), day=day)
     return create_draft(session, newsletter_id, moved, author=author, template=template)
 
 
 def moved_on(before: Issue, after: Issue) -> tuple[str, ...]:
-    """Return which of date, number and title are others than in the issue begun from."""
+    """Return which of date, number and title differ from the original issue."""
     pairs = {
         "date": (before.issue_date, after.issue_date),
         "number": (before.number, after.number),
@@ -134,7 +133,7 @@ def moved_on(before: Issue, after: Issue) -> tuple[str, ...]:
 
 
 def _editions(session: Session, newsletter_id: int) -> list[Edition]:
-    """Return the editions that there are; a draft of an issue stands for it while it is unsent."""
+    """Return all editions; for an unsent issue with a draft, the draft counts."""
     contents = [
         *session.scalars(
             select(IssueRow.content).where(

@@ -1,4 +1,4 @@
-"""Drafts: saving, history and restoring, so that two editors never overwrite each other unseen."""
+"""Saving drafts, their history, and restoring; concurrent saves never overwrite each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from newsletter.issues.sources.import_report import (
 from newsletter.issues.step_drafts import is_of_series
 from newsletter.issues.store import find_issue
 
-#: Of drafts that were never sent, so many of the newest are looked at for what is due.
+#: The number of newest unsent drafts among which due ones are looked for.
 _MOST_OPEN = 200
 
 
@@ -44,10 +44,10 @@ class Draft:
     """A draft or one of its revisions.
 
     Attributes:
-        revision: What the next save must name as the one it began with.
-        template: Empty for the newsletter's default.
-        corrects: The sent issue of which it is a correction; None of every other draft.
-        archived: Where its issue is to stand in the archive; None for the archive's rule.
+        revision: The revision number, which the next save must name.
+        template: The template; empty for the newsletter's.
+        corrects: The sent issue that it corrects; None for other drafts.
+        archived: How the archive is to show its issue; None for the default.
     """
 
     id: int
@@ -63,21 +63,18 @@ class Draft:
 
     @property
     def version(self) -> Version:
-        """What it says, with the template."""
+        """Its content with the template."""
         return Version(issue=self.issue, template=self.template)
 
     @property
     def stands_for(self) -> int | None:
-        """The stored issue whose text it is: the sent one of which it is a correction, or its own.
-
-        None where there is none yet.
-        """
+        """The issue that it belongs to: the sent one that it corrects, or its own; None without."""
         return self.corrects or self.issue_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revision:
-    """A line of a draft's history; ``changed`` is what of the text, where something was."""
+    """A line of a draft's history; ``changed`` is a summary of the changes, if any."""
 
     number: int
     kind: RevisionKind
@@ -87,12 +84,12 @@ class Revision:
 
 
 class DraftConflictError(ConflictError):
-    """Somebody else saved in between; both versions are at hand, and nothing was overwritten.
+    """Another person saved the draft meanwhile; nothing was overwritten.
 
     Attributes:
-        theirs: The draft as it stands.
-        mine: What could not be saved.
-        base: What both were made of, as far as it is known; see `base_of`.
+        theirs: The present draft.
+        mine: The version that was not saved.
+        base: The common base of both, as far as it is known; see `base_of`.
     """
 
     def __init__(self, theirs: Draft, mine: Version, base: Version) -> None:
@@ -106,7 +103,7 @@ class DraftConflictError(ConflictError):
 
     @property
     def merge(self) -> Merge:
-        """Both versions as one, with what a person has to choose."""
+        """The merge of both versions, with its conflicts."""
         return merge(self.base, self.theirs.version, self.mine)
 
 
@@ -122,7 +119,7 @@ def create_draft(
     corrects: int | None = None,
     report: IssueImportReport | None = None,
 ) -> Draft:
-    """Begin a draft with its first revision; ``report`` says how its text was read."""
+    """Create a draft with its first revision; ``report`` is the report on reading a file."""
     row = DraftRow(
         newsletter_id=newsletter_id,
         issue_id=issue_id,
@@ -142,7 +139,7 @@ def create_draft(
 
 
 def open_issue(session: Session, newsletter_id: int, slug: str, *, author: str) -> Draft:
-    """Return the draft of an issue, begun from what the issue holds when there is none.
+    """Return the draft of an issue, created from the issue if there is none.
 
     Raises:
         NotFoundError: There is no such issue.
@@ -172,7 +169,7 @@ def get_draft(session: Session, newsletter_id: int, draft_id: int) -> Draft:
 
 
 def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
-    """Return a newsletter's drafts, the last edited first; those of series' steps are theirs."""
+    """Return a newsletter's drafts without those of series, the last edited first."""
     rows = session.scalars(
         select(DraftRow)
         .where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
@@ -182,14 +179,14 @@ def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
 
 
 def titles_of_drafts(session: Session, draft_ids: Collection[int]) -> Mapping[int, str]:
-    """Return the titles of drafts by their numbers, as far as they are there and have one."""
+    """Return the titles of drafts, by id; deleted ones and those without a title are left out."""
     title = DraftRow.content["title"].as_string()
     query = select(DraftRow.id, title).where(DraftRow.id.in_(draft_ids))
     return {draft: words for draft, words in session.execute(query) if words}
 
 
 def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Sequence[Draft]:
-    """Return what should have been sent by its newsletter's day and was not, the earliest first."""
+    """Return the unsent drafts that are due by a day per newsletter, the earliest first."""
     rows = session.scalars(
         select(DraftRow)
         .where(
@@ -222,16 +219,16 @@ def save_draft(
     template: str | None = None,
     kind: RevisionKind = RevisionKind.SAVED,
 ) -> Draft:
-    """Save what an editor made of ``draft``; saving the same again changes nothing.
+    """Save a changed draft; saving the same content again has no effect.
 
-    The comparison of revisions and the write are one statement, so of two who save at once exactly
-    one succeeds. Its translations stay as they are in the database: others write them meanwhile;
-    see `newsletter.issues.drafts.translating`.
+    Comparing the revision and writing is one statement, so that of two concurrent saves exactly one
+    succeeds. Translations are not changed, since they are edited separately; see
+    `newsletter.issues.drafts.translating`.
 
     Raises:
-        DraftConflictError: Somebody saved since ``draft`` was read, and something else.
-        IssueSentError: Its issue was sent, or is about to be.
-        NotFoundError: The draft is gone.
+        DraftConflictError: Another person saved other content after ``draft`` was read.
+        IssueSentError: The draft's issue was sent or ordered.
+        NotFoundError: The draft was deleted.
     """
     kept = lock_draft(session, draft).issue.translations
     issue, draft = (replace(issue, translations=kept), _with_translations(draft, kept))
@@ -264,9 +261,9 @@ def save_draft(
 
 
 def base_of(session: Session, draft: Draft) -> Version:
-    """Return what was in the draft's revision, or before it where that is one sitting with later.
+    """Return the content of the draft's revision, or an earlier one if later saves replaced it.
 
-    From an earlier base, a change that both versions have is no conflict, so nothing is lost by it.
+    An earlier base is safe: changes that both versions have in common are no conflicts.
     """
     rows = select(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id).limit(1)
     number = DraftRevisionRow.number
@@ -278,10 +275,10 @@ def base_of(session: Session, draft: Draft) -> Version:
 
 
 def lock_draft(session: Session, draft: Draft) -> Draft:
-    """Return a draft as it is in the database, and keep others from changing it meanwhile.
+    """Lock a draft's row and return its present state.
 
     Raises:
-        NotFoundError: The draft is gone.
+        NotFoundError: The draft was deleted.
     """
     return draft_of(lock_row(session, draft))
 
@@ -293,10 +290,10 @@ def _with_translations(draft: Draft, translations: tuple[Translation, ...]) -> D
 def keep_translations(
     session: Session, draft: Draft, translations: tuple[Translation, ...]
 ) -> Draft:
-    """Write the translations of a locked draft; its text and revision stay.
+    """Save the translations of a locked draft; its content and revision do not change.
 
     Raises:
-        IssueSentError: Its issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     if draft.issue_id is not None:
         refuse_change(session, session.get_one(IssueRow, draft.issue_id))
@@ -318,7 +315,7 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
         .limit(1)
     ).one_or_none()
     began = now()
-    # What others were asked to approve is theirs to come back to.
+    # The stored issue does not change, since its approval may have been requested.
     issue = session.get(IssueRow, row.issue_id) if row.issue_id else None
     is_published = last is not None and issue is not None and issue.content == last.content
     if (
@@ -344,7 +341,7 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
 
 
 def list_revisions(session: Session, draft: Draft) -> Sequence[Revision]:
-    """Return a draft's history, newest first, with what each changed since the one before it."""
+    """Return a draft's history, the newest first, each with its changes since the one before."""
     rows = session.scalars(
         select(DraftRevisionRow)
         .where(DraftRevisionRow.draft_id == draft.id)
@@ -365,10 +362,10 @@ def list_revisions(session: Session, draft: Draft) -> Sequence[Revision]:
 
 
 def get_revision(session: Session, draft: Draft, number: int) -> Draft:
-    """Return a draft as it was.
+    """Return an earlier revision of a draft.
 
     Raises:
-        NotFoundError: There is no such revision, or it was joined with the next one.
+        NotFoundError: There is no such revision, or a later save replaced it.
     """
     row = session.get(DraftRevisionRow, (draft.id, number))
     if row is None:
@@ -384,10 +381,10 @@ def get_revision(session: Session, draft: Draft, number: int) -> Draft:
 
 
 def restore_revision(session: Session, draft: Draft, number: int, *, author: str) -> Draft:
-    """Bring a revision back as a new one; what stands now stays in the history.
+    """Restore a revision as a new one; the present one remains in the history.
 
     Raises:
-        DraftConflictError: Somebody saved since ``draft`` was read.
+        DraftConflictError: The draft was saved after ``draft`` was read.
         NotFoundError: There is no such revision.
     """
     earlier = get_revision(session, draft, number)
@@ -409,13 +406,13 @@ def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
 
 
 def lock_row(session: Session, draft: Draft) -> DraftRow:
-    """Return the row of a draft, held until the transaction ends; see `get_draft`."""
+    """Return the row of a draft, locked until the transaction ends; see `get_draft`."""
     _find(session, draft.newsletter_id, draft.id)
     return session.get_one(DraftRow, draft.id, with_for_update=True, populate_existing=True)
 
 
 def draft_of(row: DraftRow) -> Draft:
-    """Return what a row holds."""
+    """Return the draft in a row."""
     return Draft(
         id=row.id,
         newsletter_id=row.newsletter_id,
@@ -431,31 +428,31 @@ def draft_of(row: DraftRow) -> Draft:
 
 
 def find_import_report(session: Session, draft: Draft) -> IssueImportReport | None:
-    """Return how a draft's text was read, until an editor has seen to it."""
+    """Return the report on reading a draft's imported text, until an editor has checked it."""
     row = _find(session, draft.newsletter_id, draft.id)
     return report_from_json(row.import_report) if row.import_report else None
 
 
 def drop_import_report(session: Session, draft: Draft) -> None:
-    """Forget how a draft's text was read."""
+    """Delete the report on reading a draft's imported text."""
     _find(session, draft.newsletter_id, draft.id).import_report = None
 
 
 def stored_draft_of(session: Session, issue_id: int) -> DraftRow | None:
-    """Return the draft that an issue was made of, if it is still there."""
+    """Return the draft of an issue, if it still exists."""
     return session.scalars(select(DraftRow).where(DraftRow.issue_id == issue_id)).first()
 
 
 def correct_draft(session: Session, issue: IssueRow, before: JsonObject, *, author: str) -> None:
-    """Bring the draft of a sent issue in step with its correction, as a revision of its own.
+    """Update the draft of a sent issue with its correction, as a new revision.
 
-    One that was edited since it was sent stays as it is.
+    A draft that was edited after the issue was sent is not changed.
 
     Args:
-        session: The transaction that corrects.
-        issue: As it is corrected.
-        before: What it said until then.
-        author: Who corrects.
+        session: The database session, in the transaction of the correction.
+        issue: The corrected issue.
+        before: Its content before the correction.
+        author: The author of the correction.
     """
     row = stored_draft_of(session, issue.id)
     if row is None or row.content != before:
@@ -470,6 +467,6 @@ def correct_draft(session: Session, issue: IssueRow, before: JsonObject, *, auth
 
 
 def correction_draft(session: Session, issue_id: int) -> Draft | None:
-    """Return the draft of the correction of a sent issue that is still written."""
+    """Return the draft of a sent issue's correction that is not in effect; None without one."""
     row = session.scalars(select(DraftRow).where(DraftRow.corrects == issue_id)).one_or_none()
     return draft_of(row) if row else None

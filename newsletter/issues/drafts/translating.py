@@ -1,7 +1,7 @@
-"""Translating: what is written into the translations of a draft, unit by unit.
+"""Editing the translations of a draft, unit by unit.
 
-A translation is written while its original is: who saves a unit names what they saw of it, so that
-two translators never overwrite each other unseen, and the original's editors are not in their way.
+Translations can be edited while the original is edited. A save names the state of each unit that
+the translator saw, so that two translators cannot overwrite each other.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ from newsletter.issues.translations import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitFields:
-    """A unit as a translator typed it.
+    """The submitted fields of a unit.
 
     Attributes:
-        source: The digest of the original that they saw.
-        seen: The fingerprint of the translation that they saw; see `fingerprint`.
-        body: Markdown.
-        blocks: JSON, as the editor's script writes it; it takes the place of the Markdown.
-        values: What stands in each field of a block that has its words in such.
-        confirmed: Whether what was said of an earlier original still holds.
-        joined: Whether it is said with the unit before.
+        source: The digest of the original that the translator saw.
+        seen: The fingerprint of the translation that the translator saw; see `fingerprint`.
+        body: The translation in Markdown.
+        blocks: The translation as JSON from the editor's script; it takes precedence over ``body``.
+        values: The values of a block's fields.
+        confirmed: Whether the translation of an earlier original is confirmed as still valid.
+        joined: Whether the translation is included in that of the unit before.
     """
 
     source: str
@@ -75,11 +75,11 @@ class UnitFields:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedUnits:
-    """What became of the units that a translator saved.
+    """The result of saving units.
 
     Attributes:
-        saved: How many were changed.
-        faults: What is wrong with others, which are as they were, by the digest of their original.
+        saved: The number of changed units.
+        faults: The errors of units that were not saved, by the digest of their original.
     """
 
     draft: Draft
@@ -88,7 +88,7 @@ class SavedUnits:
 
 
 def fields_of(status: UnitStatus) -> UnitFields:
-    """Return what the form of a unit shows; addresses are the original's until others are given."""
+    """Return the fields to show in a unit's form; addresses default to the original's."""
     unit, said = status.unit, status.translated
     own = fields_of_block(unit.block)
     body = said.body if said else ()
@@ -114,7 +114,7 @@ def fields_of(status: UnitStatus) -> UnitFields:
 
 
 def fingerprint(translated: TranslatedUnit | None) -> str:
-    """Return what tells a unit's translation from every other; empty for none."""
+    """Return a digest of a unit's translation; empty for None."""
     if translated is None:
         return ""
     links = [[each.url, each.label] for each in translated.links]
@@ -125,14 +125,12 @@ def fingerprint(translated: TranslatedUnit | None) -> str:
 
 
 def add_translation(session: Session, draft: Draft, language: str) -> tuple[Draft, str]:
-    """Begin a translation of a draft; return the draft and the language's tag.
-
-    One that is there already stays as it is.
+    """Add a translation to a draft, unless it exists; return the draft and the language's tag.
 
     Raises:
-        ContentError: It is no language, or the draft's own.
-        ConflictError: The draft has as many translations as it may have.
-        IssueSentError: Its issue was sent, or is about to be.
+        ContentError: The language is not valid, or is the draft's own.
+        ConflictError: The draft has the maximum number of translations.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     tag = read_language(language)
     draft = lock_draft(session, draft)
@@ -160,10 +158,10 @@ def add_translation(session: Session, draft: Draft, language: str) -> tuple[Draf
 
 
 def remove_translation(session: Session, draft: Draft, tag: str) -> Draft:
-    """Take a translation away with all that was written in it.
+    """Delete a translation of a draft.
 
     Raises:
-        IssueSentError: The draft's issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     draft = lock_draft(session, draft)
     left = tuple(each for each in draft.issue.translations if each.language != tag)
@@ -180,10 +178,10 @@ def replace_translation(
     author: str,
     kind: RevisionKind = RevisionKind.IMPORTED,
 ) -> Draft:
-    """Put a translation in place of what was written in its language.
+    """Replace the translation into a language.
 
     Raises:
-        IssueSentError: The draft's issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     draft = lock_draft(session, draft)
     changed = with_translation(draft.issue, translation)
@@ -200,10 +198,10 @@ def save_units(
     author: str,
     kind: RevisionKind = RevisionKind.SAVED,
 ) -> SavedUnits:
-    """Save what a translator typed; a unit with a fault stays as it was, the others are saved.
+    """Save submitted units; units with errors are not changed, the others are saved.
 
     Raises:
-        IssueSentError: The draft's issue was sent, or is about to be.
+        IssueSentError: The draft's issue was sent or ordered.
     """
     draft = lock_draft(session, draft)
     statuses = {each.unit.source: each for each in unit_statuses(draft.issue, tag)}
@@ -227,7 +225,7 @@ def save_units(
 
 
 def _demand_untouched(fields: UnitFields) -> None:
-    """Refuse words for a unit whose original says something else, or is gone, since it was seen."""
+    """Raise if a unit's original was changed or removed since the translator saw it."""
     if fields.text.strip() or fields.body.strip() or fields.blocks not in {"", "[]"}:
         raise ConflictError(
             msg("The original of this part was changed in the meantime."),
@@ -236,7 +234,7 @@ def _demand_untouched(fields: UnitFields) -> None:
 
 
 def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
-    """Return what a unit says now; what it said where nothing was typed."""
+    """Return the new translation of a unit; the present one if nothing was changed."""
     before, unit, shown = status.translated, status.unit, fields_of(status)
     is_typed = _typed(fields) != _typed(shown)
     confirmed = fields.confirmed and status.state is UnitState.CHANGED
@@ -259,7 +257,7 @@ def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
 
 
 def _typed(fields: UnitFields) -> tuple[object, ...]:
-    """Return what stands in the fields; what the editor holds has to be read to be compared."""
+    """Return the values of the fields for comparison; the editor's JSON has to be parsed."""
     links = [(link.url.strip(), link.label.strip()) for link in fields.links]
     return (
         fields.text.strip(),
@@ -271,10 +269,10 @@ def _typed(fields: UnitFields) -> tuple[object, ...]:
 
 
 def _read_words(fields: UnitFields, unit: TranslationUnit) -> TranslatedUnit | None:
-    """Return what was typed for a unit; None for nothing.
+    """Return the submitted translation of a unit; None if it is empty.
 
     Raises:
-        ContentError: It cannot be read, or is for other readers than the original.
+        ContentError: The text cannot be parsed, or has other conditions than the original.
     """
     text = " ".join(without_controls(fields.text).split("\n")).strip()
     if "\n" in unit.text:
@@ -312,7 +310,7 @@ def _with_units(
     statuses: Mapping[str, UnitStatus],
     changes: Mapping[str, TranslatedUnit | None],
 ) -> Issue:
-    """Return the issue with changed units; what was said of earlier forms of them goes."""
+    """Return the issue with changed units; translations of their earlier versions are removed."""
     replaced = set(changes)
     for source in changes:
         if (before := statuses[source].translated) is not None:
@@ -325,13 +323,13 @@ def _with_units(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranslationProgress:
-    """How many of the parts that have words are translated as they are now."""
+    """The numbers of units with text, and of those that are translated in their present state."""
 
     done: int
     total: int
 
 
 def progress_of(statuses: Sequence[UnitStatus]) -> TranslationProgress:
-    """Return how far a translation has come."""
+    """Return the progress of a translation."""
     states = [each.state for each in statuses if each.unit.has_words]
     return TranslationProgress(done=states.count(UnitState.DONE), total=len(states))

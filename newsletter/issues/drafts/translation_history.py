@@ -1,4 +1,4 @@
-"""The history of a draft's translations: who changed which parts when, and bringing one back."""
+"""The history of a draft's translations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ADAPTER: TypeAdapter[Translation] = TypeAdapter(Translation)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitChange:
-    """What somebody made of the translation of a part.
+    """A change of a unit's translation.
 
     Attributes:
-        original: What the part says in the issue's own language.
-        pieces: What was said before and is said since, as one run.
+        original: The unit's text in the issue's own language.
+        pieces: The difference between old and new translation.
     """
 
     original: str
@@ -39,7 +39,7 @@ class UnitChange:
 def keep_translation_revision(
     session: Session, draft_id: int, translation: Translation, *, author: str, kind: RevisionKind
 ) -> None:
-    """Write down how a translation stands; what its author saves by itself soon after joins it."""
+    """Store a revision of a translation; later automatic saves of its author may replace it."""
     whose = (
         TranslationRevisionRow.draft_id == draft_id,
         TranslationRevisionRow.language == translation.language,
@@ -82,7 +82,7 @@ def list_translation_revisions(session: Session, draft: Draft, tag: str) -> Sequ
 
 
 def get_translation_revision(session: Session, draft: Draft, tag: str, number: int) -> Translation:
-    """Return a translation as it was; number 0 is what it began with, nothing.
+    """Return an earlier revision of a translation; number 0 is the empty one at the beginning.
 
     Raises:
         NotFoundError: There is no such revision.
@@ -96,7 +96,7 @@ def get_translation_revision(session: Session, draft: Draft, tag: str, number: i
 
 
 def changes_between(before: Translation, after: Translation) -> tuple[UnitChange, ...]:
-    """Return what differs between two states of a translation, part by part."""
+    """Return the differences between two states of a translation, unit by unit."""
     old = {each.source: each for each in before.units}
     new = {each.source: each for each in after.units}
     found = [(old.get(source), new.get(source)) for source in {**old, **new}]

@@ -1,1 +1,1 @@
-"""The pictures and files that a newsletter keeps, and what uses them."""
+"""The library: pictures and files of a newsletter, and their uses."""

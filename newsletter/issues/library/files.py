@@ -1,4 +1,4 @@
-"""Files that an issue offers: what kinds there are, and how kind and size are worded."""
+"""The kinds of files that issues can offer, and the wording of kind and size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from newsletter.i18n.formats import format_size
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
 
-#: Media types by the name that readers know them by.
+#: Media types by the names that readers know.
 FILE_KINDS = {
     "PDF": "application/pdf",
     "Word": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -24,17 +24,17 @@ _SIZE = re.compile(r"(\d{1,12}(?:,\d{3})*(?:\.\d{1,3})?)\s*([A-Za-z]*)")
 
 
 def kind_name(media_type: str) -> str:
-    """Return what readers call a kind of file; an unknown media type as it is."""
+    """Return the name of a media type for readers; unknown ones unchanged."""
     return _NAMES.get(media_type, media_type)
 
 
 def read_kind(text: str) -> str:
-    """Return the media type that a name stands for; what is no such name as it is."""
+    """Return the media type for a name; other texts unchanged."""
     return _TYPES.get(text.strip().lower(), text.strip())
 
 
 def read_size(text: str) -> int | None:
-    """Return the octets of ``1234567`` or ``1.2 MB``; None for any other text."""
+    """Return the size in bytes of ``1234567`` or ``1.2 MB``; None for other texts."""
     match = _SIZE.fullmatch(text.strip())
     unit = _UNITS.get(match[2].lower()) if match else None
     if match is None or unit is None:
@@ -43,7 +43,7 @@ def read_size(text: str) -> int | None:
 
 
 def kind_and_size(media_type: str, octets: int, language: Language) -> str:
-    """Say what opens behind a file's link: ``PDF・1.2 MB``; without a size that is not known."""
+    """Return kind and size for a file's link, such as ``PDF・1.2 MB``; without an unknown size."""
     size = format_size(octets, language) if octets > 0 else ""
     if not size:
         return kind_name(media_type)

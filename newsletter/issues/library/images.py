@@ -1,7 +1,7 @@
-"""Pictures for issues: type by content, size bounded, re-encoded, kept under their digest.
+"""Pictures: the type is detected by content, the size is limited, and the picture is re-encoded.
 
-Re-encoding drops what a file carries besides its picture: places, names, and anything that only
-pretends to be an image.
+Re-encoding removes metadata such as places and names, and anything that is not a picture. Pictures
+are stored by their digest.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.library.search import keep_item
 
-#: Octets: what a telephone makes of 48 million pixels fits.
+#: The maximum size of a file in bytes; a telephone's picture with 48 million pixels is smaller.
 LARGEST_PICTURE = 30_000_000
 _MAX_PIXELS = 50_000_000
-#: Pixels of either side: a line of fifty million fits the bound above, and takes gigabytes.
+#: The maximum width and height in pixels: a single line of fifty million would need gigabytes.
 _MAX_SIDE = 12_000
-#: Pictures that are taken apart at once; the largest takes some hundred megabytes.
+#: Limits the pictures decoded at the same time; the largest needs some hundred megabytes.
 _AT_ONCE = threading.BoundedSemaphore(2)
-#: Pixels across: twice the 600 of a mail, for sharp screens.
+#: The maximum width in pixels: twice the 600 of a mail, for high-resolution screens.
 _MAX_WIDTH = 1200
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
-#: How a picture is turned upright, by the number of EXIF for how the camera was held.
+#: Transpositions by the EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,7 +48,7 @@ _ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """A picture as mails show it: PNG or JPEG; sizes in pixels."""
+    """A re-encoded picture, PNG or JPEG; sizes in pixels."""
 
     content: bytes
     media_type: str
@@ -57,21 +57,21 @@ class Encoded:
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hexadecimal digits."""
+        """SHA-256 in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def is_picture(data: bytes) -> bool:
-    """Return whether data begins as one of the formats that are taken."""
+    """Return whether data begin like one of the supported formats."""
     webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     return webp or data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"))
 
 
 def encode_image(data: bytes, *, source: str) -> Encoded:
-    """Re-encode a PNG, JPEG, GIF or WebP file; of a moving picture the first frame is taken.
+    """Re-encode a PNG, JPEG, GIF or WebP file; only the first frame of an animation is used.
 
     Raises:
-        ContentError: It is none of these, damaged, or too large.
+        ContentError: The file is of another type, damaged, or too large.
     """
     place = Place(source=source)
     if len(data) > LARGEST_PICTURE:
@@ -110,7 +110,7 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
 
 
 def _encode(opened: Image.Image) -> Encoded:
-    # JPEG can be read at an eighth, a quarter or half of its size, at so much less memory.
+    # JPEG can be decoded at an eighth, a quarter or half of its size, which saves memory.
     opened.draft(None, (2 * _MAX_WIDTH, 2 * _MAX_WIDTH))
     upright = _upright(opened)
     if upright.width > _MAX_WIDTH:
@@ -135,10 +135,9 @@ def _encode(opened: Image.Image) -> Encoded:
 
 
 def _upright(opened: Image.Image) -> Image.Image:
-    """Return a picture turned as its camera was held; as it is where that cannot be read.
+    """Return a picture rotated by its EXIF orientation, or unchanged if that cannot be read.
 
-    Not the library's own way: that one also writes anew what else a camera says, and fails where
-    some of it is damaged.
+    The library's own function also rewrites other EXIF data, and fails if those are damaged.
     """
     try:
         held = opened.getexif().get(ExifTags.Base.Orientation)
@@ -155,10 +154,10 @@ def _without_metadata(picture: Image.Image) -> Image.Image:
 
 
 def demand_description(alt: str) -> None:
-    """Demand that somebody said what a picture shows.
+    """Check that there is alternative text.
 
     Raises:
-        ContentError: There is no alternative text.
+        ContentError: The alternative text is empty.
     """
     if not alt.strip():
         raise ContentError(
@@ -171,10 +170,10 @@ def demand_description(alt: str) -> None:
 def keep_image(
     session: Session, newsletter_id: int, encoded: Encoded, *, alt: str, name: str = ""
 ) -> str:
-    """Keep a picture in a newsletter's library and return its path on the web application.
+    """Add a picture to a newsletter's library, and return its path on the web application.
 
-    The path says how wide it is: mails show it no wider, and need not ask for it to know. The same
-    picture is kept once.
+    The path contains the width, so that mails need not load the picture to limit its width. The
+    same picture is stored once.
     """
     values = {
         "digest": encoded.digest,
@@ -205,7 +204,7 @@ def find_image(session: Session, name: str) -> ImageRow:
     """Return a picture by the last part of its path.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no such picture.
     """
     stem, _dot, ending = name.partition(".")
     digest, _dash, width = stem.partition("-")

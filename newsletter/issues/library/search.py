@@ -1,7 +1,7 @@
-"""A newsletter's library: the pictures and files it has, found by words, with what uses each.
+"""A newsletter's library: searching its pictures and files, and their uses.
 
-The content itself lies under its digest, once for all newsletters. Whose it is lies here, so that
-no newsletter sees what another has, and what one deletes stays where another uses it.
+The content is stored by its digest, once for all newsletters. Each newsletter has its own entries,
+so that none sees another's, and content deleted by one remains if another one uses it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 
-#: Items of a page.
+#: The number of items per page.
 PAGE = 48
 _LONGEST_NAME, _LONGEST_ALT, _MOST_WORDS = 120, 500, 8
-#: Where the title of each user of content is; a draft's is in its value.
+#: The columns with id and title of each kind of user; a draft's title is in its JSON.
 _TITLES: Mapping[ContentUser, tuple[InstrumentedAttribute[int], InstrumentedAttribute[Any]]] = {
     ContentUser.DRAFT: (DraftRow.id, DraftRow.content),
     ContentUser.ISSUE: (IssueRow.id, IssueRow.title),
@@ -47,11 +47,11 @@ _TITLES: Mapping[ContentUser, tuple[InstrumentedAttribute[int], InstrumentedAttr
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemUse:
-    """What leads to an item.
+    """A use of an item.
 
     Attributes:
-        number: Of a draft, an issue, a snippet or a pattern; of a mailing its issue's, or 0.
-        title: What it is called; empty for a look and for notices.
+        number: The id of a draft, issue, snippet or pattern; for a mailing, its issue's, or 0.
+        title: The user's title; empty for a look and for notices.
     """
 
     used_by: ContentUser
@@ -61,7 +61,7 @@ class ItemUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryItem:
-    """A picture or file of a newsletter; sizes in octets and pixels."""
+    """A picture or file of a newsletter; sizes in bytes and pixels."""
 
     id: int
     kind: LibraryKind
@@ -79,7 +79,7 @@ class LibraryItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemWords:
-    """What an item is called, and what a picture shows."""
+    """The name and alternative text of an item."""
 
     name: str
     alt: str
@@ -87,7 +87,7 @@ class ItemWords:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryPage:
-    """Some of what a search found, the newest first; ``total`` is all of it."""
+    """A page of search results, the newest first; ``total`` counts all results."""
 
     items: tuple[LibraryItem, ...]
     total: int
@@ -107,9 +107,9 @@ def keep_item(
     width: int = 0,
     height: int = 0,
 ) -> None:
-    """Enter a picture or file into a newsletter's library.
+    """Add a picture or file to a newsletter's library.
 
-    What is there already moves to the top, with the new alternative text where one is given.
+    An existing entry moves to the top, with the new alternative text if one is given.
     """
     name, alt = name.strip()[-_LONGEST_NAME:], alt.strip()[:_LONGEST_ALT]
     values = {
@@ -151,7 +151,7 @@ def search_library(
     page: int = 1,
     with_uses: bool = True,
 ) -> LibraryPage:
-    """Return what has all words of a query in its name or alternative text, the newest first."""
+    """Return the items with all terms of a query in name or alternative text, the newest first."""
     conditions = [LibraryItemRow.newsletter_id == newsletter_id]
     if kind is not None:
         conditions.append(LibraryItemRow.kind == kind)
@@ -177,7 +177,7 @@ def get_item(session: Session, newsletter_id: int, number: int) -> LibraryItem:
     """Return an item of a newsletter.
 
     Raises:
-        NotFoundError: It has none of that number.
+        NotFoundError: The newsletter has no such item.
     """
     row = find_row(session, newsletter_id, number)
     return _item(row, _uses(session, newsletter_id, [row.digest]).get(row.digest, ()))
@@ -187,7 +187,7 @@ def find_row(session: Session, newsletter_id: int, number: int) -> LibraryItemRo
     """Return the row of an item.
 
     Raises:
-        NotFoundError: The newsletter has none of that number.
+        NotFoundError: The newsletter has no such item.
     """
     row = session.get(LibraryItemRow, number)
     if row is None or row.newsletter_id != newsletter_id:
@@ -196,7 +196,7 @@ def find_row(session: Session, newsletter_id: int, number: int) -> LibraryItemRo
 
 
 def item_words(*, name: str, alt: str) -> ItemWords:
-    """Return a name and an alternative text as they are kept."""
+    """Return name and alternative text in their stored form."""
     return ItemWords(
         name=plain_name(name)[:_LONGEST_NAME],
         alt=" ".join(alt.split())[:_LONGEST_ALT],
@@ -204,19 +204,19 @@ def item_words(*, name: str, alt: str) -> ItemWords:
 
 
 def describe_item(row: LibraryItemRow, words: ItemWords) -> None:
-    """Give an item another name and alternative text; where it stands already, these stay."""
+    """Change the name and alternative text of an item; issues that use it are not changed."""
     row.name, row.alt = words.name, words.alt
     row.words = _words(row.name, row.alt)
 
 
 def hold_content(session: Session, digest: str) -> None:
-    """Hold a picture or file until the transaction ends, so that no use of it is added."""
+    """Lock a picture or file until the transaction ends, so that no use can be added."""
     for kept in (ImageRow.digest, FileRow.digest):
         session.execute(select(kept).where(kept == digest).with_for_update()).all()
 
 
 def remove_item(session: Session, row: LibraryItemRow) -> None:
-    """Take an item out of its library, and its content away where nothing else needs that."""
+    """Remove an item from its library, and delete its content if nothing else uses it."""
     digest, newsletter_id = row.digest, row.newsletter_id
     session.delete(row)
     session.flush()
@@ -251,7 +251,7 @@ def _item(row: LibraryItemRow, uses: Iterable[ItemUse]) -> LibraryItem:
 def _uses(
     session: Session, newsletter_id: int, digests: Sequence[str]
 ) -> Mapping[str, Sequence[ItemUse]]:
-    """Return by digest what of a newsletter leads to it, what readers have first."""
+    """Return the uses within a newsletter, by digest; content that readers have comes first."""
     rows = session.execute(
         select(ContentUseRow.digest, ContentUseRow.used_by, ContentUseRow.number)
         .where(ContentUseRow.newsletter_id == newsletter_id, ContentUseRow.digest.in_(digests))
@@ -279,7 +279,7 @@ def _uses(
 
 
 def _without_doubles(uses: Mapping[tuple[ContentUser, int], ItemUse]) -> Sequence[ItemUse]:
-    """Leave out the issue of a mailing, which is the same to people."""
+    """Return uses without the issue of a mailing, which is the same for users."""
     order = list(ContentUser)
     kept = [
         use

@@ -1,6 +1,6 @@
-"""Files for issues: kind by content, size bounded, kept as they are under their digest.
+"""Files: the type is detected by content, the size is limited, and files are stored by digest.
 
-What mails lead to for years is never changed: another file is another digest, and another address.
+Old mails link to files, so a file never changes: another content has another digest and address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from newsletter.issues.cards import File
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import LibraryItem, keep_item
 
-#: Octets; who reads on a telephone pays for each.
+#: The maximum size in bytes; readers on telephones pay for traffic.
 LARGEST_FILE = 10_000_000
 _ENDINGS = {
     FILE_KINDS["PDF"]: "pdf",
@@ -39,11 +39,11 @@ _ENDINGS = {
     FILE_KINDS["CSV"]: "csv",
     CALENDAR: "ics",
 }
-#: The folder that a document of each kind has within its archive.
+#: The folder inside the archive of each kind of document.
 _FOLDERS = {"word/": "Word", "xl/": "Excel", "ppt/": "PowerPoint"}
 _MACROS = re.compile(r"(?:^|/)vbaProject\.bin$|(?:^|/)activeX/", re.IGNORECASE)
-#: The part that says what each part of a document is, whatever its name; how it may be packed
-#: (ISO/IEC 29500-2), and the octets that it may have.
+#: The part with the types of all parts of a document; its permitted compression methods
+#: (ISO/IEC 29500-2), and its maximum size in bytes.
 _CONTENTS = "[Content_Types].xml"
 _PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _LONGEST_CONTENTS = 1_000_000
@@ -54,7 +54,7 @@ _LONGEST_NAME = 120
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedFile:
-    """A file that was found to be of a kind that mails may offer."""
+    """A file of a supported type."""
 
     content: bytes
     media_type: str
@@ -62,7 +62,7 @@ class CheckedFile:
 
     @property
     def digest(self) -> str:
-        """The first half of its SHA-256, in hexadecimal digits."""
+        """The first half of its SHA-256 in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()[:32]
 
     @property
@@ -72,10 +72,10 @@ class CheckedFile:
 
 
 def read_upload(data: bytes, *, name: str) -> CheckedFile:
-    """Tell what kind of file it is, by its content.
+    """Detect a file's type by its content.
 
     Raises:
-        ContentError: It is too large, of no kind that mails may offer, or carries macros.
+        ContentError: The file is too large, is of an unsupported type, or contains macros.
     """
     place = Place(source=name[:_LONGEST_NAME])
     if len(data) > LARGEST_FILE:
@@ -108,7 +108,7 @@ def _kind_of(data: bytes, name: str, place: Place) -> str | None:
 
 
 def _kind_of_archive(data: bytes, place: Place) -> str | None:
-    """Tell an Office document by its parts; only the list of their kinds is unpacked, bounded."""
+    """Return the type of an Office document, by its list of parts, which alone is unpacked."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
@@ -120,7 +120,7 @@ def _kind_of_archive(data: bytes, place: Place) -> str | None:
         return None
     if len(contents) > _LONGEST_CONTENTS:
         return None
-    # Offices read it in UTF-16, too, which is the same letters with NUL between them.
+    # Office programs also read UTF-16, which is the same text with NUL between the letters.
     if any(map(_MACROS.search, names)) or _MACRO_TYPES.search(contents.replace(b"\0", b"")):
         raise ContentError(
             msg("The file contains macros."),
@@ -150,9 +150,9 @@ def _file_name(name: str) -> str:
 
 
 def keep_file(session: Session, newsletter_id: int, upload: CheckedFile) -> str:
-    """Keep a file in a newsletter's library and return its path on the web application.
+    """Add a file to a newsletter's library, and return its path on the web application.
 
-    The same one is kept once.
+    The same file is stored once.
     """
     _insert(
         session,
@@ -176,7 +176,7 @@ def keep_file(session: Session, newsletter_id: int, upload: CheckedFile) -> str:
 
 
 def file_block(upload: CheckedFile, url: str) -> File:
-    """Return the block that offers a file; its name is what stands before the ending."""
+    """Return the block for a file; its name is the file name without extension."""
     return File(
         url=url,
         name=PurePath(upload.name).stem,
@@ -186,14 +186,14 @@ def file_block(upload: CheckedFile, url: str) -> File:
 
 
 def item_block(item: LibraryItem, url: str) -> File:
-    """Return the block that offers a file of the library."""
+    """Return the block for a file of the library."""
     return File(url=url, name=PurePath(item.name).stem, media_type=item.media_type, size=item.size)
 
 
 def keep_calendars(
     session: Session, newsletter_id: int, calendars: tuple[CalendarFile, ...]
 ) -> None:
-    """Keep the calendar files that a mail leads to."""
+    """Store the calendar files that a mail links to."""
     for calendar in calendars:
         _insert(
             session,
@@ -229,7 +229,7 @@ def find_file(session: Session, name: str) -> FileRow:
     """Return a file by the last part of its path.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no such file.
     """
     digest, _dot, ending = name.partition(".")
     rows = session.scalars(select(FileRow).where(FileRow.digest == digest).limit(2)).all()

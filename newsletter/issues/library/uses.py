@@ -1,7 +1,7 @@
-"""What leads to each picture and file that is kept: written down whenever content is.
+"""The uses of stored pictures and files, recorded whenever content is stored.
 
-Whoever keeps content (a draft's save, a mailing that is frozen) says so here in the same
-transaction. So nothing that is in use is deleted, and no page has to read every issue to know.
+Code that stores content (saving a draft, ordering a mailing) records its uses in the same
+transaction. So used content is never deleted, and pages need not read all issues to find uses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AT_ONCE = 500
 
 
 def digests_in(content: str) -> frozenset[str]:
-    """Return the digests of all pictures and files that a text leads to."""
+    """Return the digests of all pictures and files that a text links to."""
     return frozenset(picture or file for picture, file in _PATH.findall(content))
 
 
@@ -34,16 +34,16 @@ def record_uses(
     number: int,
     content: object,
 ) -> None:
-    """Write down what content leads to, in place of what it led to before.
+    """Record the uses of content, replacing earlier ones.
 
-    What it leads to is held against being deleted until the transaction ends.
+    The used pictures and files are locked until the transaction ends, so that they are not deleted.
 
     Args:
-        session: The transaction that keeps the content.
-        newsletter_id: Whose it is.
-        used_by: What kind of thing has this content.
-        number: Its number; of a look the newsletter's.
-        content: Text, or what is kept as JSON.
+        session: The database session, in the transaction that stores the content.
+        newsletter_id: The newsletter.
+        used_by: The kind of user.
+        number: The user's id; for a look, the newsletter's.
+        content: Text, or values for JSON.
     """
     used = digests_in(content if isinstance(content, str) else json.dumps(content))
     of_it = (ContentUseRow.used_by == used_by, ContentUseRow.number == number)
@@ -60,12 +60,12 @@ def add_uses(
     number: int,
     digests: Collection[str],
 ) -> None:
-    """Write down that something leads to these, too."""
+    """Record additional uses."""
     added = sorted(digests)
     for at in range(0, len(added), _AT_ONCE):
         some = added[at : at + _AT_ONCE]
         for kept in (ImageRow.digest, FileRow.digest):
-            # Whoever deletes one locks it, then looks for uses.
+            # Deleting an item first locks it, and then looks for uses.
             session.execute(
                 select(kept).where(kept.in_(some)).with_for_update(read=True, key_share=True)
             ).all()
@@ -85,7 +85,7 @@ def add_uses(
 
 
 def forget_uses(session: Session, used_by: ContentUser, number: int) -> None:
-    """Write down that something is gone, and leads to nothing any more."""
+    """Delete the uses of something that was deleted."""
     session.execute(
         delete(ContentUseRow).where(
             ContentUseRow.used_by == used_by, ContentUseRow.number == number
