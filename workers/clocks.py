@@ -1,11 +1,12 @@
-"""How long ago something was, and for how long a lease is silent, by no clock that can hide it.
+"""Elapsed time, and the expiry of leases, in spite of clocks that stop or are changed.
 
-The monotonic clock stands still while the machine sleeps, and both may while a virtual machine is
-frozen; then the wall clock is set right afterwards. Whichever says most is believed: a lease must
-not seem younger than it is.
+The monotonic clock stops while the machine sleeps, and both clocks may stop while a virtual machine
+is frozen; then the wall clock is corrected afterwards. The longer of both durations is used, so
+that a lease never seems newer than it is.
 
-A lease's ``expires_at`` is its holder's word on its holder's clock. It only counts that the word
-changes, and time only while the database answers: a holder that cannot reach it is not lost.
+A lease's ``expires_at`` is set by the clock of its holder. Other hosts only watch whether the value
+changes, and count time only while the database replies: a holder that cannot reach the database is
+not lost.
 """
 
 from __future__ import annotations
@@ -16,35 +17,35 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-#: Counts while the machine sleeps, where the system has such a clock.
+#: A clock that continues while the machine sleeps, if the system has one.
 _ASLEEP_TOO = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClockReading:
-    """An instant, on each clock."""
+    """A time on both clocks."""
 
     running: float
     wall: float
 
     @classmethod
     def now(cls) -> ClockReading:
-        """Return the present instant."""
+        """Return the present time."""
         return cls(running=time.clock_gettime(_ASLEEP_TOO), wall=time.time())
 
     def age(self) -> float:
-        """Return how many seconds ago it was; a wall clock that was set ahead makes it older."""
+        """Return the elapsed seconds; setting the wall clock ahead makes them more."""
         present = ClockReading.now()
         return max(present.running - self.running, present.wall - self.wall)
 
 
-#: Between two looks at most so many seconds count; for the rest nobody looked.
+#: The maximum number of seconds that count between two checks; in longer gaps, nobody watched.
 _LONGEST_STEP = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Silence:
-    """Since when a lease's word is the same, and for how long somebody looked."""
+    """A lease's unchanged ``expires_at``, and the watched seconds since its last change."""
 
     expires_at: datetime
     seen_at: float
@@ -52,29 +53,29 @@ class _Silence:
 
 
 class Held(Protocol):
-    """A lease that is held: what names it, and its holder's last word."""
+    """The interface of leases."""
 
     @property
     def token(self) -> str:
-        """What names it."""
+        """The token of the lease."""
 
     @property
     def expires_at(self) -> datetime:
-        """Until when its holder said that it holds."""
+        """The expiry, by the holder's clock."""
 
 
 _Held = TypeVar("_Held", bound=Held)
 
 
 class LeaseWatch:
-    """Remembers each lease's last word from look to look."""
+    """Watches leases for renewals."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._silences: dict[str, _Silence] = {}
 
     def lost(self, leases: Iterable[_Held], *, seconds: float) -> Sequence[_Held]:
-        """Return those of the leases held now that were silent for so many seconds."""
+        """Return the leases that were not renewed for this many watched seconds."""
         moment = self._clock()
         held = list(leases)
         self._silences = {lease.token: self._look(lease, moment) for lease in held}

@@ -1,4 +1,4 @@
-"""How Celery is started: two workers, so that a confirmation mail never waits behind a mailing."""
+"""The command lines of Celery: two workers, so that notices never wait behind mailings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class WorkerRole(StrEnum):
-    """What a worker works on."""
+    """The role of a worker."""
 
     #: Rounds of the ledger, urgent mail such as confirmations, and imports of lists.
     CONTROL = "control"
@@ -16,10 +16,10 @@ class WorkerRole(StrEnum):
 
 
 _CELERY = (sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app")
-#: The queue of what takes long: lists, their undoing, tags on many, links (`workers.lists`).
+#: The queue of long tasks: imports, undoing them, tagging, opening links (`workers.lists`).
 LISTS = "lists"
 _QUEUES = {WorkerRole.CONTROL: f"control,urgent,{LISTS}", WorkerRole.BULK: "bulk"}
-#: A round must not wait while a relay hangs over an urgent message and a list is imported.
+#: One process each for rounds, for an urgent message at a hanging relay, and for a long task.
 _CONTROL_PROCESSES = 3
 
 
@@ -35,5 +35,5 @@ def worker_command(role: WorkerRole, *, processes: int, log_level: str) -> list[
 
 
 def beat_command(*, log_level: str) -> list[str]:
-    """Return the command line of the clock, one of which must run."""
+    """Return the command line of beat, which must run at least once."""
     return [*_CELERY, "beat", "--pidfile=", f"--loglevel={log_level}"]

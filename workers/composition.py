@@ -1,4 +1,4 @@
-"""What workers add to the composition root: routes for mail, keys that sign it, leases."""
+"""The composition root of workers: the common services, with routes, DKIM keys and leases."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from workers.transports import Route, demand_relay_files, open_route, relay_name
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class WorkerServices(services.Services):
-    """What tasks work with: what all do, and the ways out for mail."""
+    """The services of tasks."""
 
     routes: tuple[Route, ...]
     dkim_keys: tuple[DkimKey, ...] = ()
     watch: LeaseWatch = field(default_factory=LeaseWatch)
     list_watch: LeaseWatch = field(default_factory=LeaseWatch)
-    #: The loop that the transports' connections live in, kept from batch to batch.
+    #: The event loop of the transports' connections, which are kept between batches.
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def close(self) -> None:
-        """End the connections politely."""
+        """Close all connections."""
         for route in self.routes:
             self.runner.run(route.transport.close())
         self.runner.close()
@@ -38,10 +38,10 @@ class WorkerServices(services.Services):
 
 
 def build(settings: Settings) -> WorkerServices:
-    """Build the services; nothing is connected yet.
+    """Create the services, without connecting.
 
     Raises:
-        SettingError: A setting is wrong, or no transport is set.
+        SettingError: A setting is not valid, or there is no transport.
     """
     if not settings.mail_transports:
         raise SettingError(
@@ -61,10 +61,10 @@ def build(settings: Settings) -> WorkerServices:
 
 
 def demand_settings(settings: Settings) -> None:
-    """Refuse settings that nobody reads until mail comes or goes, before anything starts.
+    """Check the settings that would otherwise be read only when mail is sent or received.
 
     Raises:
-        SettingError: One is wrong.
+        SettingError: A setting is not valid.
     """
     relay_names(settings)
     read_listen_address(settings.bounce_listen)
@@ -74,20 +74,20 @@ def demand_settings(settings: Settings) -> None:
 
 
 def demand_files(settings: Settings) -> None:
-    """Refuse files of settings that a host which sends mail must be able to read, but no other.
+    """Check the files that hosts with workers must be able to read.
 
     Raises:
-        SettingError: One cannot be read, or holds something else.
+        SettingError: A file cannot be read, or has other content.
     """
     read_dkim_keys(settings)
     demand_relay_files(settings)
 
 
 def read_dkim_keys(settings: Settings) -> tuple[DkimKey, ...]:
-    """Return the keys that sign mail.
+    """Return the DKIM keys.
 
     Raises:
-        SettingError: A file cannot be read, or holds no key.
+        SettingError: A file cannot be read, or has no key.
     """
     return tuple(_read_dkim_key(words) for words in settings.dkim_keys)
 

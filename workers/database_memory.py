@@ -1,6 +1,6 @@
-"""What a worker host remembers of the database, to tell when it is another one.
+"""The history mark and identity that a worker host stores, to detect a database that was set back.
 
-One file in ``DATA_DIR``; a host that loses it knows a little less.
+They are in one file in ``DATA_DIR``. Without the file, some cases cannot be detected.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
 from workers.journal import boot_id, keeps_all, sign, signature
 
 _NAME, _LOCK = "rounds", "rounds.lock"
-#: What a file of an earlier version lacks.
+#: Fields that files of earlier versions lack.
 _OWN = ("at", "host", "born", "complete_since", "brought_back", "covers", "others")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """What is remembered.
+    """The stored data.
 
     Attributes:
-        seen_at: When a round saw it, on the boot's monotonic clock.
-        at: The same by the wall clock.
-        host: What tells this DATA_DIR from every other.
-        born: When it was begun, by the wall clock.
-        complete_since: Since when all journals are kept, by the wall clock.
-        brought_back: Whether all of them told the database what it forgot, when it last did.
-        covers: Whether this host saw what went on until then.
-        others: The hosts that the database knew of, by their identities.
+        mark: The database's history mark.
+        boot: The identifier of the boot to which ``seen_at`` belongs.
+        seen_at: The time of the last round, on the monotonic clock.
+        at: The time of the last round, on the wall clock.
+        host: The identity of this DATA_DIR.
+        born: When the DATA_DIR was created, on the wall clock.
+        complete_since: Since when no journal has been lost, on the wall clock.
+        brought_back: Whether all journals were restored when the database was last set back.
+        covers: Whether this host was running until the database was set back.
+        others: The names of all hosts in the database, by identity.
     """
 
     mark: HistoryMark = NO_MARK
@@ -52,22 +54,22 @@ class Memory:
     others: Mapping[str, str] = field(default_factory=dict)
 
     def is_fresh(self, seconds: float) -> bool:
-        """Whether the database was seen within so many seconds, by a clock that nobody can set."""
+        """Return whether the last round is less than ``seconds`` old, by the monotonic clock."""
         return self.boot == boot_id() and time.monotonic() - self.seen_at < seconds
 
     def is_recent(self, seconds: float) -> bool:
-        """Whether it was seen within so many seconds, perhaps before this start of the machine."""
+        """Return whether the last round is less than ``seconds`` old, perhaps before a reboot."""
         return self.is_fresh(seconds) or abs(time.time() - self.at) < seconds
 
     def keeps_all_since(self, moment: float, *, hours: int) -> bool:
-        """Whether no journal is gone that was written since then, or since the host began."""
+        """Return whether no journal since ``moment``, or since the host's creation, was lost."""
         oldest = time.time() - hours * 3600
         is_whole = self.complete_since <= max(moment, self.born)
         return is_whole and oldest <= max(moment, self.born)
 
 
 def recall(data_dir: Path) -> Memory:
-    """Return what this host remembers."""
+    """Return the stored data of this host."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads((data_dir / _NAME).read_text(encoding="ascii"))
         mark = HistoryMark(
@@ -82,9 +84,9 @@ def recall(data_dir: Path) -> Memory:
 
 
 def recall_saved(journals: Path) -> tuple[Memory, str]:
-    """Return what the host of a saved folder of journals remembered, and its name.
+    """Return the stored data and name of the host whose journals were copied.
 
-    All of it where its DATA_DIR was saved; else what its journals are signed with.
+    Without the host's DATA_DIR, only the data in the journals' marker file are known.
     """
     known, name = recall(journals.parent), ""
     with suppress(ValueError, TypeError, KeyError):
@@ -99,28 +101,28 @@ def recall_saved(journals: Path) -> tuple[Memory, str]:
 
 
 def name_of(data_dir: Path) -> str:
-    """Return what operators call a host: its own name, and where its DATA_DIR lies there."""
+    """Return the name of a host for operators: host name and DATA_DIR."""
     return f"{socket.gethostname()}:{data_dir.resolve()}"
 
 
 def remember(data_dir: Path, mark: HistoryMark) -> None:
-    """Write down what the database is like now, seen by a round."""
+    """Store the database's mark at a round."""
     _remember(data_dir, lambda known: _now_seen(known, mark))
 
 
 def remember_claim(data_dir: Path, mark: HistoryMark) -> None:
-    """Write down what the database is like once a batch is claimed; that says nothing of rounds."""
+    """Store the database's mark after a claim; the time of the last round does not change."""
     _remember(data_dir, lambda known: replace(known, mark=_latest(mark, known.mark)))
 
 
 def remember_return(data_dir: Path, mark: HistoryMark, *, brought_back: bool, covers: bool) -> None:
-    """Write down that the journals told the database what it forgot, and its new mark.
+    """Store that journals were restored, and the database's new mark.
 
     Args:
-        data_dir: This host's.
-        mark: The database's now.
-        brought_back: Whether all of them did.
-        covers: Whether this host saw what went on until the database was put back.
+        data_dir: This host's DATA_DIR.
+        mark: The database's present mark.
+        brought_back: Whether all journals were restored.
+        covers: Whether this host was running until the database was set back.
     """
     _remember(
         data_dir,
@@ -129,12 +131,12 @@ def remember_return(data_dir: Path, mark: HistoryMark, *, brought_back: bool, co
 
 
 def remember_gap(data_dir: Path) -> None:
-    """Write down that a journal of what the database forgot does not tell all of it."""
+    """Store that a restored journal was incomplete."""
     _remember(data_dir, lambda known: replace(known, brought_back=False))
 
 
 def remember_hosts(data_dir: Path, others: Mapping[str, str]) -> None:
-    """Write down which hosts the database knows, by their identities."""
+    """Store the names of all hosts in the database, by identity."""
     _remember(data_dir, lambda known: replace(known, others=others))
 
 
@@ -149,7 +151,7 @@ def _now_seen(known: Memory, mark: HistoryMark) -> Memory:
 
 
 def _latest(mark: HistoryMark, known: HistoryMark) -> HistoryMark:
-    """Return the later of two marks of an epoch: another process may have seen more meanwhile."""
+    """Return the later of two marks: another process may have stored a later one meanwhile."""
     if mark.epoch != known.epoch:
         return mark
     return replace(
@@ -160,7 +162,7 @@ def _latest(mark: HistoryMark, known: HistoryMark) -> HistoryMark:
 def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
     path = data_dir / _NAME
     draft = path.with_suffix(".part")
-    # A full disk must not end the round.
+    # Errors are ignored: a full disk must not end the round.
     with suppress(OSError):
         make_folder(data_dir)
         with (data_dir / _LOCK).open("w") as lock:
@@ -172,7 +174,7 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
             with draft.open("w", encoding="ascii") as file:
                 file.write(json.dumps(words))
                 file.flush()
-                # What a power cut leaves is whole: a host without it takes a file for a backup.
+                # Forced to the disk: without this file, SQLite's file would count as a backup.
                 os.fsync(file.fileno())
             draft.replace(path)
             if is_first:
@@ -180,7 +182,7 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
 
 
 def _with_identity(data_dir: Path, known: Memory) -> Memory:
-    """Give a DATA_DIR its identity, and note whether a journal was thrown away."""
+    """Return the data with an identity, and with the time since which no journal was lost."""
     moment, journals = time.time(), data_dir / "journals"
     is_whole = keeps_all(journals)
     if not known.host:

@@ -1,7 +1,7 @@
-"""The interval of rounds, by a clock that nobody can set.
+"""The interval of rounds, by the monotonic clock.
 
-Celery's own schedule and scheduler wait for the wall clock: set back by an hour, they would rest
-for an hour.
+Celery's own schedule and scheduler use the wall clock: if it is set back by an hour, they pause for
+an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from workers.log_lines import tell_that_broker_answers
 
 
 class Steadily(schedule):
-    """Due every so many seconds."""
+    """A schedule with a fixed interval in seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -35,7 +35,7 @@ class Steadily(schedule):
 
 
 class SteadyScheduler(Scheduler):
-    """Keeps in order by the same clock what is due when."""
+    """A scheduler that orders its entries by the monotonic clock."""
 
     def _when(self, entry: ScheduleEntry, next_time_to_run: float, **_how: object) -> float:
         """Return when an entry is due; see Celery."""
@@ -49,7 +49,7 @@ class SteadyScheduler(Scheduler):
         advance: bool = True,  # noqa: FBT001, FBT002 - as Celery has it
         **how: object,
     ) -> AsyncResult[object]:
-        """Hand a task to the broker; see Celery."""
+        """Publish a task; see Celery."""
         handed: AsyncResult[object] = super().apply_async(entry, producer, advance, **how)
         tell_that_broker_answers()
         return handed

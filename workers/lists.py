@@ -1,6 +1,7 @@
-"""Long work on many people: lists that a browser brought, imports undone, tags; links opened.
+"""Long tasks: importing uploaded lists, undoing imports, tagging many people, opening links.
 
-One of it at a time on a host: the other processes of its worker are for rounds and urgent mail.
+Each host runs one of them at a time, since the other processes of the worker are needed for rounds
+and urgent mail.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from subscribers.tagging import run_tagging
 from workers import stopping
 from workers.composition import WorkerServices
 
-#: Seconds after which what goes on page by page makes way: a list may wait that somebody looks at.
+#: Seconds after which a task that works in pages is interrupted, so that another one can run.
 _LONGEST_TURN = 10.0
 
 
 @contextmanager
 def turn(data_dir: Path, what: str = "lists") -> Iterator[bool]:
-    """Have this host's turn for the block; False where another process has it.
+    """Hold this host's lock for long tasks inside the block; yield False if it is taken.
 
-    A file is held for as long as the process lives that has it. Where none can be made, as on a
-    full disk, nobody waits for another.
+    The lock is released when its process ends. If the lock file cannot be created, for example on a
+    full disk, tasks run without it.
     """
     try:
         lock = (data_dir / f"{what}.lock").open("w")
@@ -49,7 +50,7 @@ def _until_the_turn_ends() -> Callable[[], bool]:
 
 
 def import_list(services: WorkerServices, upload_id: int) -> None:
-    """Import a list that waits; does nothing where another worker has it.
+    """Import a waiting list, unless another worker has claimed it.
 
     Raises:
         SQLAlchemyError: The database is away.
@@ -69,7 +70,7 @@ def import_list(services: WorkerServices, upload_id: int) -> None:
 
 
 def undo_import(services: WorkerServices, import_id: int) -> None:
-    """Undo an import as far as this turn goes; what is left waits for the next round.
+    """Undo an import until the time is up; a later round continues.
 
     Raises:
         SQLAlchemyError: The database is away.
@@ -78,7 +79,7 @@ def undo_import(services: WorkerServices, import_id: int) -> None:
 
 
 def tag_people(services: WorkerServices, order_id: int) -> None:
-    """Give many people a tag, or take it from them, as far as this turn goes; likewise.
+    """Add a tag to many people, or remove it, until the time is up; a later round continues.
 
     Raises:
         SQLAlchemyError: The database is away.
@@ -87,7 +88,7 @@ def tag_people(services: WorkerServices, order_id: int) -> None:
 
 
 def sweep(services: WorkerServices) -> None:
-    """Let lists whose worker gave no sign of life for a lease's time be taken up again."""
+    """Release lists whose lease has expired, so that they are claimed again."""
     held = held_uploads(services.engine)
     for lease in services.list_watch.lost(held, seconds=services.settings.lease_seconds):
         release_upload(services.engine, lease.upload_id, lease.token)

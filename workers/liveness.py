@@ -1,7 +1,7 @@
-"""Signs of life: a thread in each process tells the database, and hears whether to drain.
+"""Heartbeats: a thread in each process records them in the database, and reads drain orders.
 
-The main process of a worker never speaks to the database, since it forks: its pool's processes hear
-of a drain and tell it through memory that they share.
+The main process of a worker must not use the database, since it forks. Its pool processes pass
+drain orders to it by shared memory.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from workers import stopping
 
 _log = logging.getLogger(__name__)
 
-#: Seconds after which a worker's main process looks whether it is to drain.
+#: Seconds between two checks of a worker's main process for drain orders.
 _LOOK_SECONDS = 1.0
-#: A sign of life that takes longer is given up, so that the next one is heard.
+#: The timeout of a heartbeat in seconds.
 _PATIENCE_SECONDS = 5.0
 
 
 class SignOfLife:
-    """Tells of this process until it ends."""
+    """Sends the heartbeats of this process."""
 
     def __init__(self, settings: Settings, process: Process) -> None:
         self._settings = settings
@@ -45,7 +45,7 @@ class SignOfLife:
         self._thread.start()
 
     def _go_on(self) -> None:
-        # An engine of its own: it must beat also while all others' connections are busy.
+        # An engine of its own, since all connections of the other one may be busy.
         engine = open_engine(self._settings.effective_database_url, seconds=_PATIENCE_SECONDS)
         while not self._ended.is_set():
             self._beat(engine)
@@ -71,7 +71,7 @@ class SignOfLife:
 
     @contextmanager
     def sending(self, mailing_id: int, number: int) -> Iterator[None]:
-        """Tell, within the block, that a batch is being sent."""
+        """Report a batch as being sent, inside the block."""
         self._activity = replace(self._activity, mailing_id=mailing_id, batch_number=number)
         try:
             yield
@@ -79,22 +79,22 @@ class SignOfLife:
             self._activity = replace(self._activity, mailing_id=None, batch_number=None)
 
     def count(self, answered: int) -> None:
-        """Add to what this process got answers for."""
+        """Add to the number of messages with a reply."""
         self._activity = replace(self._activity, answered=self._activity.answered + answered)
 
     def end(self) -> None:
-        """Say goodbye."""
+        """Record that the process stops regularly."""
         self._ended.set()
         self._thread.join(timeout=heartbeats.BEAT_SECONDS)
 
 
 def of_beat(settings: Settings) -> SignOfLife:
-    """Begin to tell of the clock."""
+    """Start the heartbeats of beat."""
     return SignOfLife(settings, Process.this(ProcessKind.BEAT))
 
 
 def follow_drains(consumer: Consumer) -> None:
-    """Let a worker's main process stop and start to take tasks, as its pool hears."""
+    """Make a worker's main process stop and resume taking tasks, by the pool's drain flag."""
     queues = list(consumer.app.amqp.queues.consume_from)
     taking = True
 

@@ -1,4 +1,4 @@
-"""What Celery says in the log: not its routine, and one line of a broker that is away."""
+"""Celery's log lines: routine ones are omitted, and a lost broker is reported in one line."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from newsletter.operations.broker import shown_url
 
-#: Loggers that say of every task, a round each two seconds among them, that it came and went.
+#: Loggers with lines for each task, including a round every two seconds.
 _ROUTINE = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
-#: Those that say how the connection to the broker fares, of workers and of beat.
+#: Loggers about the connection to the broker, of workers and beat.
 _CONSUMER = "celery.worker.consumer.consumer"
 _CONNECTED = "celery.worker.consumer.connection"
 _BEAT = "celery.beat"
-#: The one that says that a task's end could not be told to the broker, which gives it out again.
+#: The logger for tasks that could not be acknowledged, which the broker delivers again.
 _TASK_END = "celery.worker.request"
-#: How they say that the connection is lost, and that it cannot be made.
+#: Their messages about a lost connection, and a failed attempt to connect.
 _LOST: str = vars(celery_consumer)["CONNECTION_RETRY"]
 _CANNOT_CONNECT: str = vars(celery_consumer)["CONNECTION_ERROR"]
-#: How beat says that it tries again.
+#: Beat's message about retrying.
 _BEAT_RETRY = "beat: Connection error"
 
 _BROKER_ERRORS = (OperationalError, RedisConnectionError, OSError)
@@ -31,18 +31,18 @@ _log = logging.getLogger(__name__)
 
 
 def quiet_celery(level: str, *, redis_url: str) -> None:
-    """Leave out what Celery says of every task, unless the log is to be as full as it can be.
+    """Omit Celery's lines about each task, unless the log level is DEBUG.
 
     Args:
-        level: The log level that the settings ask for.
-        redis_url: The broker's, to be named when it is away.
+        level: The log level in the settings.
+        redis_url: The broker's URL, to be named when it is away.
     """
     routine = logging.INFO if level == "DEBUG" else logging.WARNING
     for name in _ROUTINE:
         logging.getLogger(name).setLevel(routine)
-    # Python is told to ignore warnings; Celery's about its next version come all the same.
+    # Celery logs its deprecation warnings although Python ignores warnings.
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
-    # Its word that the connection stands ends an outage, also where the log asks for less.
+    # Its INFO line about a new connection marks the end of an outage, and is needed at any level.
     logging.getLogger(_CONNECTED).setLevel(logging.INFO)
     logging.getLogger(_CONSUMER).setLevel(logging.WARNING)
     _broker.where, _broker.level = shown_url(redis_url), logging.getLevelNamesMapping()[level]
@@ -53,7 +53,7 @@ def quiet_celery(level: str, *, redis_url: str) -> None:
 
 
 def tell_that_broker_answers() -> None:
-    """Say that an outage ended, where Celery has no word for it."""
+    """Log the end of an outage, where Celery does not."""
     if _broker.ends():
         _log.warning(_AGAIN, _broker.where)
 
@@ -66,20 +66,21 @@ _AGAIN = "Redis takes tasks again at %s (REDIS_URL)"
 
 
 class _BrokerLines(logging.Filter):
-    """Says of a broker that is away once why, and once that it is back.
+    """Logs once that the broker is away, with the reason, and once that it is back.
 
-    Celery says it at each try, on several lines, with traces, and a URL that looks like an address.
+    Celery would log each attempt on several lines, with tracebacks, and with a URL that looks like
+    a mail address.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.where = ""
         self.level = logging.INFO
-        #: What was said of the present outage; another reason, such as a password, is said, too.
+        #: The reasons logged in the present outage; new ones, such as a password, are logged too.
         self._said: set[str] = set()
 
     def ends(self) -> bool:
-        """Take note that the broker answers; return whether it was away."""
+        """Record that the broker replies; return whether it was away."""
         was_away = bool(self._said)
         self._said.clear()
         return was_away
@@ -107,7 +108,7 @@ class _BrokerLines(logging.Filter):
 
 
 def _reason(record: logging.LogRecord) -> str | None:
-    """Return why Celery could not speak to the broker; None if it says something else."""
+    """Return the reason in a line about the broker; None for other lines."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, SchedulingError):
         return str(error.__context__ or error).rstrip(".")

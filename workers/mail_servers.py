@@ -1,6 +1,6 @@
-"""Mail servers that we connect to: their URLs, their authorities, and no password in their words.
+"""Mail servers that we connect to: URLs, certificates, and removing passwords from replies.
 
-Their words are kept with deliveries, stand in logs, and are shown to whoever sees operations.
+Replies are stored with deliveries, logged, and shown to operators.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from newsletter.i18n.messages import Message, msg
 
 
 def split_url(url: str, place: Place, fault: Message) -> SplitResult:
-    """Return the parts of a URL; behind a ``#`` is none, and a password's end would be lost there.
+    """Return the parts of a URL; a ``#`` is refused, since the rest of a password would be lost.
 
     Args:
-        url: As the setting has it.
+        url: The URL in the setting.
         place: The setting.
-        fault: Says what URL it is that cannot be read. It does not repeat it.
+        fault: The message if the URL is not valid, which must not contain it.
 
     Raises:
-        SettingError: Its host or its port is none, or it holds a ``#``.
+        SettingError: Host or port is not valid, or the URL contains a ``#``.
     """
     refusal = SettingError(
         fault,
@@ -42,21 +42,21 @@ def split_url(url: str, place: Place, fault: Message) -> SplitResult:
     return parts
 
 
-#: A shorter secret is hardly one, and would strike out half of all words.
+#: The minimum length of a redacted secret; shorter ones would match parts of ordinary words.
 _SHORTEST = 4
 _STRUCK = "[…]"
 
 
 class Redactor:
-    """A password, and the forms in which protocols carry it."""
+    """Removes a password from texts, in all encodings that protocols use."""
 
     def __init__(self, username: str, password: str) -> None:
         forms = {
             password,
-            # As IMAP quotes it (RFC 3501 section 4.3), and as our settings have it.
+            # As quoted in IMAP (RFC 3501 section 4.3), and as in our settings.
             password.replace("\\", "\\\\").replace('"', '\\"'),
             quote(password, safe=""),
-            # AUTH LOGIN, and AUTH PLAIN (RFC 4616); a server may leave out what fills them up.
+            # AUTH LOGIN, and AUTH PLAIN (RFC 4616); servers may omit the padding.
             _base64(password),
             _base64(f"\0{username}\0{password}"),
         }
@@ -67,7 +67,7 @@ class Redactor:
         self._forms = re.compile("|".join(longest_first)) if is_one else None
 
     def redact(self, words: str) -> str:
-        """Return words without the secret, in whichever of its forms."""
+        """Return the text without the password."""
         return words if self._forms is None else self._forms.sub(_STRUCK, words)
 
 
@@ -76,14 +76,14 @@ def _base64(text: str) -> str:
 
 
 def demand_authorities(ca_file: str, place: Place) -> None:
-    """Refuse the file of an option ``ca`` before mail is held up by it.
+    """Check the file of an option ``ca``.
 
     Args:
         ca_file: A PEM file; empty for the system's authorities.
         place: The setting that names it.
 
     Raises:
-        SettingError: It cannot be read, or holds no certificate.
+        SettingError: The file cannot be read, or has no certificate.
     """
     if not ca_file:
         return

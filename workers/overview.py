@@ -1,6 +1,6 @@
-"""The overview of an installation, as its settings name its parts.
+"""The overview of an installation, with the relays and servers in its settings.
 
-Page, terminal, metrics and the end of acknowledged alarms look the same way, and so see the same.
+Pages, commands, metrics and alarms all use this function, and so show the same.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from workers.transports import relay_names
 
 
 def overview_source(settings: Settings, engine: Engine) -> Callable[[], Overview]:
-    """Return what looks at everything anew each time.
+    """Return a function that returns the present overview.
 
     Raises:
-        SettingError: A relay of MAIL_TRANSPORTS cannot be read.
+        SettingError: A URL in MAIL_TRANSPORTS is not valid.
     """
     return partial(
         look,

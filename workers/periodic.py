@@ -1,7 +1,7 @@
-"""The round that beat asks for every two seconds: from the ledger alone, what is to be done next.
+"""The round: periodic work, which beat requests every two seconds.
 
-A round may run twice at once, or not at all for a while; each of its steps is one transaction that
-finds nothing to do the second time.
+A round may run twice at the same time, or not at all for a while. Each step is one transaction that
+has no effect the second time.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ from workers.overview import overview_source
 
 _log = logging.getLogger(__name__)
 
-#: About every ten minutes.
+#: Rounds between two runs of retention, about ten minutes; and the transactions per run.
 _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
-#: Values in one round, which takes some seconds.
+#: The maximum number of values deleted per round, which takes some seconds.
 _PURGED = 20_000
-#: Of each round at most; after a long list the next rounds go on.
+#: Seconds of indexing per round; after a large import, the next rounds continue.
 _INDEX_SECONDS = 1.0
-#: About every minute.
+#: Rounds between two runs of the steps that run about every minute.
 _MINUTE_ROUNDS = 30
-#: About every hour.
+#: Rounds between two runs of the steps that run about every hour.
 _TIDY_ROUNDS = 1800
 
 
 def go(services: WorkerServices, planned: Callable[[], None] = lambda: None) -> None:
-    """Take up what stalled, start what is due, plan, decide trials, settle, judge bounces.
+    """Run one round: recovery, starting, planning, trials, settling, bounces, and retention.
 
-    ``planned`` is called when a mailing was planned and another is about to be.
+    ``planned`` is called after a mailing was planned, if another one follows.
     """
     look_back(services)
     mark = database_history.beat(services.engine)
@@ -135,7 +135,7 @@ def _post(services: WorkerServices) -> Post:
 
 
 def _forget_old_bounces(services: WorkerServices) -> None:
-    """Forget a bounded number, so that no round is held up by a large log."""
+    """Delete a bounded number of old bounces, so that a large log does not delay rounds."""
     settings = services.settings
     for _ in range(_RETENTION_CHUNKS):
         with transaction(services.engine) as session:
@@ -148,7 +148,7 @@ def _forget_old_bounces(services: WorkerServices) -> None:
 
 
 def _forget_unconfirmed(services: WorkerServices) -> None:
-    """Forget a bounded number, a few hundred at a time: each transaction is short."""
+    """Delete a bounded number of unconfirmed requests, in short transactions."""
     settings = services.settings
     for _ in range(_RETENTION_CHUNKS):
         with transaction(services.engine) as session:
@@ -158,9 +158,9 @@ def _forget_unconfirmed(services: WorkerServices) -> None:
 
 
 def _plan_all(engine: Engine, planned: Callable[[], None]) -> None:
-    """Plan what waits for it, also what was ordered meanwhile: no mailing waits for a round more.
+    """Plan all mailings that are due, including those ordered meanwhile.
 
-    What cannot be planned yet is looked at once.
+    A mailing that cannot be planned yet is tried once per round.
     """
     seen: set[int] = set()
     while new := [each for each in unplanned_mailings(engine) if each not in seen]:
@@ -178,7 +178,7 @@ def _plan(engine: Engine, mailing_id: int) -> None:
         if planned:
             _log.info("mailing %d begins: %d planned", mailing_id, planned)
     except NewsletterError as error:
-        # Such as a segment that can be read no more: somebody must look at it.
+        # For example, a segment is not valid any more: paused until somebody looks at it.
         with suppress(ConflictError), transaction(engine) as session:
             pause_mailing(
                 session,
@@ -188,7 +188,7 @@ def _plan(engine: Engine, mailing_id: int) -> None:
 
 
 def finish(engine: Engine) -> None:
-    """End the mailings of which nothing waits any more; the log keeps what became of each."""
+    """Finish the mailings whose batches are all done, and log their results."""
     for mailing_id in finish_mailings(engine):
         counts = progress(engine, mailing_id).counts
         states = ", ".join(f"{count} {state.value}" for state, count in counts.items())
@@ -196,10 +196,10 @@ def finish(engine: Engine) -> None:
 
 
 def _act_on_bounces(services: WorkerServices) -> None:
-    """Judge what came back; where another process is at it, rounds go on without.
+    """Decide about new bounces, unless another process of this host is doing so.
 
-    Whom a report is about that hides the address may be searched for among a million people, and
-    whoever got our mail can send such reports.
+    This may take long: a report without the address may require a search among a million people,
+    and every recipient of our mail can send such reports. Other rounds must not wait for it.
     """
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
     with lists.turn(services.settings.data_dir, "bounces") as ours:
@@ -209,10 +209,10 @@ def _act_on_bounces(services: WorkerServices) -> None:
 
 
 def look_back(services: WorkerServices) -> None:
-    """Hold what is under way when nobody can know what happened meanwhile.
+    """Pause the mailings under way if the database was set back, or after a long standstill.
 
-    Done before each batch, too: its hint may have waited in the broker while a backup of the
-    database was put in place, and may be read before the next round.
+    This also runs before each batch: its hint may have been in the broker while the database was
+    restored, and may be processed before the next round.
     """
     known = recall(services.settings.data_dir)
     _look_at_history(services, known, proven=False)
@@ -222,15 +222,16 @@ def look_back(services: WorkerServices) -> None:
     )
     if reason:
         _log.warning("mailings under way are held: %s", reason)
-        # Once is enough: what somebody lets go then stays so.
+        # Remembered, so that mailings that are resumed afterwards are not paused again.
         _remember_present(services)
     _introduce(services)
 
 
 def _introduce(services: WorkerServices) -> None:
-    """Let the database know of this host before it sends, and when its journals are brought back.
+    """Record this host in the database, before it sends and after its journals were restored.
 
-    Not while a journal of before is open: whoever writes it notices, and leaves it to the sweep.
+    This waits until no journal of an earlier epoch is being written: its writer will notice that
+    the database was set back, and leave the journal to recovery.
     """
     folder = services.settings.data_dir
     known = recall(folder)
@@ -254,9 +255,9 @@ def _introduce(services: WorkerServices) -> None:
 
 
 def hold_what_was_forgotten(services: WorkerServices, epoch: str) -> None:
-    """Hold what is under way: a worker found that the database lost what it had written down.
+    """Pause the mailings under way, because a worker found that the database lost its records.
 
-    Unless somebody did already, who began another epoch than the worker's.
+    If the epoch has changed since the worker's claim, this was done already.
     """
     known = recall(services.settings.data_dir)
     _look_at_history(services, known, proven=known.mark.epoch == epoch)
@@ -270,7 +271,7 @@ def _look_at_history(services: WorkerServices, known: Memory, *, proven: bool) -
         plan_series(services.engine, held_because=reason)
         with reading(services.engine) as session:
             since = database_history.lost_since(session)
-        # Only then: a host that dies before its end brings it back once more.
+        # Remembered only afterwards: if this process dies before, journals are restored again.
         told = recovery.bring_back(services)
         if told is not None:
             _remember_return(services, known, since, told=told)

@@ -1,4 +1,4 @@
-"""Recovery: what stalled goes on, from the ledger and the journals alone."""
+"""Recovery: continue the batches of dead workers, by means of the ledger and the journals."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from workers.journal import (
 )
 from workers.sender import record
 
-#: A process of this host that lives and says nothing is given up after so many times a lease's
-#: silence: by its own clock it sends nothing more without the ledger's word.
+#: A process of this host that is alive but does not renew its lease is given up after this multiple
+#: of the lease's duration. By its own clock, it sends nothing more without contact to the ledger.
 _HUNG = 5
 
 _log = logging.getLogger(__name__)
 
 
 def sweep(services: WorkerServices) -> int:
-    """Take up the work of dead workers; return how many batches were put back.
+    """Release the batches of dead workers; return their number.
 
-    A batch whose worker died on this host is settled by its journal. One whose lease is lost and
-    whose journal is not here was another host's: nothing proves what left, so it is in doubt. So is
-    that of a process that lives here and hangs.
+    A batch of a worker that died on this host is settled by its journal. If a lease has expired and
+    its journal is not on this host, the worker was on another host: nothing proves what was sent,
+    so its deliveries become uncertain. The same applies to a process on this host that hangs.
     """
     count = 0
     folder = services.settings.journal_dir
@@ -70,7 +70,7 @@ def _accepted(reading: JournalReading) -> int:
 
 def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> None:
     if reading.identity is None:
-        # Nothing of it can be read but its name, which is the lease's.
+        # Only its file name is readable, which is the lease's token.
         mailing_id = ledger.mailing_of(services.engine, reading.token)
     else:
         mailing_id = ledger.mailing_with(services.engine, reading.identity)
@@ -80,7 +80,7 @@ def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> Non
     if mailing_id is not None:
         _settle_batch(services, mailing_id, reading)
     if not reading.trusted:
-        # The ledger has its doubts from now on, and a backup of before does not.
+        # The ledger has the doubts from now on, but an earlier backup of it would not.
         note_gap(services.settings.journal_dir)
     put_away(reading.path)
 
@@ -96,10 +96,10 @@ def _set_aside(services: WorkerServices, reading: JournalReading) -> None:
 
 
 def bring_back(services: WorkerServices) -> bool | None:
-    """Let all journals of this host tell a database that forgot what they say.
+    """Restore the outcomes in all journals of this host into a database that was set back.
 
-    Returns whether all of them could be read and told; None if another process of this host is
-    about it.
+    Returns whether all journals could be read and restored; None if another process of this host is
+    doing so.
     """
     with alone(services.settings.journal_dir) as is_alone:
         if not is_alone:
@@ -112,7 +112,7 @@ def bring_back(services: WorkerServices) -> bool | None:
                 if mailing_id is not None:
                     _settle_batch(services, mailing_id, reading, forgotten=True)
                 elif reading.outcomes or reading.in_doubt:
-                    # It was ordered after what is known now.
+                    # The mailing was ordered after the time to which the database was set back.
                     _set_aside(services, reading)
                 told += reading.identity is not None and reading.unreadable is None
         return told == expected
@@ -121,9 +121,9 @@ def bring_back(services: WorkerServices) -> bool | None:
 def _settle_batch(
     services: WorkerServices, mailing_id: int, reading: JournalReading, *, forgotten: bool = False
 ) -> None:
-    """Let a journal end its lease.
+    """Settle a batch by its journal, and end its lease.
 
-    A journal of an earlier epoch speaks of what the database forgot, its lease perhaps included.
+    For a journal of an earlier epoch, the database may have lost the lease and all its records.
     """
     outcomes = reading.all_outcomes()
     identity = reading.identity or ""
@@ -131,7 +131,7 @@ def _settle_batch(
     known = recall(services.settings.data_dir).mark
     if forgotten or (reading.epoch and reading.epoch != known.epoch):
         if not forgotten and not reading.trusted:
-            # After a power cut it lacks what left last, and the database lacks the claim of it.
+            # After a power cut, the journal may lack its last lines, and the database the claim.
             remember_gap(services.settings.data_dir)
         with transaction(services.engine) as session:
             recording.bring_back(session, mailing_id, identity, outcomes)

@@ -1,7 +1,7 @@
-"""Journals that were saved from a host: whose they are, and whether they tell all of it.
+"""Copies of a host's journals: which host they are from, and whether they are complete.
 
-They tell a database that was put back what it forgot, as the host itself would: so nobody need wait
-for a host that is lost. What they may lack is said, and the host stays missing.
+After the database was set back, complete copies replace the journals of a lost host. If a copy may
+be incomplete, the host is still reported as missing, with the reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workers.journal import is_written, outcomes_below, read_saved
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SavedHost:
-    """A host as what was saved of it tells; ``lacks`` says why that is not all, if it is not."""
+    """The host of copied journals; ``lacks`` is the reason if the copy may be incomplete."""
 
     host: WorkerHost
     lacks: Message | None
@@ -35,12 +35,12 @@ class SavedHost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Brought:
-    """What saved journals brought back.
+    """The result of restoring copied journals.
 
     Attributes:
-        count: The deliveries of the mailing that they settled.
-        hosts: Whose they are, as far as they tell; empty if no database was put back.
-        was_restored: Whether the database was.
+        count: The number of settled deliveries of the mailing.
+        hosts: The hosts of the copies; empty if the database was not set back.
+        was_restored: Whether the database was set back.
     """
 
     count: int
@@ -58,9 +58,9 @@ def bring_in(
     reason: str,
     kept_power: bool,
 ) -> Brought:
-    """Settle a mailing by saved journals, and wait no more for the hosts that they are all of.
+    """Settle a mailing by copied journals; hosts with complete copies are not missing any more.
 
-    Arguments and errors as of `settle_by_journals` and `saved_hosts`.
+    Arguments and errors are as for `settle_by_journals` and `saved_hosts`.
     """
     with reading(engine) as session:
         loss = last_loss(session)
@@ -87,14 +87,14 @@ def bring_in(
 def saved_hosts(
     folder: Path, loss: Loss, *, hours: int, grace: timedelta, kept_power: bool
 ) -> Sequence[SavedHost]:
-    """Return the hosts whose journals lie in a folder, or in ``journals`` somewhere below it.
+    """Return the hosts whose journals are in a folder, or in folders ``journals`` below it.
 
     Args:
-        folder: What was saved: a DATA_DIR, its journals, or several of either.
-        loss: When the database was put back.
-        hours: For how long hosts keep journals.
-        grace: For how long a silence of all workers passes unnoticed.
-        kept_power: Whether somebody knows that the hosts had power until their workers had ended.
+        folder: A copy of a DATA_DIR or of its journals, or a folder with several of them.
+        loss: When the database was set back.
+        hours: How many hours hosts keep their journals.
+        grace: The longest standstill of all workers that is not reported.
+        kept_power: Whether the hosts are known to have had power until their workers ended.
     """
     found = []
     for journals in _folders(folder):

@@ -1,7 +1,7 @@
-"""Flags by which a worker's processes end batches early: for good, or to drain.
+"""Flags for ending batches early, when a worker stops or is drained.
 
-Celery lets a running task finish, and a batch under a slow limit takes longer than anybody waits.
-The flags are two octets of memory that the processes share since before the fork.
+Celery waits for running tasks, and a batch with a low rate limit takes too long. The flags are two
+bytes of shared memory, allocated before the fork.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ def prepare() -> None:
 
 
 def request_stop() -> None:
-    """Ask the pool's processes to end what they do soon."""
+    """Set the flag that asks the pool's processes to stop soon."""
     for flags in _flags:
         flags[_END] = 1
 
 
 def set_draining(*, draining: bool) -> None:
-    """Ask all processes of this worker to take no new batch, or to take some again."""
+    """Set or clear the flag that asks all processes of this worker to take no new batch."""
     for flags in _flags:
         flags[_DRAIN] = draining
 
 
 def is_draining() -> bool:
-    """Whether this worker takes no new batch."""
+    """Return whether this worker is being drained."""
     return any(flags[_DRAIN] for flags in _flags)
 
 
 def stop_requested() -> bool:
-    """Whether this process should end what it does soon."""
+    """Return whether this process should stop soon, or is being drained."""
     return any(flags[_END] or flags[_DRAIN] for flags in _flags)

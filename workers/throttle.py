@@ -1,8 +1,7 @@
-"""Rates: token buckets in Redis that all workers share, so that together they keep to one limit.
+"""Rate limits: token buckets in Redis, shared by all workers.
 
-A bucket that Redis does not know begins empty: after Redis forgot everything, nothing leaves faster
-than before. Tokens come in small lots, so that a busy worker asks a few times a second, not for
-every message.
+A new bucket is empty, so that mail is not sent faster after Redis has lost its data. Workers fetch
+tokens in small lots, a few times per second instead of once per message.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from collections.abc import Mapping
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-#: KEYS[1] the bucket; ARGV: tokens a second, most that may be saved up, how many are wanted.
-#: Returns how many were granted and, when none were, milliseconds until one is there. The server's
-#: clock counts, since the workers' may differ.
+#: KEYS[1] is the bucket; ARGV: tokens per second, maximum of saved tokens, requested tokens.
+#: Returns the granted tokens and, if none, the milliseconds until one is available. It uses the
+#: server's clock, since the workers' clocks may differ.
 _TAKE = """
 local rate, most, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
@@ -31,18 +30,18 @@ local wait = 0
 if granted == 0 then wait = math.ceil((1 - tokens) / rate * 1000) end
 return {granted, wait}
 """
-#: Seconds' worth of tokens that a lot holds, and that a bucket saves up at most.
+#: The size of a lot, and the maximum of saved tokens, in seconds of the rate.
 _LOT_SECONDS = 0.25
 _SAVED_SECONDS = 0.5
-#: Asking for every single token would cost more than it is worth.
+#: The minimum wait in seconds, so that tokens are not fetched one by one.
 _SHORTEST_WAIT = 0.05
-#: A lot that was not used within this time lapses: it would allow a burst.
+#: Seconds after which an unused lot expires, since it would permit a burst.
 _LAPSE_SECONDS = 1.0
 _REDIS_PAUSE = 1.0
 
 
 class Bucket:
-    """One limit, as one worker process draws on it."""
+    """One rate limit, from the view of one worker process."""
 
     def __init__(self, redis_url: str, name: str, rate: float) -> None:
         self._redis_url = redis_url
@@ -50,11 +49,11 @@ class Bucket:
         self._rate = rate
         self._tokens = 0
         self._lapses_at = 0.0
-        #: When it is worth asking again, on the monotonic clock.
+        #: When to fetch tokens again, on the monotonic clock.
         self.ready_at = 0.0
 
     def spend(self) -> bool:
-        """Use up one token if there is one in hand."""
+        """Use one token; return False if there is none."""
         if self._tokens <= 0 or time.monotonic() > self._lapses_at:
             self._tokens = 0
             return False
@@ -63,15 +62,15 @@ class Bucket:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no token in hand."""
+        """Whether there is no token."""
         return self._tokens <= 0 or time.monotonic() > self._lapses_at
 
     async def refill(self) -> None:
-        """Fetch a lot; without one, or without Redis, ``ready_at`` says when to ask again."""
+        """Fetch a lot of tokens; if none is granted, set ``ready_at`` to the next attempt."""
         lot = max(1, int(self._rate * _LOT_SECONDS))
         most = max(1.0, self._rate * _SAVED_SECONDS)
         try:
-            # A client a lot: it belongs to the loop that runs now, and lots are few.
+            # A new client for each lot: it belongs to the running event loop, and lots are rare.
             async with Redis.from_url(self._redis_url, socket_timeout=2) as client:
                 granted, wait = await client.eval(_TAKE, 1, self._name, self._rate, most, lot)
         except (RedisError, OSError):
@@ -84,7 +83,7 @@ class Bucket:
 
 
 class Throttle:
-    """The limits of one relay and of the recipients' domains."""
+    """The rate limits of one relay and of recipient domains."""
 
     def __init__(
         self, redis_url: str, relay: str, rate: float, domain_rates: Mapping[str, float]
@@ -98,11 +97,11 @@ class Throttle:
         self._asking = asyncio.Lock()
 
     def admits_any(self) -> bool:
-        """Whether the relay's limit lets a message go at this moment."""
+        """Return whether the relay's limit permits a message now."""
         return self._relay is None or not self._relay.is_empty
 
     def admit(self, domain: str) -> bool:
-        """Let one message to ``domain`` go, if both limits do."""
+        """Take tokens for a message to ``domain``; return False if a limit does not permit it."""
         if not self.admits_any():
             return False
         bucket = self._domains.get(domain)
@@ -111,7 +110,7 @@ class Throttle:
         return self._relay is None or self._relay.spend()
 
     async def refill(self, domains: frozenset[str]) -> float:
-        """Fetch tokens for what waits; return seconds until it is worth asking again."""
+        """Fetch tokens for the relay and these domains; return seconds until the next attempt."""
         async with self._asking:
             waiting = [self._domains[domain] for domain in domains if domain in self._domains]
             buckets = [*([self._relay] if self._relay else []), *waiting]
