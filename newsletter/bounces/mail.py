@@ -329,7 +329,8 @@ def _decode(octets: bytes, charset: str) -> str:
         if not codec:
             continue
         try:
-            text = octets.decode(codec)
+            # UTF-7 can hold half a character, which is kept and sent on nowhere.
+            text = octets.decode(codec).encode("utf-8", "replace").decode()
         except ValueError:
             continue
         if name in _JAPANESE and codec != "utf-8":

@@ -172,7 +172,7 @@ def _event_id(event_id: str, address: str) -> str:
 
 
 def _digest(foreign: str) -> str:
-    """Return the digest of text that may hold a lone surrogate, which UTF-7 can decode to."""
+    """Return the digest of text that may hold a lone surrogate, which JSON can escape."""
     return hashlib.sha256(foreign.encode("utf-8", "surrogatepass")).hexdigest()
 
 

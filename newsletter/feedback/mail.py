@@ -115,6 +115,9 @@ def _is_returned(mail: Mail, report: Report) -> bool:
 
 def is_ours(engine: Engine, signer: TokenSigner, address: str) -> bool:
     """Return whether an address is ours: for bounces, signed return paths, or unsubscribing."""
+    if not address.isprintable():
+        # An envelope may hold characters that no database stores.
+        return False
     with reading(engine) as session:
         if _is_listed(session, address.lower()):
             return True

@@ -35,7 +35,7 @@ from subscribers.segments.model import (
 from subscribers.segments.tokens import Token, fault, tokens_of
 
 #: Enough for any question a person asks, little enough for every database's expression depth.
-_LENGTH, _DEPTH, _CONDITIONS = 8000, 40, 200
+_LENGTH, _DEPTH, _CONDITIONS, _VALUES = 8000, 40, 200, 500
 _BUILT_IN = tuple(field.value for field in BuiltIn)
 _DATES = frozenset({BuiltIn.JOINED, BuiltIn.CONFIRMED})
 _ORDER = frozenset({Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST})
@@ -73,6 +73,7 @@ class _Parser:
         self._at = 0
         self._depth = 0
         self._conditions = 0
+        self._listed = 0
 
     @property
     def _now(self) -> Token:
@@ -254,11 +255,23 @@ class _Parser:
 
     def _values(self, field: BuiltIn | CustomField) -> tuple[QueryValue, ...]:
         self._expect("(")
-        values = [self._value(field, Operator.EQUAL)]
+        values = [self._listed_value(field)]
         while self._accept(","):
-            values.append(self._value(field, Operator.EQUAL))
+            values.append(self._listed_value(field))
         self._expect(")")
-        return tuple(values)
+        # Each once; to the language true is 1.
+        return tuple(value for _, value in dict.fromkeys((type(each), each) for each in values))
+
+    def _listed_value(self, field: BuiltIn | CustomField) -> QueryValue:
+        """Return one of several values; each is a condition to the database."""
+        self._listed += 1
+        if self._listed > _VALUES:
+            raise fault(
+                self._now,
+                msg("There are more than {limit} values.", limit=_VALUES),
+                msg("Tag these people, and select by the tag."),
+            )
+        return self._value(field, Operator.EQUAL)
 
     def _value(self, field: BuiltIn | CustomField, operator: Operator) -> QueryValue:
         token = self._now

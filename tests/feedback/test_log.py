@@ -34,7 +34,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ExitCode
 from newsletter.feedback import act_on_new_bounces
 from newsletter.feedback.log import forget_old_bounces
-from newsletter.feedback.mail import take_mail
+from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.tokens import Purpose
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
@@ -330,17 +330,29 @@ def test_a_report_that_comes_after_the_erasure_keeps_no_address_either(both: Pos
     assert len(both.rows()) == 2
 
 
-def test_a_lone_surrogate_in_an_address_is_stored_and_not_retried_for_ever(post: Post) -> None:
-    report = (
+@pytest.mark.parametrize(
+    "report",
+    [
         b"From: mailer-daemon@example.net\nTo: bounces@example.jp\nSubject: failed\n"
         b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
         b"--b\nContent-Type: text/plain\n\nUser unknown\n"
         b"--b\nContent-Type: message/delivery-status; charset=utf-7\n\n"
         b"Reporting-MTA: dns; mx.example.net\n\n"
-        b"Final-Recipient: rfc822; a+2AA-@b.jp\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
-    )
-    take_mail(post.engine, report, KEYS)
+        b"Final-Recipient: rfc822; a+2AA-@b.jp\nAction: failed\nStatus: 5.1.1\n\n--b--\n",
+        b"From: a@example.net\nTo: bounces@example.jp\nSubject: Fwd: failed\n"
+        b"Content-Type: multipart/mixed; boundary=b\n\n"
+        b"--b\nContent-Type: message/rfc822; charset=utf-7\n\n"
+        b"Content-Type: multipart/report; comment=+2AA-\n\nUser unknown\n--b--\n",
+    ],
+    ids=["in an address", "passed on"],
+)
+def test_a_lone_surrogate_is_stored_and_not_retried_for_ever(post: Post, report: bytes) -> None:
+    take_mail(post.engine, report, KEYS, is_for_us=True)
     assert len(post.rows()) == 1
+
+
+def test_mail_for_an_address_that_no_database_takes_is_not_ours(post: Post) -> None:
+    assert not is_ours(post.engine, KEYS.signer, "\udcff@example.jp")
 
 
 def test_links_of_another_newsletter_s_reader_stay_out_of_what_operators_read(

@@ -53,7 +53,15 @@ class ImapMailbox:
         username, password = self._account.username, self._account.password
         if "AUTH=PLAIN" in self._imap.capabilities:
             # RFC 4616: unlike LOGIN, it takes any character.
-            self._imap.authenticate("PLAIN", lambda _: f"\0{username}\0{password}".encode())
+            said = [f"\0{username}\0{password}".encode()]
+
+            def say_once(_asked: bytes) -> bytes:
+                if not said:
+                    # A server that asks without end would be answered for ever.
+                    raise imaplib.IMAP4.error("the server asks again for what it was told")
+                return said.pop()
+
+            self._imap.authenticate("PLAIN", say_once)
         else:
             self._imap.login(username, password)
 

@@ -81,7 +81,7 @@ def _comparisons() -> st.SearchStrategy[Query]:
         compare(st.just(BuiltIn.TAG), _EQUALS, st.sampled_from(["press", "東京"])),
         st.builds(Presence, field=_NAMES),
         st.builds(
-            Membership, field=_NAMES, values=st.lists(_TEXTS | _NUMBERS, min_size=1).map(tuple)
+            Membership, field=_NAMES, values=st.lists(_TEXTS | _NUMBERS, min_size=1, unique=True).map(tuple)
         ),
     )
 
@@ -269,6 +269,20 @@ def _people(session: Session, people: list[dict[str, Any]]) -> None:
         session.flush()
         for tag in person["tags"]:
             session.add(TagRow(newsletter_id=1, subscriber_id=number, tag=tag))
+
+
+def test_a_list_of_values_has_each_once_and_a_bound() -> None:
+    assert parse_query('consent in ("form", "form")') == Membership(
+        field=BuiltIn.CONSENT, values=("form",)
+    )
+    values = ",".join(map(str, range(501)))
+    with pytest.raises(ListError, match="more than 500 values"):
+        parse_query(f"field.age in ({values})")
+
+
+def test_tags_of_a_list_are_asked_for_at_once() -> None:
+    tags = ", ".join(f'"{number}"' for number in range(400))
+    assert str(segment_clause(f"tag in ({tags})", 1)).count("EXISTS") == 1
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,12 @@ _IMAP = {
 }
 _POP3 = {b"LIST": b"+OK\r\n1 100\r\n.\r\n", b"UIDL": b"+OK\r\n1 a\r\n.\r\n"}
 _LITERAL = b"* 1 FETCH (UID 1 BODY[]<0> {%s}\r\n"
+#: Asks for the password again and again.
+_ASKING = {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nTAG OK done\r\n",
+    b"LOGOUT": b"TAG OK done\r\n",
+    b"": b"+ \r\n",
+}
 
 
 @pytest.mark.parametrize(
@@ -281,6 +287,7 @@ _LITERAL = b"* 1 FETCH (UID 1 BODY[]<0> {%s}\r\n"
         ("imap", {b"CAPABILITY": b"* CAPABILITY \xff\r\nTAG OK done\r\n"}),
         ("imap", {b"SEARCH": b"* SEARCH \xff\r\nTAG OK done\r\n"}),
         ("imap", {b"SEARCH": "* SEARCH １２\r\nTAG OK done\r\n".encode()}),
+        ("imap", _ASKING),
         ("imap", {b"FETCH": _LITERAL % b"10000000000000"}),
         ("imap", {b"FETCH": _LITERAL % (b"9" * 30)}),
         ("imap", {b"FETCH": _LITERAL % (b"9" * 5000)}),
