@@ -24,6 +24,16 @@ _WITHIN_ADDRESS = re.compile(r"[./?&=#@%\\]\S*\Z")
 _LOOKED_AT = 2000
 #: The start and end of a conditional comment; some mail programs read its content.
 _CONDITION = re.compile(r"\A\[if [^\]]*\]>|<!\[endif\]\Z")
+#: Style sheets, found without a parser, and their comments.
+_SHEET = re.compile(r"<style\b[^>]*>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
+_REMARK = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+#: A selector for the scheme of a URL, which discloses nothing of a reader's own link.
+_OF_SCHEME = re.compile(
+    r"\[\s*href\s*\^=\s*([\"']?)(?:tel|sms|mailto|https?):?\1\s*\]", re.IGNORECASE
+)
+#: A selector for the characters of a URL. Many of them, each with a picture on another site, would
+#: disclose a link to that site. The attribute's name may contain CSS escapes.
+_ASKS_ADDRESS = re.compile(r"\[\s*(?:[\w*-]*\|)?(?:href|[\w-]*\\)", re.IGNORECASE)
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
 
 
@@ -37,7 +47,7 @@ def require_whole_links(html: str, text: str, marks: Iterable[str], *, template:
         template: The template's name.
 
     Raises:
-        TemplateError: A link is part of something else.
+        TemplateError: A link is part of something else, or a style sheet could disclose it.
     """
     mark = re.compile("|".join(map(re.escape, marks)))
     # If the parser and a browser could disagree on a link, the mark is not counted and refused.
@@ -49,6 +59,13 @@ def require_whole_links(html: str, text: str, marks: Iterable[str], *, template:
                 "Use slots.unsubscribe_url, slots.preferences_url and slots.view_url only as "
                 'href="{{ … }}". Whoever learns such a link can change what its reader receives.'
             ),
+        )
+    sheets = (_OF_SCHEME.sub("", _REMARK.sub("", sheet)) for sheet in _SHEET.findall(html))
+    if any(map(_ASKS_ADDRESS.search, sheets)):
+        raise TemplateError(
+            msg("A style sheet selects links by their address."),
+            place=Place(source=f"{template}/{BODY}"),
+            remedy=msg("Give these links a class, and select by that."),
         )
     for found in mark.finditer(text):
         if _WITHIN_ADDRESS.search(text[max(found.start() - _LOOKED_AT, 0) : found.start()]):
@@ -71,5 +88,5 @@ def _links(html: str) -> Iterator[str]:
             inner = _CONDITION.sub("", element.text or "")
             if "<" in inner and "<!--" not in inner:
                 yield from _links(f"<div>{inner}</div>")
-        elif "href" in element.attrib:
+        elif "href" in element.attrib and "ping" not in element.attrib:
             yield element.attrib["href"]

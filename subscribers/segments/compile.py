@@ -174,7 +174,7 @@ def _compared(  # noqa: C901, PLR0911 - one a case
 
 
 def _tagged(tags: Sequence[QueryValue], context: _Context) -> ColumnElement[bool]:
-    """Return a condition on having one of some tags: hundreds of subqueries take minutes to plan."""
+    """Return a condition on having one of some tags, in one subquery: many take long to plan."""
     return (
         select(TagRow.tag)
         .where(

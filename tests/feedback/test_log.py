@@ -333,16 +333,20 @@ def test_a_report_that_comes_after_the_erasure_keeps_no_address_either(both: Pos
 @pytest.mark.parametrize(
     "report",
     [
-        b"From: mailer-daemon@example.net\nTo: bounces@example.jp\nSubject: failed\n"
-        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
-        b"--b\nContent-Type: text/plain\n\nUser unknown\n"
-        b"--b\nContent-Type: message/delivery-status; charset=utf-7\n\n"
-        b"Reporting-MTA: dns; mx.example.net\n\n"
-        b"Final-Recipient: rfc822; a+2AA-@b.jp\nAction: failed\nStatus: 5.1.1\n\n--b--\n",
-        b"From: a@example.net\nTo: bounces@example.jp\nSubject: Fwd: failed\n"
-        b"Content-Type: multipart/mixed; boundary=b\n\n"
-        b"--b\nContent-Type: message/rfc822; charset=utf-7\n\n"
-        b"Content-Type: multipart/report; comment=+2AA-\n\nUser unknown\n--b--\n",
+        (
+            b"From: mailer-daemon@example.net\nTo: bounces@example.jp\nSubject: failed\n"
+            b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+            b"--b\nContent-Type: text/plain\n\nUser unknown\n"
+            b"--b\nContent-Type: message/delivery-status; charset=utf-7\n\n"
+            b"Reporting-MTA: dns; mx.example.net\n\n"
+            b"Final-Recipient: rfc822; a+2AA-@b.jp\nAction: failed\nStatus: 5.1.1\n\n--b--\n"
+        ),
+        (
+            b"From: a@example.net\nTo: bounces@example.jp\nSubject: Fwd: failed\n"
+            b"Content-Type: multipart/mixed; boundary=b\n\n"
+            b"--b\nContent-Type: message/rfc822; charset=utf-7\n\n"
+            b"Content-Type: multipart/report; comment=+2AA-\n\nUser unknown\n--b--\n"
+        ),
     ],
     ids=["in an address", "passed on"],
 )

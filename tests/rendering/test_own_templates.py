@@ -220,6 +220,7 @@ def test_a_picture_that_a_template_loads_from_another_site_is_told() -> None:
         "<style>p {{ background: url(https://other.example/{link}) }}</style>",
         "<img src='https://other.example/?href=\"{link}\"' alt=''>",
         '<a href="{link}" ping="https://other.example/{link}">x</a>',
+        '<a href="{link}" ping="https://other.example/">x</a>',
         "<!--[if mso]><v:rect href='https://other.example/{link}'></v:rect><![endif]-->",
         "<!--> <img src='https://other.example/{link}'> -->",
         "<a title='{link}' href='https://other.example'>x</a>",
@@ -232,6 +233,27 @@ def test_a_readers_own_link_is_told_to_no_other_site(written: str, link: str) ->
     raw = f"<mj-raw>{written.format(link='{{ ' + link + ' }}')}</mj-raw>\n</mj-body>"
     with pytest.raises(TemplateError, match="own link"):
         _render(replace(_LETTER, body=_LETTER.body.replace("</mj-body>", raw)))
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "a[href*='/u/ab']",
+        "a[ HREF$=b]",
+        "[*|href*=a]",
+        "a[/**/href^='https://x']",
+        "a[\\68 ref*=a]",
+    ],
+)
+def test_a_style_sheet_asks_for_no_address_of_a_link(selector: str) -> None:
+    sheet = "<mj-raw><style>%s { background: url(https://other.example/ab) }</style></mj-raw>"
+    with pytest.raises(TemplateError, match="by their address"):
+        _render(replace(_LETTER, body=_behind_all(sheet % selector)))
+    _render(replace(_LETTER, body=_behind_all(sheet % "a[href^='tel:']")))
+
+
+def _behind_all(raw: str) -> str:
+    return _LETTER.body.replace("</mj-body>", f"{raw}\n</mj-body>")
 
 
 def test_a_readers_own_link_is_part_of_no_address_in_plain_text() -> None:

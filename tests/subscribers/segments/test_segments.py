@@ -81,7 +81,9 @@ def _comparisons() -> st.SearchStrategy[Query]:
         compare(st.just(BuiltIn.TAG), _EQUALS, st.sampled_from(["press", "東京"])),
         st.builds(Presence, field=_NAMES),
         st.builds(
-            Membership, field=_NAMES, values=st.lists(_TEXTS | _NUMBERS, min_size=1, unique=True).map(tuple)
+            Membership,
+            field=_NAMES,
+            values=st.lists(_TEXTS | _NUMBERS, min_size=1, unique=True).map(tuple),
         ),
     )
 
