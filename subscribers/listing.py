@@ -36,7 +36,7 @@ PLAIN_COLUMNS: Mapping[str, Worded] = {
     "state": msg("State"),
     "confirmed_at": msg("Subscribed since"),
     "consented_at": msg("When they consented"),
-    "unsubscribed_at": msg("When they left"),
+    "unsubscribed_at": msg("When they unsubscribed"),
     "changed_at": msg("Last change"),
     "tags": msg("Tags"),
     "language": msg("Language"),

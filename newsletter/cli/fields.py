@@ -47,7 +47,7 @@ _Changed = Annotated[
 _Purpose = Annotated[str | None, typer.Option(help="What it is kept for; readers see it.")]
 _Retention = Annotated[
     int | None,
-    typer.Option(help="Days after somebody has left until values are deleted; 0 for never."),
+    typer.Option(help="Days after unsubscribing until values are deleted; 0 for never."),
 ]
 
 

@@ -232,8 +232,8 @@ def activate(
     count = review.members
     console.print(
         ngettext(
-            "{count} member gets the first step now.",
-            "{count} members get the first step now.",
+            "{count} reader gets the first step now.",
+            "{count} readers get the first step now.",
             count,
         )
     )
@@ -263,7 +263,7 @@ def enrol(
     as_: As = None,
     yes: _Yes = False,
 ) -> None:
-    """Add members who joined since a day to an active series, after asking."""
+    """Add readers who joined since a day to an active series, after asking."""
     from newsletter.database.engine import reading
     from newsletter.mailings.series.running import count_members, enrol_members
 

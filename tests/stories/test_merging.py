@@ -84,5 +84,5 @@ def test_one_person_twice_on_a_list_becomes_one(house: House, browser: Browser) 
     assert len(house.mailbox.list(search=OLD)) == 1
     assert httpx.post(leave, data={"List-Unsubscribe": "One-Click"}).is_success
     page.goto(person)
-    expect(page.locator("main .pill").first).to_have_text("Left")
+    expect(page.locator("main .pill").first).to_have_text("Unsubscribed")
     context.close()

@@ -67,6 +67,6 @@ def _make_the_series(house: House, page: Page) -> None:
         page.keyboard.press("Control+s")
     page.get_by_role("link", name="Back to the series").click()
     page.get_by_role("link", name="Activate …").click()
-    expect(page.locator("main")).to_contain_text("Nobody who is a member already gets it")
+    expect(page.locator("main")).to_contain_text("Nobody who is a reader already gets it")
     page.get_by_role("button", name="Activate").click()
     expect(page.get_by_role("status").first).to_contain_text("The series is active")

@@ -78,7 +78,7 @@ class _Form(BaseModel):
     """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
 
     ``asked`` names columns, and ``answer-0`` and further ones say which of ``CHOICES`` they are;
-    with ``none_asks`` each of them is about something else. ``word`` and ``meaning`` go side by
+    with ``none_asks`` none of them says who wants mail. ``word`` and ``meaning`` go side by
     side, too.
     """
 
@@ -103,9 +103,11 @@ class _Form(BaseModel):
         given = {
             name: each for name, each in (self.model_extra or {}).items() if isinstance(each, str)
         }
+        passed_over = tuple(self.asked) if self.none_asks else ()
         answers = {
-            column: UNRELATED if self.none_asks else given.get(f"{_ANSWER}{at}", "")
+            column: given.get(f"{_ANSWER}{at}", "")
             for at, column in enumerate(self.asked)
+            if not passed_over
         }
         ours = dict(zip(self.column, self.ours, strict=False))
         for column, answer in answers.items():
@@ -127,6 +129,7 @@ class _Form(BaseModel):
             },
             unrelated=tuple(column for column, answer in answers.items() if answer == UNRELATED),
             heeded=tuple(column for column, answer in answers.items() if answer == REMARK),
+            passed_over=passed_over,
             states={
                 word: meaning
                 for word, meaning in zip(self.word, self.meaning, strict=False)
@@ -238,6 +241,7 @@ class ImportPages:
             answers = {**terms.columns}
             answers |= dict.fromkeys(terms.unrelated, UNRELATED)
             answers |= dict.fromkeys(terms.heeded, REMARK)
+            answers |= dict.fromkeys(terms.passed_over, UNRELATED)
         questions = [one for one in glance.questions if one.kind is not QuestionKind.STATES]
         shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
         return self.pages.show_to(
@@ -259,8 +263,9 @@ class ImportPages:
             unknown_states=[one for one in glance.questions if one.kind is QuestionKind.STATES],
             answered={each.column for each in questions if answers.get(each.column) in _ANSWERS},
             unanswered={each.column for each in questions if not answers.get(each.column)},
-            none_asks=questions
-            and all(answers.get(each.column) == UNRELATED for each in questions),
+            none_asks=terms is not None
+            and questions
+            and all(each.column in terms.passed_over for each in questions),
             meanings=MEANINGS,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),

@@ -19,6 +19,7 @@ from subscribers.lists.words.cell_words import read_opt_in, read_state
 from subscribers.lists.words.column_names import (
     asks_of_something_else,
     mark_of,
+    of_post,
     speaks_of_other_ways,
 )
 from subscribers.lists.words.formats import (
@@ -28,6 +29,7 @@ from subscribers.lists.words.formats import (
     ListState,
     fold,
     state_of_file,
+    whole_column,
     zone_in,
 )
 from subscribers.lists.words.harmless import may_ask
@@ -59,16 +61,20 @@ class ColumnAnswers:
         unrelated: They say nothing of mail.
         heeded: A remark in them that speaks of mail or leaving keeps its row out.
         left_out: They are not to be used: nothing is asked, and a plain word against mail counts.
+        passed_over: Of all of them together it was said that none says who wants mail: what says
+            by itself that somebody left counts all the same, as nobody may have looked for it.
         states: What words of its columns of states mean, by the word as `fold` has it.
     """
 
     unrelated: Collection[str] = ()
     heeded: Collection[str] = ()
     left_out: Collection[str] = ()
+    passed_over: Collection[str] = ()
     states: Mapping[str, ListState] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.unrelated or name in self.heeded or name in self.left_out
+        said = (self.unrelated, self.heeded, self.left_out, self.passed_over)
+        return any(name in each for each in said)
 
 
 NO_ANSWERS = ColumnAnswers()
@@ -87,12 +93,14 @@ class ListForm:
         columns: The list's own columns → ``address`` …, ``field.KEY``, or ``-`` for nothing.
         known: The system whose export it is, where that was recognised.
         state: What it says of everybody on it.
+        whole: The column by which it says so; empty where nothing has to be asked of that.
         marks: Columns that are none of ours, and may all the same say something against mail:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
             ``remark`` where it may be one that stands alone, ``plain remark`` where it then leaves
-            nothing open, ``heeded`` where whatever speaks of mail counts, ``name``, ``address``
-            (of the name in it) and ``tags`` where a word beside them may, ``choice`` where a no
-            does, empty where only a plain word counts.
+            nothing open, ``heeded`` where whatever speaks of mail counts, ``passed over`` where
+            what says by itself that somebody left does, ``name``, ``address`` (of the name in it)
+            and ``tags`` where a word beside them may, ``choice`` where a no does, empty
+            where only a plain word counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
         own_zone: The time zone of its instants that name none; empty where it says nothing of it.
         custom: The fields of the newsletter's people, by key.
@@ -108,6 +116,7 @@ class ListForm:
     custom: Mapping[str, Field] = field(default_factory=dict)
     known: KnownFormat | None = None
     state: ListState | None = None
+    whole: str = ""
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
     own_zone: str = ""
@@ -149,15 +158,20 @@ class ListForm:
         if ours == IGNORED and asks_of_something_else(name):
             return
         if name == SECTION and ours == IGNORED:
-            self.marks[name] = "plain heading" if name in self.answers.unrelated else "heading"
+            is_plain = name in self.answers.unrelated or name in self.answers.passed_over
+            self.marks[name] = "plain heading" if is_plain else "heading"
         elif ours == IGNORED or ours.startswith(FIELD):
             # Comments that come where nobody was asked any more refuse their rows.
             is_heeded = name in self.answers.heeded or name == COMMENTS
             mark = _HEEDED if is_heeded else mark_of(name)
-            if name in self.answers.unrelated:
+            is_passed = name in self.answers.passed_over
+            # A title is of all rows: it may say who is not among them.
+            is_told = is_passed and name != BESIDE
+            if is_passed or name in self.answers.unrelated:
                 # A plain remark of leaving was not what was asked.
-                mark = "plain remark" if mark == "remark" or name == COMMENTS else ""
-            if mark or name not in self.answers.unrelated:
+                is_remark = mark == "remark" or name == COMMENTS
+                mark = "plain remark" if is_remark else "passed over" if is_told else ""
+            if mark or not (is_passed or name in self.answers.unrelated):
                 self.marks[name] = mark
         elif ours in _OF_OURS and not (
             self.has_states or self.is_ours or name in self.answers.unrelated
@@ -193,7 +207,11 @@ class ListForm:
         """Whether something may have to be asked of one of its columns."""
         has_states = not self.fields.keys().isdisjoint({"state", "opt_in"})
         has_states = has_states and self.may_ask_of_states
-        return bool(self.unsure) or has_states or ("attributes" in self.fields and not self.is_ours)
+        return (
+            bool(self.unsure or self.whole)
+            or has_states
+            or ("attributes" in self.fields and not self.is_ours)
+        )
 
     @property
     def may_ask_of_states(self) -> bool:
@@ -370,6 +388,9 @@ def form_of(
         )
     own = guess.known is not None and guess.known.own
     state = None if own else state_of_file(guess.known, names, file_name)
+    whole = whole_column(guess.known, names)
+    if whole in answers.unrelated:
+        state = None
     form = ListForm(
         columns=columns,
         custom=keys,
@@ -378,13 +399,17 @@ def form_of(
         inner=inner,
         known=guess.known,
         state=state,
+        whole="" if state is None or whole in answers else whole,
         defused=(own or set(columns.values()) >= _OURS_FOR_PEOPLE) and not is_json(file_name),
         own_zone=guess.known.zone
         if guess.known and guess.known.zone
         else next(filter(None, map(zone_in, names)), ""),
     )
     form.find_unsure(guess.columns)
+    by_post = of_post(names)
     for name, ours in columns.items():
+        if name in by_post and ours == IGNORED:
+            continue
         # Nothing is no choice where none was, nor where there is no name for what the column is.
         if chosen.get(name) != IGNORED or guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE:
             form.mark(name, ours)

@@ -204,6 +204,12 @@ def _read_plain_heading(text: str) -> ListState | None:
     return None if state is ListState.UNCLEAR else state
 
 
+def _read_passed_over(text: str) -> ListState | None:
+    """Return what is said of somebody; "不要" and "cancelled" are said of whatever is asked."""
+    says = tells_leaving(text) and read_whole(text) is None
+    return against_mail(text) or (ListState.UNCLEAR if says else None)
+
+
 #: How columns are read by their mark, whatever else they say.
 _READERS: Mapping[str, Callable[[str], ListState | None]] = {
     "heading": read_heading,
@@ -213,6 +219,7 @@ _READERS: Mapping[str, Callable[[str], ListState | None]] = {
     "name": _read_struck,
     "address": _read_address,
     "tags": _read_tags,
+    "passed over": _read_passed_over,
 }
 
 

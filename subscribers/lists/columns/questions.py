@@ -34,6 +34,8 @@ class QuestionKind(StrEnum):
     NOTES = "notes"
     #: What headings between the rows say of those below them.
     HEADINGS = "headings"
+    #: Whether it speaks of who has nothing in it, too: everybody in such an export has left.
+    WHOLE = "whole"
     #: What each of its words means: it says everybody's state, in words that nobody knows.
     STATES = "states"
 
@@ -128,9 +130,13 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
         UNRELATED: msg("About something else"),
     },
     QuestionKind.DATES: {
-        "unsubscribed_at": msg("Whoever has a date has left"),
+        "unsubscribed_at": msg("Whoever has a date has unsubscribed"),
         "confirmed_at": msg("Whoever has no date has not confirmed"),
         UNRELATED: msg("About something else"),
+    },
+    QuestionKind.WHOLE: {
+        REMARK: msg("Do not subscribe anybody in this list"),
+        UNRELATED: msg("Leave out only whoever has a date here: several exports were put together"),
     },
     QuestionKind.REMARKS: {
         REMARK: msg("Do not subscribe whoever has such a remark"),
@@ -208,8 +214,9 @@ def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
 _KEEPS_OUT: Mapping[str, Message] = {
     "hint": msg("Whoever has a no here gets no email."),
     "disabled": msg("Whoever has an entry here gets no email."),
-    "remark": msg("Whoever has left according to a remark here gets no email."),
-    "plain remark": msg("Whoever has left according to a remark here gets no email."),
+    "remark": msg("Whoever unsubscribed by a remark here gets no email."),
+    "plain remark": msg("Whoever unsubscribed by a remark here gets no email."),
+    "passed over": msg("Whoever unsubscribed by a remark here gets no email."),
     "heeded": msg("Whoever has such a remark here gets no email."),
     "heading": msg("Whoever stands below a heading that speaks of leaving gets no email."),
     "plain heading": msg("Whoever stands below a heading that speaks of leaving gets no email."),

@@ -99,11 +99,13 @@ class _Column:
                 self.values[text] += count
 
     def question(
-        self, name: str, rows: int, legend: Mapping[str, ListState]
+        self, name: str, rows: int, legend: Mapping[str, ListState], *, is_whole: bool
     ) -> ColumnQuestion | None:
         """Return what has to be asked of it, beside what a legend says of codes."""
         blanks = rows - self.filled
-        kind = self._kind(name, blanks) if self.filled else None
+        kind = self._kind(name, blanks) if self.filled and not is_whole else None
+        if is_whole and self.filled and blanks:
+            kind = QuestionKind.WHOLE
         if kind is None and self._is_explained(legend) and not is_harmless(name):
             kind = QuestionKind.ANSWERS
         if kind is None or (kind is QuestionKind.ANSWERS and self._parts_nobody(name, blanks)):
@@ -140,7 +142,7 @@ class _Column:
         is_heeded = self._are_heeded(name, blanks)
         if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
             return QuestionKind.ANSWERS
-        return QuestionKind.REMARKS if self.speaking else None
+        return QuestionKind.REMARKS if self.speaking and not is_heeded else None
 
     def _is_explained(self, legend: Mapping[str, ListState]) -> bool:
         """Tell whether it holds codes alone, two of which a legend explains."""
@@ -281,13 +283,14 @@ class Questions:
             elif not record.fault:
                 shapes[record.names].append(record.cells)
         kind = "state" if "state" in form.fields else "opt_in"
+        looked_at = form.unsure | {form.whole}
         for names, rows in shapes.items():
             self._rows += len(rows)
             # In the order of the list, in which they are shown.
             for name, cells in zip(names, zip(*rows, strict=True), strict=True):
                 if form.columns.get(name) == kind and form.may_ask_of_states:
                     self._states.add(name, Counter(map(_text, cells)))
-                if name in form.unsure or form.columns.get(name) == "attributes":
+                if name in looked_at or form.columns.get(name) == "attributes":
                     for each, values in _columns_of(name, cells, form):
                         if each not in self._columns:
                             self._columns[each] = _Column(find=_finder_of(each, form))
@@ -298,7 +301,8 @@ class Questions:
         # A record of JSON that has no such column has no value in it either.
         legend = self._states.legend
         found = (
-            column.question(name, self._rows, legend) for name, column in self._columns.items()
+            column.question(name, self._rows, legend, is_whole=name == form.whole)
+            for name, column in self._columns.items()
         )
         asked = filter(None, (*found, self._states.question(form, self._rows)))
         return tuple(map(self._states.told, asked))

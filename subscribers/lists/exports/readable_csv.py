@@ -49,7 +49,7 @@ _CONSENT_HEADS: Mapping[str, Message] = {
     "consent_wording": msg("Wording of consent"),
     "consented_at": msg("When they consented"),
     "confirmed_at": msg("When they confirmed"),
-    "unsubscribed_at": msg("When they left"),
+    "unsubscribed_at": msg("When they unsubscribed"),
     "paused_until": msg("Paused until"),
     "suppressed": msg("Why suppressed"),
     "suppressed_at": msg("When suppressed"),

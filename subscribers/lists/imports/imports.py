@@ -71,7 +71,8 @@ class ImportOptions:
         basis: What the people consented by; ``wording`` is what they read.
         columns: The list's own column names → ours.
         answers: What somebody said of columns that were asked about.
-        others_unrelated: Whether all further columns that are asked about say nothing of mail.
+        others_unrelated: Whether all further columns that are asked about say nothing of mail, but
+            for a plain word against it.
         is_answered: Whether `refuse_unanswered` looked at all of it.
         new_fields: Those that a trial is to act as if there were, besides those there are.
         update: Whether the list overwrites name, language and fields that are known.
@@ -210,10 +211,10 @@ def refuse_unanswered(
     reader, _ = _reader(engine, newsletter_id, options)
     questions = reader.questions(records, _CHUNK)
     if options.others_unrelated:
-        named = (*options.answers.unrelated, *(each.column for each in questions))
+        named = tuple(each.column for each in questions)
         # That no other column says it is no answer to what the words of one mean that does.
         refuse_questions([each for each in questions if each.kind is QuestionKind.STATES])
-        answers = replace(options.answers, unrelated=named)
+        answers = replace(options.answers, passed_over=named)
         return replace(options, answers=answers, is_answered=True)
     refuse_questions(questions)
     return replace(options, is_answered=True)

@@ -81,13 +81,17 @@ class ImportTerms:
     columns: Mapping[str, str] = field(default_factory=dict)
     unrelated: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     states: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def answers(self) -> ColumnAnswers:
         """What somebody said of columns that were asked about."""
         return ColumnAnswers(
-            unrelated=self.unrelated, heeded=self.heeded, states=meanings_of(self.states)
+            unrelated=self.unrelated,
+            heeded=self.heeded,
+            passed_over=self.passed_over,
+            states=meanings_of(self.states),
         )
 
 

@@ -12,7 +12,7 @@ from subscribers.fields.model import Field, field_named
 from subscribers.lists.parsers.inner_columns import addresses_within, own_key
 from subscribers.lists.parsers.text_lists import OURS
 from subscribers.lists.records import Record
-from subscribers.lists.words.column_names import asks_for_mail
+from subscribers.lists.words.column_names import asks_for_mail, of_post
 from subscribers.lists.words.formats import KnownFormat, fold, guess_field, is_weak, recognise
 
 #: Fields that several columns may give: their values go together.
@@ -84,6 +84,9 @@ def guess_list(
         ours = guess_column(name, known)
         if ours and name not in columns and (known is None or ours not in columns.values()):
             columns[name] = ours
+    _drop_doubles(columns, addressed)
+    for name in of_post(names):
+        columns.pop(name, None)
     strong = {ours for name, ours in columns.items() if not is_weak(name)}
     columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
     for name in names:
@@ -97,6 +100,23 @@ def guess_list(
                 break
     _add_inner(columns, names, known)
     return ColumnGuesses(columns, known)
+
+
+def _drop_doubles(columns: dict[str, str], addressed: Sequence[str]) -> None:
+    """Leave out columns whose name another has, too, where it matters little which one it is.
+
+    Of several for names the last one counts: forms ask for it, whatever an account is called
+    (“Name”, “お名前”). Of several for addresses the one that alone holds some: others say
+    “anonymous”.
+    """
+    named = [name for name, ours in columns.items() if ours == "name"]
+    for name in named[:-1]:
+        del columns[name]
+    mailed = [name for name, ours in columns.items() if ours == "address"]
+    holding = [name for name in mailed if name in addressed]
+    for name in mailed:
+        if len(holding) == 1 and name not in holding:
+            del columns[name]
 
 
 def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownFormat | None) -> None:

@@ -32,6 +32,8 @@ _STRUCK = re.compile(r"line-through", re.IGNORECASE)
 #: Of a page's own styles so many characters are looked at.
 _MOST_STYLE = 1024 * 1024
 _CLASS = re.compile(r"\.([A-Za-z_][\w-]*)")
+#: An address with the name behind it or below, as Mailman's page of members has them.
+_ADDRESS_FIRST = re.compile(r"([^\s@<>]{1,64}@[^\s@<>]{1,255})\s([^@<>]+)")
 _MAILTO = re.compile(r"mailto:([^?]+@[^?]+)", re.IGNORECASE)
 #: What else tags of spreadsheets' XML are.
 _TAGS = {"row": "tr", "cell": "td"}
@@ -68,6 +70,8 @@ class HtmlCell:
     def words(self) -> str:
         """The text on one line, with the address that a link has and the text has not."""
         text = " ".join("".join(self.text).split())
+        if (below := _ADDRESS_FIRST.fullmatch(text)) is not None:
+            return f"{below[2]} <{below[1]}>"
         if not self.link or "@" in text:
             return text
         return f"{text} <{self.link}>" if text else self.link

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from newsletter.i18n.normal_form import normal_form, single_spaced
 from subscribers.lists.words.cell_words import denies
-from subscribers.lists.words.formats import LETTER, TOKEN, fold, list_words
+from subscribers.lists.words.formats import LETTER, TOKEN, fold, guess_field, list_words
 
 #: The IP address of somebody who joined or left: "ip" within "subscription" is none.
 _OF_IP = re.compile("^ip|(?<!sh)ip$")
 #: A name that asks: "Can we email you?", "メールを送ってもよいですか".
 _QUESTION = re.compile(r"(?:\?|か)\s*\Z")
+#: What may be post, in a folded name.
+_POST = re.compile("(?<!e)mail")
 _HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
@@ -41,6 +44,21 @@ def asks_of_something_else(name: str) -> bool:
     if "mail" in has:
         return False
     return ("channels" in has and not has.isdisjoint(_WISHES)) or {"things", "standing"} <= has
+
+
+def of_post(names: Collection[str]) -> frozenset[str]:
+    """Return the columns whose mail is post, as another of the same name is of e-mail.
+
+    “Do Not Mail” beside “Do Not Email” says nothing of e-mail; alone it may.
+    """
+    folded = {fold(name): name for name in names}
+    return frozenset(
+        name
+        for short, name in folded.items()
+        if (electronic := _POST.sub("email", short)) != short
+        and electronic in folded
+        and guess_field(folded[electronic]) != "address"
+    )
 
 
 def tells_origin(name: str) -> bool:
@@ -119,7 +137,9 @@ def wishes_which(name: str) -> bool:
 
 
 _COUNTS = re.compile(
-    r"count|回数|件数|カウント|nombre de |anzahl|number of |numero de |aantal", re.IGNORECASE
+    r"count|回数|件数|カウント|nombre de |anzahl|number of |numero de |aantal"
+    r"|\b(?:opens|opened|clicks|clicked)\b|開封|クリック",
+    re.IGNORECASE,
 )
 
 

@@ -30,7 +30,10 @@ _WEEKDAY = re.compile(
 _TIME = re.compile(
     r"\A[\sT,]*(午前|午後|am|pm)?\s*(\d{1,2})\s*[:時]\s*"
     r"(?:(\d{1,2})\s*(?:[:分]\s*(?:(\d{1,2})(?:\.\d+)?)?)?\s*秒?)?"
-    r"\s*(am|pm|午前|午後)?\s*(Z|UTC|GMT|JST|日本時間|[+-]\d{2}:?\d{2})?\s*\Z",
+    r"\s*(am|pm|午前|午後)?\s*"
+    # Programs in Go name the zone once more: "+0900 JST".
+    r"(?:(Z|UTC|GMT|JST|日本時間|[+-]\d{2}:?\d{2})"
+    r"(?:(?<=\d)\s+(?:[A-Z]{2,5}|[+-]\d{2,4}))?)?\s*\Z",
     re.IGNORECASE,
 )
 _ZONES = {"z": "+0000", "utc": "+0000", "gmt": "+0000", "jst": "+0900", "日本時間": "+0900"}

@@ -38,7 +38,7 @@ FIELDS = (
 IGNORED = "-"
 #: The column of our own export that holds the definitions of the fields.
 DEFINITIONS = "fields"
-#: The zone of a column's times: ``When they left (Asia/Tokyo)``.
+#: The zone of a column's times: ``When they unsubscribed (Asia/Tokyo)``.
 _ZONE = re.compile(r"(?<!\s)\s*+[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 
 
@@ -143,8 +143,14 @@ def state_of_file(
     for beginning, state in known.files.items():
         if file_name.lower().startswith(beginning):
             return None if state is ListState.CONFIRMED else state
-    marks = [known.whole[folded] for name in names if (folded := fold(name)) in known.whole]
-    return marks[0] if len(marks) == 1 else None
+    column = whole_column(known, names)
+    return known.whole[fold(column)] if column else None
+
+
+def whole_column(known: KnownFormat | None, names: Iterable[str]) -> str:
+    """Return by which column an export says that all its people have left, or bounced."""
+    found = [name for name in names if known is not None and fold(name) in known.whole]
+    return found[0] if len(found) == 1 else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -47,8 +47,8 @@ _DATE = re.compile(
     r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
-#: A dash, or a date of zeros.
-_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*", re.IGNORECASE)
+#: A dash, an empty object or a date of zeros.
+_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()\[\]{}*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*", re.IGNORECASE)
 #: A day, as year, month and day in the orders that are in use, and an hour, which says nothing.
 _DAY = re.compile(
     r"(?:(\d{4})[-/.年]?(\d\d?)[-/.月]?(\d\d?)日?"
@@ -72,6 +72,12 @@ _UNREAD = re.compile("[\ufffd\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17f
 _CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
 #: The second of columns of one name.
 _NUMBERED = re.compile(r" \(\d+\)\Z")
+#: A further address of somebody, and of what kind one is, as address books name them, folded.
+_OF_AN_ADDRESS = re.compile(
+    r"(?:secondary|alternate|alternative|further)email(?:address)?"
+    r"|(?:email|電子メール)[1-9](?:label|type|value|address|displayname|アドレス|の?種類|表示名)?"
+    r"|(?:email|電子メール)(?:displayname|の?種類|表示名)"
+)
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Letters that are no others with marks.
@@ -147,7 +153,7 @@ def is_harmless(name: str) -> bool:
     if tells_origin(name) or wishes_which(name):
         return True
     folded, known = fold(_NUMBERED.sub("", name)), _words()
-    if folded in known.words:
+    if folded in known.words or _OF_AN_ADDRESS.fullmatch(folded) or "ip" in words_of_name(name):
         # As a whole: what sounds like an objection within it is none, as in "objectClass".
         return True
     if may_ask(name):

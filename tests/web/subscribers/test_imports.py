@@ -713,7 +713,7 @@ def test_the_table_of_columns_says_what_is_heeded_of_those_that_are_not_kept(
         "希望": no,
         "案内の可否": no,
         "配信エラー": "Not kept, but heeded | Whoever has an entry here gets no email.",
-        "備考": "Not kept, but heeded | Whoever has left according to a remark here gets no email.",
+        "備考": "Not kept, but heeded | Whoever unsubscribed by a remark here gets no email.",
         "会員番号": "Not imported",
         "参加希望": "Not imported | Asked above.",
     }

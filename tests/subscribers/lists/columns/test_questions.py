@@ -6,7 +6,10 @@ import io
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import select
 
+from newsletter.database.engine import reading
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.model import Field
 from subscribers.lists.columns.columns import ColumnAnswers
@@ -148,6 +151,17 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("チケット名", "学生 一般 学生"),
         ("Labels", "*myContacts *friends *myContacts"),
         ("E-mail 1 - Type", "*Home *Home *Work"),
+        ("E-mail 2 - Label", "*職場 "),
+        ("E-mail 2 - Value", "b@x.example "),
+        ("電子メール表示名", "葵 葵 茜"),
+        ("優先度", "標準 標準 標準"),
+        ("nsAIMid", "ann "),
+        ("Contact owner", "Me Me You"),
+        ("Subscribed IP", "1.1.1.1 1.1.1.1 "),
+        ("Revenue", "$0.00 $50.00 "),
+        ("Emails opened", "5 5 0"),
+        ("metadata", "{} {} {}"),
+        ("Global Status", "subscribed unsubscribed bounced unconfirmed"),
         ("Inscrit le", "2022-03-12 "),
         ("Date d’inscription", "2022-03-12 "),
         ("Angemeldet am", "2022-03-12 "),
@@ -345,6 +359,66 @@ def test_a_column_that_is_said_to_be_about_something_else_keeps_nobody_out(
     answers = ColumnAnswers(unrelated=["出席状況"])
     import_list(sqlite_stage, text, answers=answers, is_answered=False)
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [("On Hold Bounce", _U), ("退会者", _U), ("物故", None), ("不要", _C), ("賛助会員", _C)],
+)
+def test_in_columns_that_are_passed_over_together_who_says_to_have_left_is_kept_out(
+    sqlite_stage: Stage, value: str, state: SubscriptionState | None
+) -> None:
+    answers = ColumnAnswers(passed_over=["会員区分"])
+    import_list(sqlite_stage, f"email,会員区分\na@x.example,{value}\n".encode(), answers=answers)
+    assert states_of(sqlite_stage.engine).get("a") is state
+
+
+@pytest.mark.parametrize("answers", [ColumnAnswers(), ColumnAnswers(unrelated=["UNSUB_TIME"])])
+def test_of_an_export_of_who_left_it_is_asked_whether_others_were_added(
+    sqlite_stage: Stage, answers: ColumnAnswers
+) -> None:
+    octets = (
+        b"Email Address,MEMBER_RATING,LAST_CHANGED,LEID,UNSUB_TIME\n"
+        b"a@x.example,2,2024-01-01,1,\nb@x.example,2,2024-01-01,2,2024-05-01 10:00:00\n"
+    )
+    if not answers.unrelated:
+        with pytest.raises(UnclearColumnError, match="UNSUB_TIME"):
+            import_list(sqlite_stage, octets, is_answered=False)
+        return
+    import_list(sqlite_stage, octets, is_answered=False, answers=answers)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+@pytest.mark.parametrize(
+    ("beside", "state"), [("Do Not Email", _C), ("Do not allow Emails", _U), ("", _U)]
+)
+def test_mail_is_post_where_another_column_is_of_email(
+    sqlite_stage: Stage, beside: str, state: SubscriptionState
+) -> None:
+    octets = f"Email,Do Not Mail,{beside}\na@x.example,Yes,No\n".encode()
+    import_list(sqlite_stage, octets)
+    assert states_of(sqlite_stage.engine) == {"a": state}
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        "Name,Email,お名前,メールアドレス\nAnn L,anonymous,安 蘭,a@x.example\n",
+        "Name,メール,お名前\n,a@x.example,安 蘭\n",
+        "Display Name,Primary Email,Secondary Email\n安 蘭,a@x.example,b@x.example\n",
+    ],
+)
+def test_of_two_names_or_addresses_those_that_were_asked_for_are_taken(
+    sqlite_stage: Stage, octets: str
+) -> None:
+    import_list(sqlite_stage, octets.encode())
+    with reading(sqlite_stage.engine) as session:
+        rows = session.execute(
+            select(SubscriberRow.address, SubscriptionRow.name).join_from(
+                SubscriptionRow, SubscriberRow
+            )
+        ).all()
+    assert list(map(tuple, rows)) == [("a@x.example", "安 蘭")]
 
 
 def test_of_remarks_that_are_heeded_none_that_speaks_of_mail_is_subscribed(

@@ -53,6 +53,11 @@ _SPREADSHEET = (
             f"<table><caption>退会者</caption>{_HEAD}{_row('b@x.jp', 'B')}</table>"
         ),
         (
+            f"<table>{_row('member address<br>member name', 'nomail [reason]')}"
+            f"{_row('a@x.jp<br><input value=Ann>', '<input type=checkbox>')}"
+            f"{_row('b@x.jp', '[U]<input type=checkbox checked>')}</table>"
+        ),
+        (
             f"<table>{_row('Email', 'Newsletter')}{_row('a@x.jp', '<input type=checkbox checked>')}"
             f"{_row('b@x.jp', '<input type=checkbox>')}</table>"
         ),
@@ -69,7 +74,7 @@ _SPREADSHEET = (
     ],
     ids=[
         *("plain", "unclosed", "merged headings", "section", "two tables", "caption"),
-        *("boxes", "choices", "pictures", "workbook"),
+        *("name below", "boxes", "choices", "pictures", "workbook"),
     ],
 )
 def test_who_left_by_a_table_of_html_gets_no_mail(page: str, sqlite_stage: Stage) -> None:

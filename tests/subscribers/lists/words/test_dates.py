@@ -42,3 +42,10 @@ def test_gaps_of_any_width_are_read_alike(typed: str, gap: str) -> None:
     text = typed.replace("{}", gap)
     assert read_day(text) == date(2026, 1, 2)
     assert read_instant(text, _TOKYO) == datetime(2026, 1, 2, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["+0900 JST", "+0900 +0900"])
+def test_a_zone_may_be_named_behind_its_offset(zone: str) -> None:
+    read = read_instant(f"2026-01-02 10:30:00.123456 {zone}", ZoneInfo("UTC"))
+    assert read == datetime(2026, 1, 2, 1, 30, tzinfo=UTC)
+    assert read_instant("2026-01-02 10:30 CET", _TOKYO) is None
