@@ -1,4 +1,4 @@
-"""What is done to a person, each with its rule and its entry in the audit log, from every door."""
+"""Actions on people, segments and lists, each with its rules and audit entry."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def unsubscribe_person(
     newsletter_ids: Sequence[int],
     reason: str,
 ) -> Sequence[int]:
-    """End a person's subscriptions as an operator; return the newsletters that were left.
+    """Unsubscribe a person, as the staff; return the newsletters whose subscriptions ended.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
+        OrderError: The reason is missing, or has more than 500 characters.
     """
     why = read_reason(reason)
     left = [
@@ -76,15 +76,15 @@ def unsubscribe_person(
 def suppress_person(
     session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, *, reason: str
 ) -> None:
-    """Let a person's address get no mail of a newsletter any more.
+    """Suppress a person's address for a newsletter.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: Nobody of that number is on its list.
+        OrderError: The reason is missing, or has more than 500 characters.
+        NotFoundError: The person is not on the newsletter's list.
     """
     why = read_reason(reason)
     standing = find_standing(session, newsletter_id, subscriber_id)
-    assert standing.person.address_key is not None  # noqa: S101 - the erased have no standing
+    assert standing.person.address_key is not None  # noqa: S101 - erased people are not found
     suppress(
         session,
         address_key=standing.person.address_key,
@@ -111,12 +111,12 @@ def lift_person(
     reason: str,
     rights: Rights,
 ) -> None:
-    """Let a person's address get mail again.
+    """Lift the suppressions of a person's address.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: Nobody of that number is on the newsletter's list.
-        ForbiddenError: A suppression holds for newsletters that these rights do not reach.
+        OrderError: The reason is missing, or has more than 500 characters.
+        NotFoundError: The person is not on the newsletter's list.
+        ForbiddenError: A suppression concerns newsletters that these rights do not include.
     """
     why = read_reason(reason)
     standing = find_standing(session, newsletter_id, subscriber_id)
@@ -139,10 +139,9 @@ def erase_person(
     *,
     way: UnsubscribeWay,
 ) -> bool:
-    """Erase a person with the addresses they had before; return False when that was done before.
+    """Erase a person with their former addresses; return False if this was done before.
 
-    An address that was merged with theirs and has to do with other newsletters stays those'. The
-    audit log keeps the number.
+    A merged address that other newsletters use is kept for those. The audit log keeps the id.
     """
     former = former_addresses(session, subscriber_id)
     if not erase(session, subscriber_id, pseudonyms, way=way):
@@ -171,25 +170,25 @@ def export_people(
     suppressed: bool = False,
     columns: Collection[str] | None = None,
 ) -> Iterator[ListPage]:
-    """Write down who exports what, and return the list, a page in memory at a time.
+    """Log an export, and return the list, with one page in memory at a time.
 
     Args:
         engine: The database.
-        actor: Whoever exports.
-        newsletter: Whose people they want.
-        segment: The name of a saved segment, or a query; empty for everybody.
-        state: Of the subscription; None for any.
-        json_lines: Whether they want JSON lines instead of CSV.
-        language: Whose words the CSV has, for people to read; None for one that is imported again.
-        among: The numbers of those whom a search found; None for all.
-        text: What that search was for. Of an address the audit log keeps the domain alone, since
-            it stays when the person is erased.
-        tag: The tag that they all have.
-        suppressed: Whether all their addresses are suppressed.
-        columns: What a list for people to read has beside the address; None for everything.
+        actor: The person who exports.
+        newsletter: The newsletter.
+        segment: The name of a saved segment, or a query; empty for all people.
+        state: The state of the subscription; None for any.
+        json_lines: True for JSON lines, False for CSV.
+        language: The language of a readable CSV; None for a CSV that can be imported again.
+        among: A query for the ids of the people found by a search; None for all.
+        text: The text of that search. For an address, the audit log stores the domain only, since
+            entries are kept when the person is erased.
+        tag: A tag that the people must have.
+        suppressed: Whether to export people with suppressed addresses only.
+        columns: The columns of a readable CSV besides the address; None for all.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is not valid.
     """
     with transaction(engine) as session:
         query = saved.segment_text(session, newsletter.id, segment)
@@ -228,7 +227,7 @@ def save_segment(
     """Save a segment in its normal form.
 
     Raises:
-        ListError: The name or the query is none.
+        ListError: The name or the query is not valid.
         ConflictError: The name is taken.
     """
     row = saved.save_segment(session, newsletter_id, name=name, query=query)
@@ -253,12 +252,12 @@ def change_segment(
     query: str,
     before: str,
 ) -> SegmentRow:
-    """Give a saved segment another name or query.
+    """Change the name or query of a saved segment.
 
     Raises:
-        ListError: The name or the query is none.
-        NotFoundError: There is no segment of the former name any more.
-        ConflictError: Somebody else changed it meanwhile, or the name is taken.
+        ListError: The name or the query is not valid.
+        NotFoundError: There is no segment with the former name any more.
+        ConflictError: Another person changed it meanwhile, or the name is taken.
     """
     row = saved.change_segment(
         session, newsletter_id, former, name=name, query=query, before=before
@@ -278,10 +277,10 @@ def change_segment(
 
 
 def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str) -> None:
-    """Delete a saved segment; mailings keep the text they were made with.
+    """Delete a saved segment; mailings keep the query of their order.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: There is no such segment.
     """
     saved.delete_segment(session, newsletter_id, name)
     record_event(
@@ -300,18 +299,18 @@ def order_list_import(
     terms: ImportTerms | None,
     new: NewFields | None = None,
 ) -> None:
-    """Let workers import a list that was brought; None goes on by its terms of before.
+    """Order the import of an uploaded list by the workers.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
+        session: The database session, in a transaction.
+        actor: The person who imports.
         upload: The list.
-        terms: How it is to be taken.
-        new: Fields that are to be made of its other columns.
+        terms: The settings of the import; None for those of an earlier attempt.
+        new: Fields to create from further columns.
 
     Raises:
         ForbiddenError: The actor may not add fields.
-        ConflictError: It is being imported already, or is done.
+        ConflictError: The list is being imported, or was imported already.
     """
     if new is not None and terms is not None:
         add_fields(session, actor, upload.newsletter_id, new.fields)
@@ -328,10 +327,10 @@ def order_list_import(
 
 
 def cancel_list_import(session: Session, actor: Actor, upload: ListUpload) -> None:
-    """Let a list be imported or checked no further; what was imported stays.
+    """Cancel the import or check of a list; imported rows are kept.
 
     Raises:
-        ConflictError: It is neither waiting nor under way.
+        ConflictError: The list is neither waiting nor being processed.
     """
     cancel_upload(session, upload)
     if upload.is_checked:
@@ -346,13 +345,13 @@ def cancel_list_import(session: Session, actor: Actor, upload: ListUpload) -> No
 
 
 def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_id: int) -> None:
-    """Let a mistaken import be undone as a whole; workers do it, page by page.
+    """Order the undoing of an import by the workers.
 
-    They write down at its end what came of it (`subscribers.lists.imports.undo`).
+    The result is logged at its end (`subscribers.lists.imports.undo`).
 
     Raises:
-        NotFoundError: The newsletter has no import of that number.
-        ConflictError: It is under way, undone already, or too long ago.
+        NotFoundError: The newsletter has no such import.
+        ConflictError: The import is under way, was undone already, or is too old.
     """
     row = find_import(session, newsletter_id, import_id)
     order_undo(session, row)
@@ -369,7 +368,7 @@ def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_
 def record_import(
     session: Session, actor: Actor, newsletter_id: int, *, name: str, basis: str, rows: int | None
 ) -> None:
-    """Write down who imports which list, and on what ground; rows are None where not counted."""
+    """Log an import with its basis of consent; ``rows`` is None if they were not counted."""
     record_event(
         session,
         actor,
@@ -381,10 +380,10 @@ def record_import(
 
 
 def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> PersonRecord:
-    """Return a person's standing with a newsletter.
+    """Return a person's record in a newsletter.
 
     Raises:
-        NotFoundError: Nobody of that number is on its list.
+        NotFoundError: The person is not on the newsletter's list.
     """
     standing = standing_of(session, newsletter_id, subscriber_id)
     if standing is None:

@@ -1,8 +1,8 @@
-"""Another address for the same reader: the new one joins, the old one leaves.
+"""Address changes: subscriptions move from the old address's subscriber row to the new one's.
 
-A subscriber is an address for good. What still comes back of mail to the old address is about the
-old one, and a list that holds it does not bring it back. So a change of address moves the
-subscriptions from one subscriber to another, and whoever leaves by a link of before leaves as both.
+The address of a subscriber row never changes. So later bounces of the old address do not affect the
+new one, and importing a list with the old address does not subscribe it again. Unsubscribing by a
+link in an earlier mail also unsubscribes the new address.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from subscribers.series.enrolment import move_enrolments
 from subscribers.subscription_columns import TAKEN_ALONG
 from subscribers.suppression import is_suppressed
 
-#: How the source begins of a subscription that came along to a new address; the change follows.
+#: The prefix of a consent's source after an address change, followed by the change's id.
 BY_ADDRESS_CHANGE = "address change "
-#: For how long whoever reads the old address may take a change back.
+#: Days for which a change can be undone from the old address.
 UNDO_DAYS = 30
 
 _NO_MORE = msg("This request no longer exists.")
 
 
 class ChangeState(StrEnum):
-    """What a link about a change of address is worth."""
+    """The state of an address change."""
 
     OPEN = "open"
     DONE = "done"
@@ -66,11 +66,11 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddressChange:
-    """A change of address as its links show it.
+    """An address change.
 
     Attributes:
-        numbers: What its links hold.
-        newsletters: The names of those that move, or moved, as far as they are received now.
+        numbers: The ids in its links.
+        newsletters: The names of the newsletters whose subscriptions are or were moved.
     """
 
     id: int
@@ -88,11 +88,11 @@ class AddressChange:
 def request_change(
     session: Session, newsletter_id: int, subscriber_id: int, address: Address
 ) -> AddressChangeRow:
-    """Write down that somebody wants another address; nothing changes before it is confirmed there.
+    """Store a request for an address change, which takes effect after confirmation.
 
     Raises:
-        NotFoundError: The subscriber is unknown, or erased.
-        ConflictError: It is the address they have.
+        NotFoundError: The subscriber does not exist, or was erased.
+        ConflictError: The subscriber has this address already.
     """
     reader = hold_person(session, subscriber_id)
     if reader is None:
@@ -112,18 +112,18 @@ def request_change(
 
 
 def numbers_of_change(row: AddressChangeRow) -> tuple[int, int]:
-    """Return what a link about a change holds."""
+    """Return the ids for the links about a change."""
     return row.id, mark_of(row.requested_at)
 
 
 def find_change(
     session: Session, signer: TokenSigner, purpose: Purpose, token: str, *, days: int
 ) -> AddressChange:
-    """Return what a link is about: of `ADDRESS_CHANGE` it holds for ``days``, else `UNDO_DAYS`.
+    """Return the change of a link, which is valid for ``days``, or `UNDO_DAYS` for undoing.
 
     Raises:
         TokenError: See `TokenSigner.read`.
-        NotFoundError: There is no such request any more, or somebody was erased.
+        NotFoundError: The request does not exist any more, or a person was erased.
     """
     number, *mark = signer.read(purpose, token)
     row = session.get(AddressChangeRow, number)
@@ -173,12 +173,12 @@ def _names(session: Session, row: AddressChangeRow) -> tuple[str, ...]:
 
 
 def make_change(session: Session, change: AddressChange, *, network: str) -> bool:
-    """Move somebody's subscriptions to their new address; return False when that was done before.
+    """Move a person's subscriptions to the new address; return False if this was done before.
 
-    A newsletter from which the new address must get nothing is not moved: it goes on as it was.
+    The subscription is not moved if the new address is suppressed for its newsletter.
 
     Raises:
-        NotFoundError: They are known no more.
+        NotFoundError: The subscriber does not exist any more.
         ConflictError: Mail to them is being sent at this moment.
     """
     _hold_mail(session, change, change.subscriber_id)
@@ -202,13 +202,14 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
 
 
 def undo_change(session: Session, change: AddressChange, *, network: str) -> bool:
-    """Move the subscriptions back; return False when that was done before.
+    """Move the subscriptions back to the old address; return False if this was done before.
 
-    What the new address left meanwhile stays left. What it had before the change is its own: it
-    keeps it, and the old address comes back with what it had itself, as it may be somebody else's.
+    Newsletters that the new address unsubscribed from meanwhile are not subscribed again. The new
+    address keeps subscriptions that it had before the change; the old address then gets its own
+    data back, since the new one may belong to somebody else.
 
     Raises:
-        NotFoundError: They are known no more.
+        NotFoundError: The subscriber does not exist any more.
         ConflictError: Mail to them is being sent at this moment.
     """
     _hold_mail(session, change, change.successor_id)
@@ -241,9 +242,9 @@ def _confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow
 
 
 def _hold_confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow]:
-    """Return what somebody receives as it is once nobody else changes it.
+    """Lock and return a person's confirmed subscriptions.
 
-    Another change of theirs may move it at this moment, or a page of theirs save what they wish.
+    A concurrent address change may be moving them, or the reader's page may be saving preferences.
     """
     held = _of(subscriber_id).with_for_update().execution_options(populate_existing=True)
     return session.scalars(held).all()
@@ -266,7 +267,7 @@ def _stamp(
     column: InstrumentedAttribute[datetime | None],
     subscriber_id: int,
 ) -> bool:
-    """Mark a change as made or undone; of two at once, one does it."""
+    """Mark a change as made or undone; return False if a concurrent call did so."""
     if hold_person(session, subscriber_id) is None:
         raise NotFoundError(_NO_MORE)
     result = session.execute(
@@ -275,19 +276,19 @@ def _stamp(
         .values({column: now()})
         .execution_options(synchronize_session="fetch")
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
+    assert isinstance(result, CursorResult)  # noqa: S101 - the result of an UPDATE
     return result.rowcount == 1
 
 
 def _source(change_id: int) -> str:
-    """Return by what the consent record says that a subscription began."""
+    """Return the source for the consent record."""
     return f"{BY_ADDRESS_CHANGE}{change_id}"
 
 
 def _join_as(
     session: Session, relation: SubscriptionRow, to: int, change_id: int, network: str
 ) -> bool:
-    """Let another address get a newsletter as its reader has it; see `subscribe`."""
+    """Subscribe another address with the data of a subscription; see `subscribe`."""
     if not subscribe(
         session,
         newsletter_id=relation.newsletter_id,
@@ -303,7 +304,7 @@ def _join_as(
 
 
 def _come_back(session: Session, newsletter_id: int, change: AddressChange, network: str) -> None:
-    """Let the old address get a newsletter as it had it itself."""
+    """Subscribe the old address again, with its own data."""
     own = session.get_one(SubscriptionRow, (newsletter_id, change.subscriber_id))
     subscribe(
         session,
@@ -315,7 +316,7 @@ def _come_back(session: Session, newsletter_id: int, change: AddressChange, netw
 
 
 def _origin(session: Session, relation: SubscriptionRow, change_id: int, network: str) -> Origin:
-    """Return by what a subscription begins that goes on with another's consent."""
+    """Return the origin of a subscription that continues another's consent."""
     newsletter = session.get_one(NewsletterRow, relation.newsletter_id)
     return Origin(
         source=_source(change_id),
@@ -326,13 +327,13 @@ def _origin(session: Session, relation: SubscriptionRow, change_id: int, network
 
 
 def _hold_mail(session: Session, change: AddressChange, reader: int) -> None:
-    """Hold the mail under way from all that somebody reads, before anything else of them."""
+    """Lock the person's deliveries under way, before their other rows."""
     newsletters = [relation.newsletter_id for relation in _confirmed(session, reader)]
     hold_mail(session, newsletters, (change.subscriber_id, change.successor_id))
 
 
 def _hold_groups(session: Session, subscriber_id: int) -> None:
-    """Hold the fields of the newsletters somebody has, before them: so does who writes values."""
+    """Lock the fields of the person's newsletters first, as all code that writes values does."""
     for number in session.scalars(
         select(SubscriptionRow.newsletter_id)
         .where(SubscriptionRow.subscriber_id == subscriber_id)
@@ -342,7 +343,7 @@ def _hold_groups(session: Session, subscriber_id: int) -> None:
 
 
 def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str]:
-    """Let another address have what somebody's fields hold, and the mail that is still to come."""
+    """Copy a subscription's fields and move its waiting mail to another address."""
     given_at = relation.changed_at or relation.confirmed_at or relation.consented_at or now()
     brought = dict(relation.attributes)
     united = unite_values(session, relation.newsletter_id, to, brought, given_at=given_at)
@@ -352,7 +353,7 @@ def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str
 
 
 def move_waiting_issues(session: Session, newsletter_id: int, source: int, to: int) -> None:
-    """Let another address have the issues that wait for somebody's digest, each once."""
+    """Move the waiting entries of digests to another subscriber, without duplicates."""
     other = aliased(DigestEntryRow)
     has_one = exists().where(
         other.mailing_id == DigestEntryRow.mailing_id, other.subscriber_id == to
@@ -384,7 +385,7 @@ def _leave(session: Session, relation: SubscriptionRow) -> None:
 
 
 def copy_tags(session: Session, newsletter_id: int, source: int, target: int) -> None:
-    """Give somebody the tags that another address of theirs has."""
+    """Copy the tags of a subscriber to another one."""
     tags = session.scalars(
         select(TagRow.tag).where(
             TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == source
@@ -416,11 +417,11 @@ def _record(
 
 
 def former_addresses(session: Session, subscriber_id: int) -> Mapping[int, int | None]:
-    """Return the subscribers that somebody was before they changed their address, or were merged.
+    """Return a person's former subscriber rows, before address changes and merges.
 
     Returns:
-        By their numbers, the group of newsletters that merged them; None where they changed their
-        address themselves, for all newsletters.
+        By subscriber id, the group of newsletters in which they were merged; None for an address
+        change, which concerns all newsletters.
     """
     met: dict[int, int | None] = {subscriber_id: None}
     ahead = [subscriber_id]
@@ -438,7 +439,7 @@ def former_addresses(session: Session, subscriber_id: int) -> Mapping[int, int |
             )
         ).all()
         for number, group_id in [*((one, met[each]) for one in changed), *merged]:
-            # What one group of newsletters merged, another knows nothing of.
+            # A merge concerns the newsletters of its group only.
             if number not in met and met[each] in (None, group_id):
                 met[number] = group_id
                 ahead.append(number)

@@ -1,6 +1,6 @@
-"""Adding and editing one person by hand, each with its rule and its entry in the audit log.
+"""Adding and editing a single person, each with its rules and audit entry.
 
-The log names what was changed and not the values: it outlives an erasure.
+Audit entries name the changed fields without values, since they are kept when the person is erased.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _KNOWN = ("address", "name", "language", "time_zone", "format", "frequency", "ta
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonDraft:
-    """What is to be known of a person; see `SubscriptionRow`.
+    """The data of a person, as submitted; see `SubscriptionRow`.
 
     Attributes:
         language: A language tag or name; empty for the newsletter's.
-        frequency: A word of `Frequency`; empty leaves it as it is, or is each issue.
-        values: By the keys of the newsletter's fields, as `read_value` takes them.
+        frequency: A value of `Frequency`; empty for no change, or for each issue.
+        values: The values of fields by key, as accepted by `read_value`.
     """
 
     name: str = ""
@@ -63,12 +63,12 @@ class PersonDraft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """On what ground somebody is added, and by which door.
+    """The consent of a person who is added.
 
     Attributes:
         basis: The basis of consent.
-        wording: The words they agreed to.
-        source: A word of `subscribers.joining`: a page or a command.
+        wording: The text that they agreed to.
+        source: A source of `subscribers.joining`: a page or a command.
     """
 
     basis: str
@@ -77,10 +77,10 @@ class Ground:
 
 
 def known_draft(session: Session, newsletter_id: int, subscriber_id: int) -> PersonDraft:
-    """Return what is known of a person, as their form has it.
+    """Return the data of a person, for the form.
 
     Raises:
-        NotFoundError: Nobody of that number is on the list.
+        NotFoundError: The person is not on the list.
     """
     standing = find_standing(session, newsletter_id, subscriber_id)
     relation = standing.subscription
@@ -106,22 +106,22 @@ def edit_person(
     *,
     shown: str = "",
 ) -> list[str]:
-    """Change what a newsletter knows of a person; return the names of what changed.
+    """Change the data of a person; return the names of changed fields.
 
-    State and consent stay: nobody is brought back by it who left.
+    State and consent do not change, so people who unsubscribed are not subscribed again.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        newsletter_id: On whose list the person is.
-        subscriber_id: Who it is.
-        draft: What is to be known.
-        shown: What the form showed; see `newsletter.edit_conflicts`.
+        session: The database session, in a transaction.
+        actor: The person who edits.
+        newsletter_id: The newsletter.
+        subscriber_id: The person.
+        draft: The new data.
+        shown: The state that the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
-        ListError: A value is wrong; the place names it.
+        ListError: A value is not valid; the place names it.
         NotFoundError: The person was erased, or is not on the list.
-        EditConflictError: Somebody else changed the same.
+        EditConflictError: Another person changed the same values meanwhile.
     """
     hold_group(session, newsletter_id)
     hold_relations(session, newsletter_id, subscriber_id)
@@ -161,11 +161,11 @@ def add_person(
     ground: Ground,
     pseudonyms: Pseudonyms,
 ) -> int:
-    """Add a person who has consented, by the rules of an import of one; return their number.
+    """Add a person who has consented, by the same rules as an import; return their id.
 
     Raises:
-        ListError: The address, a value or the ground is wrong; the place names it.
-        ConflictError: They are on the list already, left it, or are suppressed or erased.
+        ListError: The address, a value or the consent is not valid; the place names it.
+        ConflictError: The person is on the list, has unsubscribed, is suppressed, or was erased.
     """
     if not ground.basis.strip() or len(ground.basis) > _BASIS:
         raise ListError(
@@ -218,14 +218,14 @@ def add_person(
         raise ConflictError(refusal.reason, place=Place(field="address"))
     with reading(engine) as session:
         number = _number_of(session, newsletter.id, key)
-    assert number is not None  # noqa: S101 - whoever is not refused is on the list
+    assert number is not None  # noqa: S101 - the import has added the person
     return number
 
 
 def _record_of(
     engine: Engine, newsletter_id: int, address: str, draft: PersonDraft
 ) -> dict[str, object]:
-    """Return a person as a record of a list has them; what is wrong is said here, by its place."""
+    """Return a person as a record of a list, after validation with the form's places."""
     with reading(engine) as session:
         values = read_values(list_fields(session, newsletter_id), draft.values)
         frequency = read_frequency(session, newsletter_id, draft.frequency)
@@ -244,7 +244,7 @@ def _record_of(
 
 
 def _columns(draft: PersonDraft) -> dict[str, str]:
-    """Return what a subscription keeps of a draft as it is written there."""
+    """Return the columns of a subscription that a draft contains."""
     return {
         "name": clean_name(draft.name),
         "language": _language(draft.language),

@@ -1,4 +1,4 @@
-"""How a newsletter's readers grow: who joined and left in each day, week or month, by what."""
+"""The growth of a newsletter's readers: joined and left per day, week or month, by cause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from subscribers.suppression import is_suppressed
 
 
 class PeriodLength(StrEnum):
-    """How long each period of a growth is."""
+    """The length of periods."""
 
     DAY = "day"
     #: From Monday to Sunday.
@@ -25,7 +25,7 @@ class PeriodLength(StrEnum):
     MONTH = "month"
 
     def start(self, day: date) -> date:
-        """Return the first day of the period that a day lies in."""
+        """Return the first day of the period that contains a day."""
         match self:
             case PeriodLength.DAY:
                 return day
@@ -39,7 +39,7 @@ class PeriodLength(StrEnum):
         return self.start(start - timedelta(days=1))
 
 
-#: How many periods are looked at unless somebody says so.
+#: The default numbers of periods.
 PERIODS: Mapping[PeriodLength, int] = {
     PeriodLength.DAY: 30,
     PeriodLength.WEEK: 26,
@@ -49,11 +49,12 @@ PERIODS: Mapping[PeriodLength, int] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Period:
-    """What happened within some days; both are in the newsletter's own time.
+    """The changes within a period, in the newsletter's time zone.
 
     Attributes:
-        joined: How many joined, by what; ``left`` likewise.
-        readers: How many there were at its end.
+        joined: The number of new readers by cause.
+        left: The number of lost readers by cause.
+        readers: The number of readers at its end.
     """
 
     first: date
@@ -64,17 +65,17 @@ class Period:
 
     @property
     def joins(self) -> int:
-        """How many joined in all."""
+        """The total of new readers."""
         return sum(self.joined.values())
 
     @property
     def leaves(self) -> int:
-        """How many left in all."""
+        """The total of lost readers."""
         return sum(self.left.values())
 
     @property
     def net(self) -> int:
-        """By how many there were more at its end than before."""
+        """The change of the number of readers."""
         return self.joins - self.leaves
 
 
@@ -83,8 +84,8 @@ class Growth:
     """A newsletter's readers over time.
 
     Attributes:
-        periods: From the oldest to the present one, which has not ended.
-        readers: How many there are now.
+        periods: The periods, from the oldest to the present one.
+        readers: The present number of readers.
     """
 
     periods: Sequence[Period]
@@ -92,22 +93,22 @@ class Growth:
 
     @property
     def before(self) -> int:
-        """How many readers there were when the first period began."""
+        """The number of readers at the beginning of the first period."""
         first = self.periods[0]
         return first.readers - first.net
 
     def since(self, zone: ZoneInfo) -> datetime:
-        """Return the instant at which the first period began, in the newsletter's zone."""
+        """Return the beginning of the first period, in the newsletter's time zone."""
         return datetime.combine(self.periods[0].first, time.min, zone)
 
     @property
     def joined(self) -> Mapping[GrowthCause, int]:
-        """How many joined in all periods, by what; the most common first."""
+        """The number of new readers in all periods by cause, the most frequent first."""
         return _summed(period.joined for period in self.periods)
 
     @property
     def left(self) -> Mapping[GrowthCause, int]:
-        """How many left in all periods, by what; the most common first."""
+        """The number of lost readers in all periods by cause, the most frequent first."""
         return _summed(period.left for period in self.periods)
 
 
@@ -119,16 +120,16 @@ def measure_growth(
     step: PeriodLength = PeriodLength.WEEK,
     periods: int | None = None,
 ) -> Growth:
-    """Sum up who joined and left, and count back from those who are readers now.
+    """Return the growth over the last periods, computed backwards from the present readers.
 
-    An import that was undone counts as nothing, as if it had never been.
+    An undone import counts as if it had not happened.
 
     Args:
-        session: Open for reading.
-        newsletter_id: Of which newsletter.
-        today: Its own day, the last one to look at.
-        step: How long each period is.
-        periods: How many; see `PERIODS`.
+        session: The database session.
+        newsletter_id: The newsletter.
+        today: The present date in its time zone.
+        step: The length of periods.
+        periods: The number of periods; see `PERIODS`.
     """
     starts = [step.start(today)]
     while len(starts) < (periods or PERIODS[step]):
@@ -142,7 +143,7 @@ def measure_growth(
         joined, left = causes[_place(starts, day)]
         named, came = cause, joins
         if cause is GrowthCause.UNDO:
-            # Whom the undoing took off had joined by the list, whom it brought back had left by it.
+            # Undoing reverses the import: removed people had joined by it, restored ones had left.
             named, came = GrowthCause.IMPORT, net - joins
         joined[named] = joined.get(named, 0) + came
         left[named] = left.get(named, 0) + came - net
@@ -165,7 +166,7 @@ def measure_growth(
 def _days(
     session: Session, newsletter_id: int, first: date
 ) -> Iterator[tuple[date, GrowthCause, int, int]]:
-    """Yield what was logged since a day: the day, what caused it, who joined, and the balance."""
+    """Yield the log since a day: date, cause, number of new readers, and balance."""
     joins = func.sum(GrowthRow.count).filter(GrowthRow.count > 0)
     for row in session.execute(
         select(GrowthRow.day, GrowthRow.cause, joins, func.sum(GrowthRow.count))
@@ -176,9 +177,9 @@ def _days(
 
 
 def _take_back(periods: Sequence[dict[GrowthCause, int]]) -> None:
-    """Take what an undoing took back beyond its own period from those after it.
+    """Subtract undone imports from later periods if they exceed their own period.
 
-    A list that is imported over midnight brings people on two days, and is undone on the first.
+    A list that is imported over midnight adds people on two days; undoing is logged on the first.
     """
     owed = 0
     for counts in periods:
@@ -206,12 +207,12 @@ def _summed(parts: Iterator[Mapping[GrowthCause, int]]) -> Mapping[GrowthCause, 
 def count_readers(
     session: Session, newsletter_id: int, people: Collection[int] | None = None
 ) -> int:
-    """Return how many get a newsletter's mail: confirmed, and not suppressed.
+    """Return the number of readers: confirmed subscribers who are not suppressed.
 
     Args:
-        session: The database.
-        newsletter_id: Of which newsletter.
-        people: Of these alone; None for all.
+        session: The database session.
+        newsletter_id: The newsletter.
+        people: The subscriber ids to count among; None for all.
     """
     readers = _readers(newsletter_id).with_only_columns(func.count())
     if people is not None:
@@ -220,7 +221,7 @@ def count_readers(
 
 
 def readers_among(session: Session, newsletter_id: int, people: Collection[int]) -> set[int]:
-    """Return who of some people gets a newsletter's mail."""
+    """Return the ids of readers among some people."""
     readers = _readers(newsletter_id).where(SubscriptionRow.subscriber_id.in_(people))
     return set(session.scalars(readers))
 

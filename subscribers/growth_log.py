@@ -1,7 +1,7 @@
-"""The log of growth: each change of how many readers a newsletter has, with what caused it.
+"""The log of growth: each change of a newsletter's number of readers, with its cause.
 
-A reader is whoever has confirmed and is not suppressed. Whoever changes that writes it down here,
-in the same transaction.
+A reader is a confirmed subscriber who is not suppressed. Code that changes this logs it in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from newsletter.database.tables import GrowthRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 
-#: What each way of leaving counts as.
+#: The cause for each way of unsubscribing.
 LEAVING: Mapping[UnsubscribeWay, GrowthCause] = {
     UnsubscribeWay.ONE_CLICK: GrowthCause.CLICK,
     UnsubscribeWay.PAGE: GrowthCause.PAGE,
@@ -30,7 +30,7 @@ LEAVING: Mapping[UnsubscribeWay, GrowthCause] = {
     UnsubscribeWay.ADDRESS_CHANGE: GrowthCause.ADDRESS_CHANGE,
     UnsubscribeWay.MERGE: GrowthCause.MERGE,
 }
-#: What each reason of a suppression counts as.
+#: The cause for each reason of suppression.
 SUPPRESSING: Mapping[SuppressionReason, GrowthCause] = {
     SuppressionReason.HARD_BOUNCE: GrowthCause.BOUNCE,
     SuppressionReason.SOFT_BOUNCES: GrowthCause.BOUNCE,
@@ -48,7 +48,7 @@ def log_growth(
     *,
     moment: datetime | None = None,
 ) -> None:
-    """Write down that a newsletter has more readers now, or fewer where ``count`` is negative."""
+    """Log a change of the number of readers; ``count`` is negative for lost ones."""
     if not count:
         return
     zone = session.scalar(select(NewsletterRow.time_zone).where(NewsletterRow.id == newsletter_id))

@@ -1,4 +1,4 @@
-"""All that is held of a person, for whoever asks what it is."""
+"""All stored data about a person, for requests of access."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from subscribers.merging.links import merged_into
 from subscribers.readers import find_reader
 from subscribers.series.enrolment import series_held
 
-#: Which tables hold something of a person, each a part of `data_held`, and what is no word of them:
-#: how rows belong together, how mail was sent, and by whom of the staff. Whatever else a table
-#: gets is told.
+#: The tables with data about a person, each a part of `data_held`, and the columns that are left
+#: out: ids, details of sending, and names of the staff. All other columns are included, also those
+#: that are added later.
 LEFT_OUT: Mapping[type[Any], frozenset[str]] = {
-    # What newsletters hold in fields is told field by field, with their names.
+    # The values of fields are listed one by one, with their labels.
     SubscriptionRow: frozenset({"attributes"}),
     ConsentRow: frozenset({"id"}),
     JoinRequestRow: frozenset({"consent_id", "form_id", "is_counted"}),
@@ -59,18 +59,18 @@ _OWNERS = frozenset({"subscriber_id", "newsletter_id"})
 
 
 def held_columns(table: type[Any]) -> Sequence[str]:
-    """Return what of a table is told to the person that its rows are about."""
+    """Return the columns of a table that are included."""
     left_out = LEFT_OUT[table] | _OWNERS
     return [column.name for column in table.__table__.columns if column.name not in left_out]
 
 
 def data_held(session: Session, subscriber_id: int, language: Language) -> dict[str, Any]:
-    """Return all that is held of a person, ready for JSON (GDPR article 15 and 20).
+    """Return all stored data about a person, as values for JSON (GDPR articles 15 and 20).
 
     Args:
-        session: The database.
-        subscriber_id: Whose data it is.
-        language: In which fields and options are named.
+        session: The database session.
+        subscriber_id: The person.
+        language: The language for labels of fields and options.
 
     Raises:
         NotFoundError: See `find_reader`.
@@ -137,7 +137,7 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
 def _changes(
     session: Session, subscriber_id: int, slugs: Mapping[int, str]
 ) -> list[dict[str, object]]:
-    """Return what they and the staff changed of them; who of the staff is no word of theirs."""
+    """Return the changes by the person and the staff, without names of the staff."""
     rows = session.scalars(
         select(AuditEventRow)
         .where(
@@ -159,7 +159,7 @@ def _changes(
 
 
 def _of_merged(session: Session, table: type[Any], subscriber_id: int) -> list[Any]:
-    """Return what newsletters hold of those whom they merged with somebody, who were the same."""
+    """Return the rows of merged subscribers, in the newsletters of their group."""
     found: list[Any] = []
     if table not in (ConsentRow, UnsubscribeEventRow, BounceRow, DeliveryRow):
         return found
@@ -182,7 +182,7 @@ def _fields_held(
 ) -> list[dict[str, object]]:
     values = values_of(session, newsletter_id, subscriber_id)
     relation = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
-    # A field that was deleted, or an option, may have left its value until the workers remove it.
+    # Values of deleted fields and options remain until the workers remove them.
     left = {key: value for key, value in relation.attributes.items() if key not in values}
     return [
         {"key": key, "label": key, "value": value, "shown": str(value), "purpose": ""}

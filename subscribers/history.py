@@ -1,6 +1,6 @@
-"""One person's history with a newsletter: all that is recorded of them, the newest first.
+"""A person's history in a newsletter: all recorded events, the newest first.
 
-Each table that records something of people is a source.
+Each table with events about people is a source.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def read_history(
     """Return a page of a person's history, the newest first.
 
     Args:
-        session: Open for reading.
-        person: Whose history.
-        before: Where the page begins; None at the newest.
-        limit: How many entries at most.
+        session: The database session.
+        person: The person.
+        before: The position where the page begins; None for the newest.
+        limit: The maximum number of entries.
     """
     others = merged_into(session, person.newsletter_id, person.subscriber_id)
     person = replace(person, others=others, colleagues=colleagues_by_address(session))
-    # What happened to several addresses at once has one mark, and is on one page.
+    # Events of several addresses at once have the same position, and must be on one page.
     most = limit + 1 + len(others)
     events = [
         entry
@@ -95,12 +95,12 @@ def read_history(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """What a source is asked for: the newest that it has of a person, from a place on.
+    """A request to a source for its newest events after a position.
 
     Attributes:
-        source: The source's own number, which its entries carry.
-        before: Only what comes after it; None for all.
-        limit: How many at most.
+        source: The number of the source, which its entries contain.
+        before: The position; None for the newest.
+        limit: The maximum number of events.
     """
 
     session: Session
@@ -115,7 +115,7 @@ class _Asked:
         at: SQLColumnExpression[datetime],
         number: SQLColumnExpression[int],
     ) -> Select[*_Row]:
-        """Return a query for its newest rows, by their time and number, from the place on."""
+        """Return a query for the newest rows after the position, by time and id."""
         if self.before is not None:
             query = query.where(self.before.older(at, self.source, number))
         return query.order_by(at.desc(), number.desc()).limit(self.limit)
@@ -134,7 +134,7 @@ class _Asked:
         )
 
     def address_of(self, subscriber_id: int) -> str:
-        """Return another's address, or a dash for one that was erased."""
+        """Return the address of another subscriber, or a dash if it was erased."""
         other = self.session.get(SubscriberRow, subscriber_id)
         return (other.address if other else None) or "–"
 
@@ -161,7 +161,7 @@ def _consents(asked: _Asked) -> Iterator[HistoryEntry]:
 
 
 def _enrolment(asked: _Asked) -> Iterator[HistoryEntry]:
-    """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
+    """Yield how a person without confirmation was added: by an import, or by hand."""
     for who in asked.person.numbers[: max(asked.limit, 0)]:
         row = asked.session.get(SubscriptionRow, (asked.person.newsletter_id, who))
         at = (row.confirmed_at or row.consented_at) if row else None
@@ -192,7 +192,7 @@ def _enrolment(asked: _Asked) -> Iterator[HistoryEntry]:
 
 
 def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> datetime | None:
-    """Return when the import began that put somebody on a list; None where none did."""
+    """Return the time of the import that added a person; None if none did."""
     return session.scalar(
         select(func.max(ListImportRow.started_at, type_=UtcDateTime()))
         .join(ImportAddedRow, ImportAddedRow.import_id == ListImportRow.id)
@@ -206,7 +206,7 @@ def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> da
 
 
 def _list_changes(asked: _Asked) -> Iterator[HistoryEntry]:
-    """Yield lists that changed somebody who was on the list already."""
+    """Yield imports that changed an existing subscription."""
     for who in asked.person.numbers:
         whose = and_(
             ListImportRow.newsletter_id == asked.person.newsletter_id,
@@ -236,7 +236,7 @@ def _list_changes(asked: _Asked) -> Iterator[HistoryEntry]:
 
 
 def _departures(asked: _Asked) -> Iterator[HistoryEntry]:
-    # A merge has an entry of its own.
+    # Merges have entries of their own.
     whose = and_(asked.own(UnsubscribeEventRow), UnsubscribeEventRow.way != UnsubscribeWay.MERGE)
     at = UnsubscribeEventRow.occurred_at
     for row in asked.rows(UnsubscribeEventRow, at, whose):
@@ -307,7 +307,7 @@ def _bounces(asked: _Asked) -> Iterator[HistoryEntry]:
 
 
 def _suppressions(asked: _Asked) -> Iterator[HistoryEntry]:
-    """Yield what suppresses the address now; why all newsletters do may be another's to know."""
+    """Yield present suppressions; the reason of one for all newsletters may not be shown here."""
     keys = select(SubscriberRow.address_key).where(SubscriberRow.id.in_(asked.person.numbers))
     whose = and_(
         SuppressionRow.address_key.in_(keys),
@@ -405,7 +405,7 @@ def _notes(asked: _Asked) -> Iterator[HistoryEntry]:
 
 
 def _taggings(asked: _Asked) -> Iterator[HistoryEntry]:
-    """Yield the tags that were given to many at once, this person among them, or taken away."""
+    """Yield tags that were added to many people including this one, or removed."""
     for who in asked.person.numbers:
         yield from _taggings_of(asked, who)
 
@@ -467,7 +467,7 @@ def _merges(asked: _Asked) -> Iterator[HistoryEntry]:
         )
 
 
-#: Their order is that of entries of one instant, so a new one goes to the end.
+#: The sources, in the order of entries with the same time; add new ones at the end.
 _SOURCES: Sequence[Callable[[_Asked], Iterable[HistoryEntry]]] = (
     _enrolment,
     _consents,

@@ -1,4 +1,4 @@
-"""What a person's history is made of: entries, what they are called, and their places in it."""
+"""Entries of a person's history, their names, and positions for paging."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from subscribers.joining import (
 
 
 class HistoryKind(StrEnum):
-    """What an entry is about; a page may mark each in its own way."""
+    """The kind of an entry."""
 
     CONSENT = "consent"
     LEFT = "left"
@@ -43,13 +43,13 @@ class HistoryKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryEntry:
-    """Something that happened.
+    """An event in a person's history.
 
     Attributes:
-        source: The number of its source, by which entries of one instant are in order.
-        number: Its number within the source.
-        details: What else is known of it: who, from where, the relay's words.
-        mailing_id: The mailing that it is about, if about one.
+        source: The number of its source, by which entries with the same time are ordered.
+        number: Its id within the source.
+        details: Further details: the actor, the network, the relay's reply.
+        mailing_id: The mailing concerned, if any.
     """
 
     at: datetime
@@ -62,13 +62,13 @@ class HistoryEntry:
 
     @property
     def mark(self) -> HistoryPosition:
-        """Where a page ends whose last entry it is."""
+        """The entry's position."""
         return HistoryPosition(at=self.at, source=self.source, number=self.number)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class HistoryPosition:
-    """A place in a history: entries older than it come after it."""
+    """A position in a history; older entries come after it."""
 
     at: datetime
     source: int
@@ -77,19 +77,19 @@ class HistoryPosition:
     def older(
         self, at: SQLColumnExpression[datetime], source: int, number: SQLColumnExpression[int]
     ) -> ColumnElement[bool]:
-        """Return the condition that a row of a source comes after this place."""
+        """Return the condition that a row of a source comes after this position."""
         moment = literal(self.at, UtcDateTime())
         same = number < self.number if source == self.source else literal(source < self.source)
         return or_(at < moment, and_(at == moment, same))
 
     def encode(self) -> str:
-        """Return it as an address carries it."""
+        """Return the position as text for URLs."""
         text = f"{self.at.isoformat()} {self.source} {self.number}"
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str) -> HistoryPosition | None:
-        """Return what `encode` wrote; None for anything else."""
+        """Return the position that `encode` wrote; None for other texts."""
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             at, source, number = urlsafe_b64decode(padded).decode().split(" ")
@@ -102,11 +102,11 @@ class HistoryPosition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
-    """Whose history is read, and with which newsletter.
+    """A person in a newsletter, whose history is read.
 
     Attributes:
-        others: Who was merged into them, with their addresses: what is recorded of those is theirs.
-        colleagues: The staff's names by their addresses.
+        others: The merged subscribers with their addresses, whose events are included.
+        colleagues: The names of the staff by address.
     """
 
     newsletter_id: int
@@ -116,33 +116,32 @@ class Person:
 
     @property
     def numbers(self) -> Sequence[int]:
-        """Their own number and those of the others."""
+        """The ids of the person and the merged subscribers."""
         return (self.subscriber_id, *self.others)
 
     def at_address(self, number: int) -> list[Message]:
-        """Return by which other address of theirs something happened, if by one."""
+        """Return the merged address concerned as a detail; empty for the present address."""
         address = self.others.get(number)
         return [msg("At the address {address}", address=address)] if address else []
 
     def actor(self, recorded: str) -> Message:
-        """Return what whoever did something is called."""
+        """Return the display name of an actor."""
         return name_actor(recorded, self.colleagues)
 
     def by(self, recorded: str) -> Message:
-        """Return who did something, as a detail of it."""
+        """Return the actor as a detail of an entry."""
         return msg("By: {actor}", actor=self.actor(recorded))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryPage:
-    """Some entries; ``after`` is where the next page begins, None at the end."""
+    """A page of entries; ``after`` is the position of the next page, None at the end."""
 
     entries: Sequence[HistoryEntry]
     after: HistoryPosition | None
 
 
-#: By which ways people leave.
-#: What notices are called, which have no title; by `MailingRow.notice`.
+#: The names of notices, which have no title, by `MailingRow.notice`.
 NOTICE_NAMES: Mapping[str, Message] = {
     NoticeTemplate.CONFIRMATION: pmsg("mail", "Confirm your subscription"),
     NoticeTemplate.SETTINGS_LINK: pmsg("mail", "Your subscription"),
@@ -161,7 +160,7 @@ WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
     UnsubscribeWay.ADDRESS_CHANGE: msg("By a change of address"),
     UnsubscribeWay.MERGE: msg("Merged with another person"),
 }
-#: What of a person is theirs or the staff's to change, besides the newsletter's own fields.
+#: The names of settings that readers or the staff can change, besides the newsletter's fields.
 SETTING_NAMES: Mapping[str, Worded] = {
     "name": msg("Name"),
     "language": msg("Language"),
@@ -171,7 +170,7 @@ SETTING_NAMES: Mapping[str, Worded] = {
     "tags": msg("Tags"),
     "paused_until": pmsg("setting", "Pause"),
 }
-#: What of the audit log belongs to a person's history; what has a row of its own does not.
+#: The audit entries in a person's history; events with a table of their own are not among them.
 EVENT_NAMES = {
     Action.SUBSCRIBER_ADD: msg("Added by hand"),
     Action.SUBSCRIBER_EDIT: msg("Edited"),
@@ -182,7 +181,7 @@ EVENT_NAMES = {
 }
 
 
-#: By the code that the consent record keeps.
+#: The names of sources of consent, by their stored code.
 ORIGINS: Mapping[str, Message] = {
     BASIS: msg("Confirmed by a mailed link (double opt-in)"),
     OWN_PAGE: msg("Agreed on the reader’s own page, opened by a link from a mail to the address"),
@@ -190,7 +189,7 @@ ORIGINS: Mapping[str, Message] = {
     PREFERENCES_PAGE: msg("Settings page of a reader"),
     CONFIRMATION_MAIL: msg("Link in the confirmation mail"),
 }
-#: The same of what ends in a name, by how it begins.
+#: The same for codes that end with a name, by their beginning.
 NAMED_ORIGINS: Mapping[str, Callable[[str], Message]] = {
     BY_MAIL: lambda address: msg("Mail to {address}", address=address),
     BY_ADDRESS_CHANGE: lambda number: msg("Change of address {number}", number=number),
@@ -198,7 +197,7 @@ NAMED_ORIGINS: Mapping[str, Callable[[str], Message]] = {
 
 
 def origin_words(recorded: str) -> Message:
-    """Return what a basis or source of consent says; what a list or the staff wrote as it is."""
+    """Return the text for a basis or source of consent; texts by a list or the staff unchanged."""
     if recorded in ORIGINS:
         return ORIGINS[recorded]
     for begin, named in NAMED_ORIGINS.items():

@@ -1,8 +1,8 @@
-"""Who may ask to join a newsletter: one rule for every door, and invitation links.
+"""Admission: who may request to join a newsletter, and invitation links.
 
-A newsletter is joined by anybody (public, unlisted), or by invitation: then a request needs a link
-that holds, whose secret is kept as a hash alone. A request uses the link up by one, in the
-transaction that writes the request down; who subscribes already uses none.
+Anybody may join a public or unlisted newsletter. Otherwise a request needs a valid invitation link,
+of whose secret only the hash is stored. A request counts one use of the link, in the transaction
+that stores the request; requests of present subscribers do not count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from newsletter.errors import ForbiddenError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.tokens import new_token, token_hash
 
-#: A invitation link as it is kept.
+#: A stored invitation link.
 JoinInvitation = JoinInvitationRow
 MOST_USES, MOST_DAYS = 10_000, 366
 _NOTE = 200
@@ -39,7 +39,7 @@ def make_invitation(
     days: int,
     note: str = "",
 ) -> tuple[JoinInvitation, str]:
-    """Make an invitation link; return it with its secret, which is shown this once.
+    """Create an invitation link; return it with its secret, which is not stored.
 
     Raises:
         ListError: The number of uses or days is out of range, or the note is too long; the place
@@ -87,17 +87,17 @@ def list_invitations(session: Session, newsletter_id: int) -> Sequence[JoinInvit
 
 
 def is_open(row: JoinInvitation) -> bool:
-    """Return whether somebody can still join by a link."""
+    """Return whether a link is valid."""
     return row.revoked_at is None and row.used < row.uses and row.expires_at > now()
 
 
 def revoke_invitation(
     session: Session, actor: Actor, newsletter_id: int, invitation_id: int
 ) -> None:
-    """End an invitation link; who asked by it before can still confirm.
+    """Revoke an invitation link; earlier requests can still be confirmed.
 
     Raises:
-        NotFoundError: The newsletter has none of that number.
+        NotFoundError: The newsletter has no such link.
     """
     row = session.get(JoinInvitationRow, invitation_id, with_for_update=True)
     if row is None or row.newsletter_id != newsletter_id:
@@ -115,7 +115,7 @@ def revoke_invitation(
 
 
 def may_join(session: Session, newsletter: NewsletterRow, invitation: str) -> bool:
-    """Return whether a newsletter may be asked for now, with a link's secret or without (empty)."""
+    """Return whether a request to join is permitted, with a link's secret or without (empty)."""
     if newsletter.joining is not Joining.INVITATION:
         return True
     holds = select(func.count()).where(*_holds(newsletter.id, invitation))
@@ -123,10 +123,10 @@ def may_join(session: Session, newsletter: NewsletterRow, invitation: str) -> bo
 
 
 def demand_sight(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
-    """Hide a hidden newsletter from whoever has no link to it; one that ended is a link, too.
+    """Check that a hidden newsletter may be shown: a link is required, even an expired one.
 
     Raises:
-        NotFoundError: It is as if there were none.
+        NotFoundError: The newsletter is hidden; the error is that for one that does not exist.
     """
     if not newsletter.is_hidden:
         return
@@ -136,10 +136,10 @@ def demand_sight(session: Session, newsletter: NewsletterRow, invitation: str) -
 
 
 def demand_admission(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
-    """Refuse who may not ask for a newsletter; else use their link up by one.
+    """Check that a request to join is permitted, and count a use of its link.
 
     Raises:
-        ForbiddenError: It is joined by invitation, and the link is none that holds.
+        ForbiddenError: An invitation is required, and the link is not valid.
     """
     if newsletter.joining is not Joining.INVITATION:
         return
@@ -156,7 +156,7 @@ def demand_admission(session: Session, newsletter: NewsletterRow, invitation: st
 
 
 def by_invitation(newsletter: NewsletterRow) -> ForbiddenError:
-    """Return the error that a newsletter is joined by invitation alone."""
+    """Return the error for a newsletter that requires an invitation."""
     return ForbiddenError(
         msg("“{newsletter}” is joined by invitation only.", newsletter=newsletter.name),
         remedy=msg("Use the link of your invitation; if it no longer works, ask for another."),
