@@ -1,6 +1,6 @@
-"""Forgetting whose address was typed and never confirmed: by whoever joins, or changes theirs.
+"""Deleting unconfirmed requests to join and address changes.
 
-What stays are sums: that somebody asked, when, and by which form.
+Only sums remain: the number of requests by day and form.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _UNDER_WAY = (
 
 
 def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
-    """Forget up to ``limit`` requests that nobody confirmed for ``days``; return how many.
+    """Delete up to ``limit`` requests that were not confirmed for ``days``; return their number.
 
-    What was filled in goes, and the network; the subscription, if it never began. Whoever has no
-    other subscription, and no mail under way, loses the address as well; a new request begins anew.
+    This deletes the submitted data, the network, and a pending subscription. The address is deleted
+    as well if the person has no other subscription and no mail under way.
 
     Args:
-        session: Within the transaction that does it; two at once forget different people.
-        days: After how many days; no confirmation link holds for longer.
-        limit: How many at most.
+        session: The database session, in a transaction; concurrent calls process different people.
+        days: The age of requests in days, longer than any confirmation link is valid.
+        limit: The maximum number of requests.
     """
     before = now() - timedelta(days=days)
     requests = forget_requests(session, before, limit=limit)
@@ -52,10 +52,10 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
         .where(_is_forgotten(before))
         .order_by(SubscriptionRow.consented_at)
         .limit(limit)
-        # A request, a confirmation or an import holds the person: it goes first.
+        # People locked by a concurrent request, confirmation or import are skipped.
         .with_for_update(of=SubscriberRow, skip_locked=True)
     ).all()
-    # Asked again now that they are held: a request may have come in between.
+    # Checked again under the lock: there may be a new request.
     expired = session.execute(
         select(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id).where(
             SubscriptionRow.subscriber_id.in_(people), _is_forgotten(before)
@@ -68,14 +68,14 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
 
 
 def _forget_changes(session: Session, before: datetime, *, limit: int) -> int:
-    """Forget changes of address that were not confirmed; return how many."""
+    """Delete unconfirmed address changes; return their number."""
     expired = session.execute(
         select(AddressChangeRow.id, AddressChangeRow.successor_id)
         .join(SubscriberRow, SubscriberRow.id == AddressChangeRow.successor_id)
         .where(AddressChangeRow.changed_at.is_(None), AddressChangeRow.requested_at < before)
         .order_by(AddressChangeRow.requested_at)
         .limit(limit)
-        # Whoever asks for the address again, or confirms it, holds the person: they go first.
+        # People locked by a concurrent request or confirmation are skipped.
         .with_for_update(skip_locked=True)
     ).all()
     session.execute(
@@ -90,7 +90,7 @@ def _forget_changes(session: Session, before: datetime, *, limit: int) -> int:
 
 
 def _is_forgotten(before: datetime) -> ColumnElement[bool]:
-    """Return the condition that a subscription was asked for, and last before a moment."""
+    """Return the condition that a subscription is pending, and was last requested before a time."""
     asked_since = exists().where(
         ConsentRow.subscriber_id == SubscriptionRow.subscriber_id,
         ConsentRow.newsletter_id == SubscriptionRow.newsletter_id,
@@ -116,7 +116,7 @@ def _forget_subscriptions(session: Session, pairs: Sequence[tuple[int, int]]) ->
 
 
 def _forget_people(session: Session, people: set[int]) -> None:
-    """Take the addresses of those whom nothing else needs."""
+    """Delete the addresses of people that nothing else refers to."""
     others = exists().where(SubscriptionRow.subscriber_id == SubscriberRow.id)
     mailed = exists().where(
         DeliveryRow.subscriber_id == SubscriberRow.id, DeliveryRow.state.in_(_UNDER_WAY)
@@ -129,7 +129,7 @@ def _forget_people(session: Session, people: set[int]) -> None:
         .where(SubscriberRow.id.in_(forgotten))
         .values(address=None, address_key=None, domain="")
     )
-    # Replies of relays, and what came back, tend to repeat the address.
+    # Replies of relays and bounces often contain the address.
     session.execute(
         update(DeliveryRow).where(DeliveryRow.subscriber_id.in_(forgotten)).values(reply=None)
     )

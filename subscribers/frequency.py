@@ -1,4 +1,4 @@
-"""How often a subscriber wants a newsletter's mail, of what the newsletter offers."""
+"""Frequencies: how often a subscriber gets mail, among those that a newsletter offers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Listing
 
-#: Words of other systems; what our own pages and lists say is read besides.
+#: Words in lists of other systems; those of our own pages and lists are accepted as well.
 _WORDS: Mapping[str, str] = {
     word: frequency.value
     for frequency, words in {
@@ -30,7 +30,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def offered_frequencies(session: Session, newsletter_id: int) -> Sequence[Frequency]:
-    """Return what subscribers of a newsletter may choose of: each issue, and digests offered."""
+    """Return the frequencies that a newsletter offers: each issue, and its digests."""
     offered = set(
         session.scalars(
             select(DigestRuleRow.frequency).where(
@@ -42,7 +42,7 @@ def offered_frequencies(session: Session, newsletter_id: int) -> Sequence[Freque
 
 
 def read_frequency(session: Session, newsletter_id: int, text: str) -> Frequency:
-    """Read what somebody chose; empty for each issue.
+    """Parse a chosen frequency; empty for each issue.
 
     Raises:
         ListError: The newsletter does not offer it; the place names the field.
@@ -59,9 +59,10 @@ def read_frequency(session: Session, newsletter_id: int, text: str) -> Frequency
 
 
 def read_frequency_word(text: str) -> str | None:
-    """Return what a word of a list means by `Frequency`; None where it means nothing known.
+    """Return the frequency for a word in a list; None for unknown words.
 
-    What a newsletter does not offer may be kept: until it does, such a subscriber gets each issue.
+    A frequency that the newsletter does not offer may be stored; until it is offered, the
+    subscriber gets each issue.
     """
     word = _folded(text)
     return (_WORDS.get(word) or _own_words().get(word)) if word else ""
@@ -88,9 +89,9 @@ def change_frequency(
     *,
     shown: Frequency,
 ) -> bool:
-    """Let a subscriber get mail as chosen, where it still is as it was shown; return whether.
+    """Change a subscriber's frequency if it still is ``shown``; return whether it changed.
 
-    Issues that wait for a digest by an earlier choice still come in that digest.
+    Entries that wait for a digest are still sent with that digest.
     """
     changed = session.scalar(
         update(SubscriptionRow)

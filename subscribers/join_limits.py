@@ -1,7 +1,7 @@
-"""Limits on joining: nobody can have a stranger's mailbox filled by our forms.
+"""Limits on requests to join, so that forms cannot be used to flood somebody's mailbox.
 
-Requests are tallied in the database, so that the loss of Redis lifts no limit. Windows are fixed:
-at the turn of one, up to twice a limit may pass.
+Requests are counted in the database, so that losing Redis does not remove the limits. Time windows
+are fixed; around the end of a window, up to twice the limit may be reached.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 
 _HOUR, _DAY = 3_600, 86_400
-#: An IPv4 /24 counts as one sender.
+#: The prefix length by which IPv4 addresses count as one network.
 _IPV4_BITS = 24
-#: Tallies older than any window are of no use.
+#: How long tallies are kept, which is longer than any window.
 _KEPT = timedelta(days=2)
 
-#: Domains of one mailbox provider that passes over dots before the @.
+#: Domains whose provider ignores dots before the @.
 _DOTLESS = frozenset({"gmail.com", "googlemail.com"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinLimits:
-    """How many requests are taken: an address a day, a network and a newsletter an hour.
+    """The maximum numbers of requests: per address and day, per network and newsletter and hour.
 
     Attributes:
-        network_unproven: Of requests that nothing speaks for: no proof of work, no DMARC.
-        newsletter_unproven: Likewise.
+        network_unproven: The limit for requests without proof of work or DMARC.
+        newsletter_unproven: The same per newsletter.
     """
 
     address: int
@@ -46,7 +46,7 @@ class JoinLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> JoinLimits:
-        """Return the limits as the settings have them."""
+        """Return the limits in the settings."""
         return cls(
             address=settings.join_limit_address,
             network=settings.join_limit_network,
@@ -57,7 +57,7 @@ class JoinLimits:
 
 
 def kept_network(client: str, exactness: str) -> str:
-    """Return what the consent record says of from where: ``none``, ``network`` or ``full``."""
+    """Return a network address with the precision ``none``, ``network`` or ``full``."""
     match exactness:
         case "none":
             return ""
@@ -77,11 +77,11 @@ def count_sender(
     is_proven: bool,
     about: str = "",
 ) -> bool:
-    """Tally a request by network and newsletter; return whether all limits hold.
+    """Count a request by network and newsletter; return whether it is within all limits.
 
-    A request by mail, whose client is None, has no network. What a network's limit refuses is not
-    tallied further: one sender would use up what the newsletter takes from all. Nor do requests
-    ``about`` something else use up what is taken of those to join.
+    A request by mail has no network (``client`` is None). A request that exceeds the limit of its
+    network does not count for the newsletter, since a single sender could use up that limit.
+    Requests ``about`` something else than joining are counted separately.
     """
     kinds = [(f"{about}\0" if about else "", limits.network, limits.newsletter)]
     if not is_proven:
@@ -101,15 +101,15 @@ def count_sender(
 
 
 def was_used(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
-    """Return whether a proof of work, or a mail, was used before; nothing is tallied."""
+    """Return whether a proof of work, or a mail, was used before, without counting it."""
     scope = pseudonyms.of(f"proof\0{proof}")
     return session.get(JoinTallyRow, (scope, 0)) is not None
 
 
 def is_first_use(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
-    """Tally the use of a proof of work, or of a mail; return whether it was not used before.
+    """Count the use of a proof of work, or of a mail; return whether it is the first use.
 
-    Tallies are kept for two days, longer than any challenge holds.
+    Tallies are kept for two days, longer than any challenge is valid.
     """
     return _count(session, pseudonyms.of(f"proof\0{proof}"), None) == 1
 
@@ -117,16 +117,16 @@ def is_first_use(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:
 def count_address(
     session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, address_key: str
 ) -> bool:
-    """Tally a request for an address; return whether it may cause another mail today."""
+    """Count a request for an address; return whether another mail may be sent to it today."""
     mailbox = pseudonyms.of(f"address\0{_mailbox_of(address_key)}")
     return _count(session, mailbox, _DAY) <= limits.address
 
 
 def _mailbox_of(address_key: str) -> str:
-    """Return the mailbox that an address is another name of.
+    """Return the mailbox of an address, by which requests are counted.
 
-    What stands after a + is free; dots are, too, at Google, which hands all spellings to one
-    mailbox. Elsewhere a dot may tell two people apart.
+    A suffix after + is removed, and dots for Google, which ignores them. Elsewhere, addresses that
+    differ by a dot may belong to different people.
     """
     local, _, domain = address_key.rpartition("@")
     name = local.partition("+")[0]
@@ -136,7 +136,7 @@ def _mailbox_of(address_key: str) -> str:
 
 
 def _count(session: Session, scope: str, seconds: int | None) -> int:
-    """Count one more in the present window of so many seconds; None is for ever."""
+    """Increment a count in the present window of ``seconds``; None for a single window."""
     moment = now()
     window = int(moment.timestamp()) // seconds if seconds else 0
     session.execute(delete(JoinTallyRow).where(JoinTallyRow.started_at < moment - _KEPT))

@@ -1,8 +1,8 @@
-"""Joining: a request that changes nothing yet, and the confirmation that begins a subscription.
+"""Joining: a request, and its confirmation, which begins the subscription.
 
-Anybody can type anybody's address. So a request only adds a row to the consent record (and, for
-somebody new, a pending subscription); a person's state changes when the link in their own mail is
-confirmed, and who left stays away until then.
+Anybody can enter any address. So a request only adds a row to the consent record (and, for a new
+person, a pending subscription). The person's state changes only when the link in their mail is
+confirmed; until then, people who unsubscribed stay unsubscribed.
 """
 
 from __future__ import annotations
@@ -40,31 +40,30 @@ from subscribers.people import clean_name, find_or_add_person, hold_person
 from subscribers.series.enrolment import note_joined
 from subscribers.suppression import is_suppressed
 
-#: How a subscription that was confirmed by mail names its ground.
+#: The basis of a subscription that was confirmed by mail.
 BASIS = "double opt-in"
-#: The ground of one that began on the reader's own page: no mail was confirmed, but its address is
-#: in their mail alone.
+#: The basis of a subscription from the reader's own page, whose address only their mail contains.
 OWN_PAGE = "reader's own page"
-#: How the source begins of a request that came by mail; the address it was sent to follows.
+#: The prefix of a source for requests by mail, followed by the address they were sent to.
 BY_MAIL = "mail to "
-#: Who pressed the button behind the link that came by mail.
+#: The source of a confirmation by the link in the mail.
 CONFIRMATION_MAIL = "link in the confirmation mail"
-#: Who ticked it on the page of their preferences.
+#: The source of a choice on the page of preferences.
 PREFERENCES_PAGE = "preferences page"
-#: Whom the staff added one by one, in the browser or on the command line.
+#: The sources of people who were added by the staff, in the browser or on the command line.
 BY_HAND, BY_COMMAND = "by hand", "command line"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where a consent was given.
+    """The origin of a consent.
 
     Attributes:
         source: The page or form.
-        network: From where, as exactly as the settings allow.
-        wording: What stood there to be agreed to.
-        language: In which it stood there.
-        mail_language: The tag of the language in which they want their mail; empty for the same.
+        network: The network address, with the precision of the settings.
+        wording: The text that was agreed to.
+        language: The language of that text.
+        mail_language: The tag of the language for mail; empty for the same.
     """
 
     source: str
@@ -75,16 +74,16 @@ class Origin:
 
     @property
     def written_in(self) -> Language:
-        """In which language they are written to, before their first issue as with it."""
+        """The language of mail to the person."""
         return language_for(self.mail_language, self.language)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinRequest:
-    """What was written down of a request; ``confirmed`` says there is nothing to confirm.
+    """A stored request; ``confirmed`` is set if there is nothing to confirm.
 
     Attributes:
-        numbers: What the token of its confirmation link holds.
+        numbers: The ids in its confirmation link.
     """
 
     numbers: tuple[int, int]
@@ -93,7 +92,7 @@ class JoinRequest:
 
 
 class LinkState(StrEnum):
-    """What a confirmation link is worth."""
+    """The state of a confirmation link."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -102,7 +101,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invitation:
-    """A request as its confirmation link shows it."""
+    """The request of a confirmation link."""
 
     consent_id: int
     newsletter: NewsletterRow
@@ -113,9 +112,9 @@ class Invitation:
 
 
 def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
-    """Return the words a form shows, and the consent record keeps.
+    """Return the consent text that forms show, and that the consent record stores.
 
-    A sender that is called as the newsletter is not named a second time.
+    The sender is not named if its name is that of the newsletter.
     """
     if newsletter.from_name == newsletter.name:
         return msg(
@@ -143,9 +142,9 @@ def request_join(
     answers: Mapping[str, FieldValue | None] | None = None,
     frequency: Frequency | None = None,
 ) -> JoinRequest:
-    """Write a request down; of somebody known it changes nothing, as anybody can write one.
+    """Store a request, without changing an existing subscription.
 
-    What the form asked and gives is kept beside the request until it is confirmed.
+    The submitted data and the form's tags are stored with the request until it is confirmed.
     """
     person = find_or_add_person(session, address)
     insert_missing(
@@ -193,12 +192,14 @@ def request_join(
 
 
 def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: int) -> Invitation:
-    """Return what a confirmation link is about; it holds for ``days``, and not beyond leaving.
+    """Return the request of a confirmation link, which is valid for ``days``.
+
+    The link becomes invalid when the person unsubscribes later.
 
     Raises:
         TokenError: See `TokenSigner.read`.
-        NotFoundError: There is no such request, not even if another has its number since a backup
-            was restored; or the person was erased.
+        NotFoundError: There is no such request, or its id belongs to another one since a restore;
+            or the person was erased.
     """
     consent_id, *mark = signer.read(Purpose.CONFIRM, token)
     row = session.execute(
@@ -229,7 +230,7 @@ def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: 
     if request is not None:
         chosen = request.language
     else:
-        # What was filled in became the person's when they confirmed.
+        # The submitted data became the subscription's when it was confirmed.
         chosen = subscription.language if standing is LinkState.CONFIRMED else ""
     return Invitation(
         consent_id=consent_id,
@@ -244,7 +245,7 @@ def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: 
 def confirm_join(
     session: Session, signer: TokenSigner, token: str, *, days: int, source: str, network: str
 ) -> Invitation:
-    """Begin a subscription; a second time, or by a link that no longer holds, nothing changes.
+    """Begin a subscription; has no effect the second time, or if the link is not valid any more.
 
     Raises:
         TokenError: See `find_invitation`.
@@ -252,7 +253,7 @@ def confirm_join(
     """
     asked = session.get(ConsentRow, signer.read(Purpose.CONFIRM, token)[0])
     if asked is not None:
-        # Whoever leaves at this moment has left before the link is looked at, or leaves after it.
+        # Locked, so that a concurrent unsubscription is either seen here, or follows.
         _hold_subscription(session, asked.newsletter_id, asked.subscriber_id)
     invitation = find_invitation(session, signer, token, days=days)
     if asked is None or invitation.standing is not LinkState.OPEN:
@@ -274,10 +275,10 @@ def confirm_join(
 
 
 def _own_values(session: Session, asked: ConsentRow) -> dict[str, str]:
-    """Return what a request says of a person, by the columns of `SubscriptionRow`.
+    """Return the data of a request, by the columns of `SubscriptionRow`.
 
-    Of whoever only asked so far, it replaces all that other requests said; otherwise what it does
-    not say stays, also what the staff wrote meanwhile.
+    For a pending subscription, they replace all data of other requests. For others, missing values
+    do not change the present ones.
     """
     request = session.get(JoinRequestRow, asked.id)
     row = session.get(SubscriptionRow, (asked.newsletter_id, asked.subscriber_id))
@@ -300,18 +301,18 @@ def subscribe(
     known: Mapping[str, Any] | None = None,
     cause: GrowthCause = GrowthCause.PAGE,
 ) -> bool:
-    """Begin or renew a subscription that its own reader confirmed; a suppressed address gets none.
+    """Begin or renew a subscription confirmed by its reader; return False for suppressed addresses.
 
     The consent must come from the reader's own link, never from a list.
 
     Args:
-        session: Within the transaction that the reader's click makes.
-        newsletter_id: Which newsletter is joined.
-        subscriber_id: Who joins it.
-        origin: Where and to what they consented.
-        basis: On which ground.
-        known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
-        cause: What it counts as in the newsletter's growth.
+        session: The database session, in a transaction.
+        newsletter_id: The newsletter.
+        subscriber_id: The reader.
+        origin: The origin of the consent.
+        basis: The basis of the consent.
+        known: The data of the reader, by the columns of `SubscriptionRow`.
+        cause: The cause for the log of growth.
     """
     person, row = _hold_subscription(session, newsletter_id, subscriber_id)
     if row is not None and row.state is SubscriptionState.CONFIRMED:
@@ -348,7 +349,7 @@ def subscribe(
 def _hold_subscription(
     session: Session, newsletter_id: int, subscriber_id: int
 ) -> tuple[SubscriberRow | None, SubscriptionRow | None]:
-    """Return somebody, and their subscription as it is once nobody else changes it."""
+    """Lock and return a person and their subscription."""
     person = hold_person(session, subscriber_id)
     row = session.scalars(
         select(SubscriptionRow)

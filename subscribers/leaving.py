@@ -1,4 +1,4 @@
-"""Leaving: one function for every way out."""
+"""Unsubscribing: one function for all ways."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from subscribers.merging.links import kept_of
 from subscribers.people import hold_person
 from subscribers.series.enrolment import end_of_reader
 
-#: Ways by which a subscription ends on somebody else's report.
+#: Ways in which a subscription ends without the person's own wish.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
-#: Ways by which one ends that goes on at another address.
+#: Ways in which a subscription ends because it continues at another address.
 MOVED = frozenset({UnsubscribeWay.ADDRESS_CHANGE, UnsubscribeWay.MERGE})
-#: Ways by which somebody leaves who holds a mail, whichever address it went to.
+#: Ways that use a link in a mail, or a reply to it.
 _BY_A_MAIL = frozenset({UnsubscribeWay.ONE_CLICK, UnsubscribeWay.PAGE, UnsubscribeWay.MAIL})
 
-#: For how long after leaving somebody may say why.
+#: How long after unsubscribing a reason can be given.
 _REASON_TIME = timedelta(days=1)
 _REMARK_LENGTH = 1000
 _REMARKS_SHOWN = 50
@@ -44,11 +44,11 @@ _REMARKS_SHOWN = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaveReasons:
-    """Why people left, without who.
+    """The reasons for unsubscribing, without persons.
 
     Attributes:
-        counts: How many said what; most say nothing.
-        remarks: What they wrote, the newest 50, the newest first.
+        counts: The numbers of people by reason; most people give none.
+        remarks: The newest 50 remarks, the newest first.
     """
 
     counts: Mapping[LeaveReason, int]
@@ -66,17 +66,17 @@ def unsubscribe(
 ) -> bool:
     """End a subscription and log it; return whether there was one to end.
 
-    Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
-    was used may be gone since, as links of years ago keep working. Who leaves by a mail that went
-    to an address they had before, or that was merged with theirs, leaves at the one they have now.
+    This is idempotent: concurrent calls change one row and log one event. The mailing of the link
+    may have been deleted, since old links keep working. A link in a mail to a former or merged
+    address ends the subscription of the present address.
 
     Args:
-        session: Within the transaction that does it.
-        newsletter_id: Which newsletter is left.
-        subscriber_id: Who leaves it.
-        mailing_id: By which mailing's link, if by one.
-        way: By which way.
-        cause: What it counts as in the newsletter's growth; None for what the way says.
+        session: The database session, in a transaction.
+        newsletter_id: The newsletter.
+        subscriber_id: The person.
+        mailing_id: The mailing whose link was used, if any.
+        way: The way of unsubscribing.
+        cause: The cause for the log of growth; None for that of ``way``.
     """
     departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way])
     ended = _end(session, subscriber_id, departure)
@@ -95,8 +95,8 @@ class _Departure(NamedTuple):
 
 def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
     newsletter_id, way = departure.newsletter_id, departure.way
-    # The person is held before their subscription, as whoever erases them does: of the two at once
-    # neither waits for the other.
+    # The person is locked before the subscription, as in an erasure, so that there are no
+    # deadlocks.
     hold_person(session, subscriber_id)
     subscribed = (
         SubscriptionRow.newsletter_id == newsletter_id,
@@ -138,15 +138,15 @@ def end_as(
     *,
     left_at: datetime,
 ) -> None:
-    """Let somebody have left a newsletter as they did by another address that is theirs.
+    """End a subscription because the person unsubscribed with another of their addresses.
 
-    A request that they made since can still be confirmed.
+    Later requests to join can still be confirmed.
 
     Args:
-        session: Within the transaction that makes the two one.
-        newsletter_id: Which newsletter was left.
-        subscriber_id: Who has a subscription of it.
-        former_id: Who left it, by whichever way.
+        session: The database session, in the transaction that merges the addresses.
+        newsletter_id: The newsletter.
+        subscriber_id: The subscriber whose subscription ends.
+        former_id: The subscriber who unsubscribed, in whichever way.
         left_at: When that was.
     """
     way = last_way(session, newsletter_id, former_id) or UnsubscribeWay.LIST
@@ -169,12 +169,12 @@ def end_as(
 def successors_of(
     session: Session, subscriber_id: int, newsletter_id: int | None = None
 ) -> Sequence[int]:
-    """Return who somebody became by changing their address or being merged, the next first.
+    """Return the subscribers that replaced one by address changes and merges, the next one first.
 
     Args:
-        session: The database.
-        subscriber_id: Who.
-        newsletter_id: Only with merges of its people; None for those of all newsletters.
+        session: The database session.
+        subscriber_id: The subscriber.
+        newsletter_id: The newsletter whose merges are followed; None for those of all newsletters.
     """
     met = [subscriber_id]
     for each in met:
@@ -195,10 +195,9 @@ def successors_of(
 
 
 def take_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
-    """Let a subscription go on that somebody else's report had ended; return whether it does.
+    """Restore a subscription that ended by a report; return whether it was restored.
 
-    It does not where the person said themselves that they leave, was erased, or became one with
-    somebody else since.
+    It is not restored if the person also unsubscribed themselves, was erased, or was merged since.
     """
     way = last_way(session, newsletter_id, subscriber_id)
     if hold_person(session, subscriber_id) is None or (way and way not in _WITHOUT_THEIR_WORD):
@@ -225,9 +224,9 @@ def take_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
 def _note_own_wish(
     session: Session, newsletter_id: int, subscriber_id: int, way: UnsubscribeWay
 ) -> None:
-    """Log that somebody leaves whose subscription had ended without their wish to get no more.
+    """Log the unsubscription of a person whose subscription had ended in another way already.
 
-    Undoing a complaint, or merging them once more, must not undo this.
+    Undoing a complaint, or merging again, must not undo this.
     Without a mailing, since its report has counted them already.
     """
     if last_way(session, newsletter_id, subscriber_id) in _WITHOUT_THEIR_WORD | MOVED:

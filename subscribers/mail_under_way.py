@@ -1,6 +1,6 @@
-"""Mail under way to two addresses of one person: each mailing reaches them once.
+"""Deliveries to two addresses of one person, who gets each mailing only once.
 
-Rows are locked in the order that the ledger has: mailing, batch, deliveries; the people after them.
+Rows are locked in the ledger's order: mailing, batch, deliveries; and people after them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from newsletter.database.vocabulary import TO_LIST, BatchState, DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 
-#: What the ledger keeps of a delivery whose reader has the mailing at the other address.
+#: The reason of a skipped delivery whose reader got the mailing at the other address.
 HAD_COPY = "had-copy"
-#: States of a copy that arrived, or may have.
+#: States of copies that arrived, or may have.
 _OUT = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 
 
 def hold_mail(session: Session, newsletter_ids: Collection[int], people: Collection[int]) -> None:
-    """Hold what is queued for people, so that no worker takes it in hand meanwhile.
+    """Lock the queued deliveries of people, so that no worker can claim them.
 
     Raises:
-        ConflictError: A worker has some of it in hand now.
+        ConflictError: A worker is sending some of them now.
     """
     theirs = and_(
         DeliveryRow.subscriber_id.in_(people),
@@ -71,9 +71,9 @@ def hold_mail(session: Session, newsletter_ids: Collection[int], people: Collect
 
 
 def move_mail(session: Session, newsletter_id: int, source: int, target: int) -> None:
-    """Let what is queued for one address go to another, but for what that one has or is to get.
+    """Move queued deliveries to another subscriber, except mailings that this one has or will get.
 
-    What was sent to the first already is sent to the second no more.
+    Mailings that were sent to the first address already are not sent to the second one.
     """
     own = select(MailingRow.id).where(
         MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(TO_LIST)

@@ -1,7 +1,6 @@
-"""Notes that the staff keep on a person: never in a mail, and shown to the person who asks.
+"""Notes of the staff about a person; they are never in mails, but included in requests of access.
 
-The audit log says that a note was written, changed or deleted, and by whom; not what it says, since
-the log outlives an erasure.
+Audit entries do not contain the text, since they are kept when the person is erased.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from newsletter.i18n.messages import msg
 from subscribers.people import hold_person
 
 LONGEST_NOTE = 2000
-#: How many a person may have: what they may ask to see stays readable.
+#: The maximum number of notes per person.
 _MOST = 200
 
 
 def list_notes(session: Session, newsletter_id: int, subscriber_id: int) -> Sequence[NoteRow]:
-    """Return a newsletter's notes on somebody, the newest first."""
+    """Return a newsletter's notes about a person, the newest first."""
     return session.scalars(
         select(NoteRow)
         .where(NoteRow.newsletter_id == newsletter_id, NoteRow.subscriber_id == subscriber_id)
@@ -36,12 +35,12 @@ def list_notes(session: Session, newsletter_id: int, subscriber_id: int) -> Sequ
 def add_note(
     session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, text: str
 ) -> int:
-    """Write a note on a person; return its number.
+    """Add a note about a person; return its id.
 
     Raises:
-        ListError: It is empty or too long.
+        ListError: The text is empty or too long.
         NotFoundError: The person was erased, or is not on the list.
-        ConflictError: There are too many already.
+        ConflictError: The person has the maximum number of notes.
     """
     _hold(session, newsletter_id, subscriber_id)
     cleaned = _clean(text)
@@ -71,12 +70,12 @@ def change_note(
     *,
     revision: int,
 ) -> None:
-    """Change a note; ``revision`` is that of the text that was changed.
+    """Change a note; ``revision`` is the revision that was edited.
 
     Raises:
-        ListError: It is empty or too long.
+        ListError: The text is empty or too long.
         NotFoundError: There is no such note.
-        ConflictError: Somebody else changed it meanwhile.
+        ConflictError: Another person changed it meanwhile.
     """
     row = _find(session, newsletter_id, note_id)
     _hold(session, newsletter_id, row.subscriber_id)
@@ -96,11 +95,11 @@ def change_note(
 def delete_note(
     session: Session, actor: Actor, newsletter_id: int, note_id: int, *, revision: int | None = None
 ) -> None:
-    """Delete a note; ``revision`` is that of the text that was read, None for whatever it says.
+    """Delete a note; ``revision`` is the revision that was read, None for any.
 
     Raises:
         NotFoundError: There is no such note any more.
-        ConflictError: Somebody else changed it meanwhile.
+        ConflictError: Another person changed it meanwhile.
     """
     row = _find(session, newsletter_id, note_id)
     statement = delete(NoteRow).where(NoteRow.id == note_id)

@@ -1,4 +1,4 @@
-"""People by address, with or without a subscription, and how each stands with a newsletter."""
+"""People: subscriber rows by address, and a person's record in a newsletter."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ from subscribers.suppression import demand_lifting, lift_suppressions, remove_su
 
 
 def find_person(session: Session, address: Address) -> SubscriberRow | None:
-    """Return who has an address, if somebody does."""
+    """Return the person with an address; None if there is none."""
     return session.scalars(
         select(SubscriberRow).where(SubscriberRow.address_key == address.key)
     ).one_or_none()
 
 
 def find_or_add_person(session: Session, address: Address) -> SubscriberRow:
-    """Return who has an address, added if need be; of two at once, both find the same person.
+    """Return the person with an address, added if necessary; concurrent calls return the same one.
 
-    It waits for an erasure that is under way, and the next waits for this transaction. Whoever must
-    not bring back the erased asks `subscribers.suppression.erased_among` after it.
+    This waits for erasures that run at the same time, and later erasures wait for this transaction.
+    Callers must then check `subscribers.suppression.erased_among` if erased people are not to be
+    added again.
     """
     held = (
         select(SubscriberRow)
@@ -56,15 +57,15 @@ def find_or_add_person(session: Session, address: Address) -> SubscriberRow:
                 }
             ],
         )
-        # Nobody has it any more where an erasure ended in between.
+        # The row may have lost its address by an erasure in between.
         if (person := session.scalars(held).one_or_none()) is not None:
             return person
 
 
 def hold_person(session: Session, subscriber_id: int) -> SubscriberRow | None:
-    """Return somebody who cannot be erased before this transaction ends; None if they were.
+    """Lock and return a person, so that they cannot be erased meanwhile; None if they were erased.
 
-    Whoever writes about a person holds them first: an erasure that is under way is waited for.
+    Transactions that write data about a person lock the person first, which waits for erasures.
     """
     return session.scalars(
         select(SubscriberRow)
@@ -75,9 +76,9 @@ def hold_person(session: Session, subscriber_id: int) -> SubscriberRow | None:
 
 
 def mark_changed(session: Session, newsletter_id: int, people: Collection[int]) -> None:
-    """Note that a newsletter knows something else of people now which lies in another table.
+    """Update ``changed_at`` of people's subscriptions after a change in another table.
 
-    Undoing an import takes away, or takes back, only whom nobody changed since.
+    Undoing an import affects only people who were not changed since.
     """
     session.execute(
         update(SubscriptionRow)
@@ -100,9 +101,9 @@ def _zones() -> frozenset[str]:
 
 
 def clean_name(text: str) -> str:
-    """Return a name as it may be kept: printable, one line, at most 200 characters.
+    """Return a name in the form for storing: printable, one line, at most 200 characters.
 
-    A blank of any kind, such as the ideographic one between family and given name, is a space.
+    All kinds of spaces, such as the ideographic one between family and given name, become a space.
     """
     if not text.isprintable():
         text = "".join(filter(str.isprintable, " ".join(text.split())))
@@ -111,7 +112,7 @@ def clean_name(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PersonRecord:
-    """What is known of a person within one newsletter."""
+    """The data about a person in one newsletter."""
 
     person: SubscriberRow
     subscription: SubscriptionRow
@@ -120,7 +121,7 @@ class PersonRecord:
 
 
 def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> PersonRecord | None:
-    """Return a person's standing; None when they never were on the list, or are erased."""
+    """Return a person's record in a newsletter; None if they are not on the list or were erased."""
     person = session.get(SubscriberRow, subscriber_id)
     relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     if person is None or relation is None or person.address_key is None:
@@ -146,10 +147,10 @@ def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Per
 
 
 def lift_from(session: Session, standing: PersonRecord, *, because: str, rights: Rights) -> None:
-    """Lift a person's suppressions, and mark the decisions that made them as undone.
+    """Lift a person's suppressions, and mark the decisions that caused them as undone.
 
     Raises:
-        ForbiddenError: One of them holds for newsletters that these rights do not reach.
+        ForbiddenError: A suppression concerns newsletters that these rights do not include.
     """
     numbers = [row.id for row in standing.suppressions]
     demand_lifting(session, rights, numbers)

@@ -1,4 +1,4 @@
-"""What somebody chooses of their own: name, language, newsletters, how often, a pause."""
+"""Preferences of readers: name, language, fields, newsletters, frequency, and pauses."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ PAUSES = (1, 2, 4, 8, 12)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wishes:
-    """What the page of preferences sent.
+    """The submitted page of preferences.
 
     Attributes:
-        language: In which they read the page.
-        mail_language: The tag of the language in which they want their mail; empty to leave it.
-        time_zone: IANA name; empty for each newsletter's own, None to leave it as it is.
-        weeks: None leaves pauses as they are, 0 ends them.
-        values: What was filled in, by the keys of the newsletter's fields.
-        frequencies: How often they want which newsletter's mail, as shown and as chosen.
-        shown: What of their own the page showed; see `newsletter.edit_conflicts`. What they change
-            counts, whatever another page of theirs saved meanwhile.
-        shown_ids: Of which newsletters the page showed that they receive them; what it left as it
-            showed it stays as it is now. None for what holds now.
+        language: The language of the page.
+        mail_language: The tag of the language for mail; empty for no change.
+        time_zone: An IANA name; empty for each newsletter's own, None for no change.
+        weeks: The length of a pause; None for no change, 0 to end a pause.
+        values: The values of fields, by key.
+        frequencies: The shown and the chosen frequency, by newsletter.
+        shown: The values that the page showed; see `newsletter.edit_conflicts`. Changes by the
+            reader are saved even if another page has changed the same values.
+        shown_ids: The newsletters that the page showed as received. Choices that were not changed
+            on the page have no effect. None for the present ones.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Wishes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Own:
-    """What a page of preferences shows of somebody's own; see `Wishes`."""
+    """The values that a page of preferences shows; see `Wishes`."""
 
     name: str
     mail_language: str
@@ -86,7 +86,7 @@ class Own:
 
 
 def own_of(session: Session, newsletter_id: int, subscriber_id: int) -> Own:
-    """Return what a page shows by the link of a newsletter, as its form sends it back."""
+    """Return the values for the page of preferences of a newsletter's link."""
     known = known_of(session, newsletter_id, subscriber_id)
     newsletter = session.get_one(NewsletterRow, newsletter_id)
     values = values_of(session, newsletter_id, subscriber_id)
@@ -112,19 +112,19 @@ def save_wishes(
     network: str,
     mailing_id: int | None,
 ) -> None:
-    """Do what somebody wishes; a newsletter they tick is joined, for the link is their own.
+    """Save a page of preferences; ticked newsletters are joined, as the link is the reader's own.
 
-    What they change holds for all their newsletters. What they leave as the page showed it, which
-    is how ``newsletter_id`` knows it, stays in each as it is: a page that was open while they left
-    or joined elsewhere brings nobody back and ends nothing.
+    Changed values apply to all newsletters of the reader. Unchanged values, which the page showed
+    as stored for ``newsletter_id``, are not changed anywhere. So an old page cannot subscribe or
+    unsubscribe anybody by values that were not changed on it.
 
     Raises:
         NotFoundError: See `find_reader`.
-        ListError: A value is none of its field; nothing is saved.
+        ListError: The value of a field is not valid; nothing is saved.
     """
     changes: defaultdict[int, list[str]] = defaultdict(list)
     wishes = _beside_others(session, newsletter_id, subscriber_id, wishes)
-    # First, as it holds the person alone; what follows holds them together with others.
+    # First, since it locks the person only; the following steps also lock other rows.
     for number, keys in _write_fields(session, subscriber_id, newsletter_id, wishes).items():
         changes[number] += keys
     if hold_person(session, subscriber_id) is None:
@@ -174,7 +174,7 @@ def save_wishes(
 def _beside_others(
     session: Session, newsletter_id: int, subscriber_id: int, wishes: Wishes
 ) -> Wishes:
-    """Return wishes without what the page sent as it showed it, which stays as it is now."""
+    """Return the page with unchanged values replaced by the present ones."""
     hold_group(session, newsletter_id)
     hold_relations(session, newsletter_id, subscriber_id)
     now = own_of(session, newsletter_id, subscriber_id)
@@ -200,7 +200,7 @@ def _beside_others(
 def _write_fields(
     session: Session, subscriber_id: int, newsletter_id: int, wishes: Wishes
 ) -> dict[int, Sequence[str]]:
-    """Write what somebody filled in; return what changed, for each newsletter that has it."""
+    """Save the values of fields; return the changed fields by newsletter."""
     if not wishes.values:
         return {}
     group = newsletters_of_group(session, newsletter_id)
@@ -217,9 +217,9 @@ def _write_fields(
 def _write_known(
     relation: SubscriptionRow, wished: ReaderSettings, shown: ReaderSettings
 ) -> list[str]:
-    """Let a newsletter know what is wished otherwise than shown; return the names of what is new.
+    """Save changed settings in a subscription; return the names of changed columns.
 
-    What was left as it was shown stays as this newsletter has it.
+    Values that were not changed on the page are not changed in the subscription.
     """
     changed = []
     for name in (each.name for each in fields(ReaderSettings)):
@@ -239,18 +239,18 @@ def join_offered(
     like: int,
     network: str,
 ) -> None:
-    """Join a newsletter that is offered to somebody, by one click on their own page.
+    """Join an offered newsletter, by one click on the reader's own page.
 
     Args:
-        session: Within the transaction that the click makes.
-        subscriber_id: Who joins.
-        newsletter_id: Which newsletter.
-        language: In which they read what they consent to.
-        like: The newsletter that knows how they are addressed and written to.
-        network: From where, as exactly as the settings allow.
+        session: The database session, in a transaction.
+        subscriber_id: The reader.
+        newsletter_id: The newsletter.
+        language: The language of the consent text.
+        like: The newsletter from which name and settings are copied.
+        network: The network address, with the precision of the settings.
 
     Raises:
-        NotFoundError: It is not offered to them, or they are not known any more.
+        NotFoundError: The newsletter is not offered, or the reader does not exist any more.
     """
     find_reader(session, subscriber_id)
     offered = {choice.newsletter_id for choice in list_choices(session, subscriber_id)}
@@ -274,7 +274,7 @@ def join_offered(
 
 
 def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) -> list[int]:
-    """Do what somebody wishes where it is offered; return the newsletters where it is new."""
+    """Save offered frequencies; return the newsletters in which they changed."""
     return [
         number
         for number, (shown, chosen) in wishes.frequencies.items()
@@ -286,7 +286,7 @@ def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) ->
 def _record_changes(
     session: Session, subscriber_id: int, changes: Mapping[int, Sequence[str]]
 ) -> None:
-    """Write down what a reader changed, for each newsletter what holds there."""
+    """Log the reader's changes in each newsletter concerned."""
     for number, names in sorted(changes.items()):
         if names:
             record_event(
@@ -304,7 +304,7 @@ def _wished(
 ) -> ReaderSettings:
     newsletter = session.get(NewsletterRow, newsletter_id)
     language = wishes.mail_language
-    # The page offers few languages: who did not choose another keeps the tag they have.
+    # The page offers few languages: without another choice, the present tag is kept.
     if (
         newsletter is None
         or language not in mail_languages(newsletter)
@@ -327,16 +327,15 @@ def pause(
     weeks: int,
     newsletter_ids: Collection[int] | None = None,
 ) -> datetime | None:
-    """Send nothing for some weeks (0 ends a pause), as a reader asks for; return until when.
+    """Pause a reader's mail for some weeks (0 ends a pause); return the end of the pause.
 
-    Who left in the meantime pauses nothing, which is None.
+    Returns None if the reader has unsubscribed meanwhile.
 
     Args:
-        session: Within the transaction that does it.
-        subscriber_id: To whom; a link's person may be written to at another address today, whom
-            `find_relation` names.
-        weeks: For how long.
-        newsletter_ids: Of which newsletters; None for all of theirs.
+        session: The database session, in a transaction.
+        subscriber_id: The reader; for a link, the present subscriber, see `find_relation`.
+        weeks: The number of weeks.
+        newsletter_ids: The newsletters; None for all.
     """
     until = _pause_end(weeks)
     paused = _set_pause(session, subscriber_id, until, newsletter_ids)
@@ -354,7 +353,7 @@ def _set_pause(
     until: datetime | None,
     newsletter_ids: Collection[int] | None = None,
 ) -> Sequence[int]:
-    """Pause the subscriptions, or go on with them; return the newsletters where that is new."""
+    """Set or end the pause of subscriptions; return the newsletters in which it changed."""
     change = update(SubscriptionRow).where(
         SubscriptionRow.subscriber_id == subscriber_id,
         SubscriptionRow.state == SubscriptionState.CONFIRMED,

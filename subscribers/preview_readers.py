@@ -1,4 +1,4 @@
-"""People as whom a mail is previewed: found by how an address or name begins, or by number."""
+"""Finding people for previews: by the beginning of address or name, or by id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from subscribers.search import begins_with
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundReader:
-    """One of a newsletter's people, as a preview finds them."""
+    """A person for a preview."""
 
     subscriber_id: int
     name: str
@@ -27,7 +27,7 @@ class FoundReader:
 def find_readers(
     session: Session, newsletter_id: int, text: str, *, limit: int
 ) -> Sequence[FoundReader]:
-    """Return confirmed subscribers whose address or name begins so; the same address first."""
+    """Return confirmed subscribers by the beginning of address or name; exact matches first."""
     rows = session.execute(
         _readers(newsletter_id)
         .where(
@@ -41,7 +41,7 @@ def find_readers(
 
 
 def find_reader(session: Session, newsletter_id: int, subscriber_id: int) -> FoundReader | None:
-    """Return one of a newsletter's people; None for anybody else, and for the erased."""
+    """Return a person of a newsletter; None for others and for erased people."""
     row = session.execute(
         _readers(newsletter_id).where(SubscriberRow.id == subscriber_id)
     ).one_or_none()
@@ -51,7 +51,7 @@ def find_reader(session: Session, newsletter_id: int, subscriber_id: int) -> Fou
 def find_reader_by_key(
     session: Session, newsletter_id: int, address_key: str
 ) -> FoundReader | None:
-    """Return whoever is on a list with an address; None if nobody."""
+    """Return the person on a list with an address; None if there is none."""
     row = session.execute(
         _readers(newsletter_id).where(SubscriberRow.address_key == address_key)
     ).one_or_none()
@@ -75,7 +75,7 @@ def _found_reader(subscriber_id: int, name: str, address: str | None, language: 
 
 
 def name_and_address(session: Session, newsletter_id: int, subscriber_id: int) -> tuple[str, str]:
-    """Return how a newsletter addresses somebody, and where; what is not known is empty."""
+    """Return the name and address of a person in a newsletter; unknown ones are empty."""
     person = session.get(SubscriberRow, subscriber_id)
     relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     return (relation.name if relation else "", (person.address or "") if person else "")

@@ -1,4 +1,4 @@
-"""Whom a link speaks for, what is known of them, and which newsletters they chose."""
+"""The reader of a personal link, their data, and their newsletters."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ NO_MORE = msg("This subscription no longer exists.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewsletterChoice:
-    """One newsletter, and whether its mail is wanted; ``paused_until`` lies ahead or is None.
+    """A newsletter on the page of preferences, and whether it is received.
 
     Attributes:
-        description: What it is, for those who do not receive it.
-        frequency: How often they want its mail, of what is ``offered``.
+        description: The newsletter's description, for people who do not receive it.
+        frequency: The chosen frequency, among those ``offered``.
+        paused_until: The end of a pause in the future; or None.
     """
 
     newsletter_id: int
@@ -48,7 +49,7 @@ class NewsletterChoice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReaderSettings:
-    """How one newsletter addresses somebody, and how it writes to them; see `SubscriptionRow`."""
+    """A reader's settings in one newsletter; see `SubscriptionRow`."""
 
     name: str = ""
     language: str = ""
@@ -58,14 +59,14 @@ class ReaderSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted.
+    """A reader's subscription, for the pages of a personal link.
 
     Attributes:
-        subscriber_id: Who is written to today: the link's person, or whoever they became.
-        address: Of that person. It is not shown where they ``moved``: an old mail may be in
+        subscriber_id: The present subscriber, after address changes and merges.
+        address: The present address. It is not shown if they ``moved``, since an old mail may be in
             other hands.
-        moved: Whether the newsletter goes to another address than the link's mail did.
-        paused_until: Lies ahead, or is None.
+        moved: Whether the present address differs from that of the link's mail.
+        paused_until: The end of a pause in the future; or None.
     """
 
     ref: DeliveryRef
@@ -80,10 +81,10 @@ class Relation:
 
 
 def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
-    """Return a person who is still known.
+    """Return a person who was not erased.
 
     Raises:
-        NotFoundError: There is none, or they were erased.
+        NotFoundError: The person does not exist, or was erased.
     """
     row = session.get(SubscriberRow, subscriber_id)
     if row is None or row.address_key is None:
@@ -92,10 +93,10 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
 
 
 def find_relation(session: Session, ref: DeliveryRef) -> Relation:
-    """Return whom a link is about, at the address of today.
+    """Return the subscription of a link, at the present address.
 
     Raises:
-        NotFoundError: That subscription is no more.
+        NotFoundError: The subscription does not exist any more.
     """
     people = [ref.subscriber_id, *successors_of(session, ref.subscriber_id)]
     rows = session.execute(
@@ -134,9 +135,10 @@ def _ahead(until: datetime | None) -> datetime | None:
 
 
 def received_by(session: Session, subscriber_id: int) -> Sequence[NewsletterRow]:
-    """Return the newsletters that somebody gets at present, though a pause may hold them back.
+    """Return the newsletters that a reader receives at present, including paused ones.
 
-    Whatever says to a reader what they get asks here: who left, or is suppressed, gets nothing.
+    All pages and mails that name them use this function. Unsubscribed and suppressed ones are left
+    out.
     """
     return session.scalars(
         select(NewsletterRow)
@@ -152,13 +154,13 @@ def received_by(session: Session, subscriber_id: int) -> Sequence[NewsletterRow]
 
 
 def goes_elsewhere(session: Session, subscriber_id: int) -> bool:
-    """Return whether mail for somebody goes to another address, as they or the staff changed it."""
+    """Return whether mail goes to another address, after an address change or a merge."""
     people = successors_of(session, subscriber_id)
     return any(received_by(session, person) for person in people)
 
 
 def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> ReaderSettings:
-    """Return what a newsletter knows of somebody; nothing of who never asked for it."""
+    """Return a reader's settings in a newsletter; empty ones without a subscription."""
     row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     if row is None:
         return ReaderSettings()
@@ -168,14 +170,14 @@ def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Reader
 
 
 def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
-    """Return whether a newsletter has to do with somebody, in whatever state."""
+    """Return whether a person is on a newsletter's list, in any state."""
     return session.get(SubscriptionRow, (newsletter_id, subscriber_id)) is not None
 
 
 def list_choices(session: Session, subscriber_id: int) -> Sequence[NewsletterChoice]:
-    """Return the newsletters that a person has to do with, and those offered to everybody.
+    """Return a person's newsletters, and those that are offered to everybody.
 
-    One that is joined by invitation is shown to its subscribers alone: it is joined by a link.
+    Newsletters that require an invitation are shown to their subscribers only.
     """
     rows = session.execute(
         select(
