@@ -7,11 +7,13 @@ A mail that is attributed by its address alone proves nothing: anybody could hav
 from __future__ import annotations
 
 import hmac
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from threading import Lock
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -297,14 +299,55 @@ def _search(
                     break
 
 
+class _RecentSearches:
+    """Owners that searches found, by the mailing's identity and the person's code.
+
+    A search reads up to all recipients of a mailing, and anybody who has one message of ours can
+    send its Message-ID any number of times.
+    """
+
+    #: How many results are remembered, and for how many seconds.
+    _MOST, _SECONDS = 1000, 3600.0
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._results: OrderedDict[tuple[str, str], tuple[float, int | None]] = OrderedDict()
+
+    def owner(
+        self,
+        key: tuple[str, str],
+        search: Callable[[], int | None],
+        still: Callable[[int], bool],
+    ) -> int | None:
+        """Return the owner that was found lately and ``still`` is, or else what a search finds."""
+        with self._lock:
+            at, owner = self._results.get(key, (float("-inf"), None))
+        if time.monotonic() - at < self._SECONDS and (owner is None or still(owner)):
+            return owner
+        owner = search()
+        with self._lock:
+            self._results[key] = time.monotonic(), owner
+            self._results.move_to_end(key)
+            while len(self._results) > self._MOST:
+                self._results.popitem(last=False)
+        return owner
+
+
+_recent_searches = _RecentSearches()
+
+
 def delivery_of_message_id(session: Session, keys: Keys, message_id: str) -> tuple[int, int] | None:
     """Return mailing and subscriber of a Message-ID; None if not ours, or if its owner is gone."""
     read = read_delivery_id(keys.message_id_key, message_id)
     if read is None:
         return None
     mailing_id, code = read
-    found = _search(session, keys, mailing_id, {code})
-    return next(((mailing_id, subscriber_id) for _, subscriber_id in found), None)
+    owner = _recent_searches.owner(
+        (_mailing_of(session, mailing_id)[0], code),
+        lambda: next((number for _, number in _search(session, keys, mailing_id, {code})), None),
+        lambda number: mailing_of_message_id(session, keys, message_id, number) is not None,
+    )
+    return None if owner is None else (mailing_id, owner)
 
 
 def mailing_of_message_id(

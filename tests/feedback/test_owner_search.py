@@ -9,13 +9,13 @@ from functools import partial
 from types import FrameType
 
 import pytest
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, delete, event, select
 from sqlalchemy.engine import make_url
 
-from newsletter.database.engine import open_engine, reading
-from newsletter.database.tables import BounceRow
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.tables import BounceRow, DeliveryRow
 from newsletter.database.vocabulary import SubscriptionState
-from newsletter.feedback.attribution import attribute
+from newsletter.feedback.attribution import attribute, delivery_of_message_id
 from newsletter.feedback.consequences import act_on_new_bounces
 from newsletter.feedback.mail import Taken, take_mail
 from newsletter.mailings.planning.planning import plan_mailing
@@ -102,6 +102,28 @@ def test_a_search_in_a_longer_list_does_not_block_writers_longer(
         work.append(_work_while_nobody_else_writes(post.engine, partial(act, post)))
         post.engine.dispose()
     assert work[2] < 1.2 * work[1], work
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_owner_of_a_message_id_is_searched_for_once(sqlite_url: str, *, is_gone: bool) -> None:
+    post = _post(sqlite_url, 3)
+    message_id = post.message_id
+    owner = None if is_gone else (post.mailing_id, post.stage.subscriber_id(READER))
+    if is_gone:
+        with transaction(post.engine) as session:
+            session.execute(delete(DeliveryRow))
+    searches: list[str] = []
+
+    @event.listens_for(post.engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "JOIN delivery" in statement:
+            searches.append(statement)
+
+    with reading(post.engine) as session:
+        found = [delivery_of_message_id(session, KEYS, message_id) for _ in range(2)]
+    post.engine.dispose()
+    assert found == [owner, owner]
+    assert len(searches) == 1
 
 
 @pytest.mark.parametrize("address", [READER, "reader1@example.jp"])
