@@ -79,7 +79,7 @@ class Reason(StrEnum):
 #: The reasons by the values that are stored in tables and in the log.
 REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
 PERMANENT = frozenset(reason for reason in Reason if reason.fault is FaultOf.ADDRESS)
-OF_THE_SENDER = frozenset(reason for reason in Reason if reason.fault is FaultOf.SENDER)
+SENDER_FAULTS = frozenset(reason for reason in Reason if reason.fault is FaultOf.SENDER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import details_of
-from newsletter.bounces.model import OF_THE_SENDER
+from newsletter.bounces.model import SENDER_FAULTS
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -75,7 +75,7 @@ def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
             return FeedbackAction.SUPPRESSED
         case BounceKind.UNSUBSCRIBE:
             return FeedbackAction.UNSUBSCRIBED
-        case BounceKind.SOFT if counts(case.reason):
+        case BounceKind.SOFT if counts_towards_limit(case.reason):
             full = case.streak >= policy.soft_limit
             return FeedbackAction.SUPPRESSED if full else FeedbackAction.COUNTED
         case BounceKind.SOFT | BounceKind.DELAY | BounceKind.AUTO_REPLY | BounceKind.UNKNOWN:
@@ -84,9 +84,9 @@ def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
             assert_never(case.kind)
 
 
-def counts(reason: str) -> bool:
+def counts_towards_limit(reason: str) -> bool:
     """Return whether a soft bounce for this reason counts towards the limit."""
-    return reason not in OF_THE_SENDER
+    return reason not in SENDER_FAULTS
 
 
 def load_policies(session: Session, newsletter_ids: Sequence[int]) -> dict[int, FeedbackPolicy]:
@@ -206,7 +206,7 @@ def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
             BounceRow.subscriber_id == subscriber_id,
             BounceRow.proven,
             BounceRow.kind.in_((BounceKind.HARD, BounceKind.SOFT)),
-            BounceRow.reason.not_in([reason.value for reason in OF_THE_SENDER]),
+            BounceRow.reason.not_in([reason.value for reason in SENDER_FAULTS]),
             BounceRow.occurred_at >= since,
             BounceRow.mailing_id > (arrived or 0),
             ~spared,

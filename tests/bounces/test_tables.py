@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from newsletter.bounces import phrase_tables, tables
-from newsletter.bounces.model import OF_THE_SENDER, PERMANENT, Reason
+from newsletter.bounces.model import PERMANENT, SENDER_FAULTS, Reason
 from newsletter.bounces.tables import Layout
 from newsletter.bounces.webhooks import adapters, model
 from newsletter.settings import Settings
@@ -149,7 +149,7 @@ def test_the_documentation_says_of_each_reason_what_follows_from_it(reason: Reas
     rows = text[text.index("## Reasons") :].partition("\n## ")[0].splitlines()
     (row,) = [row for row in rows if f"`{reason.value}`" in row]
     assert ("| yes |" in row) == (reason in PERMANENT)
-    assert ("never counted" in row) == (reason in OF_THE_SENDER)
+    assert ("never counted" in row) == (reason in SENDER_FAULTS)
 
 
 @pytest.mark.parametrize("reason", Reason)

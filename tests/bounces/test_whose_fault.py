@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.bounces.model import Reason, Report, ReportKind
 from newsletter.bounces.reading import read_report
-from newsletter.feedback.policy import counts
+from newsletter.feedback.policy import counts_towards_limit
 from tests.bounces.formats import OURS, READER, RETURNED
 from tests.bounces.test_reading import notification, recipient
 from tests.support.growth import assert_linear
@@ -536,7 +536,7 @@ def test_a_refusal_of_a_recipient_that_stays_open_counts_towards_the_limit(words
     """After several mailings, such refusals end the address, as docs/feedback.md describes."""
     reason, hard = only(told(words))
     assert not hard
-    assert counts(reason)
+    assert counts_towards_limit(reason)
 
 
 @pytest.mark.parametrize(
@@ -544,7 +544,7 @@ def test_a_refusal_of_a_recipient_that_stays_open_counts_towards_the_limit(words
     ["550 relaying denied", "554 blocked: too many unknown users", "550 you are on our block list"],
 )
 def test_a_refusal_of_the_sender_only_counts_against_no_reader(words: str) -> None:
-    assert not counts(only(told(words))[0])
+    assert not counts_towards_limit(only(told(words))[0])
 
 
 @pytest.mark.parametrize(
