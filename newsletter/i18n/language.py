@@ -255,12 +255,16 @@ def read_language(text: str) -> str:
     folded = text.strip().lower()
     if not folded:
         return ""
-    return (
-        _USUAL.get(folded)
-        or _as_tag(folded)
-        or _names().get(folded)
-        or _own_names().get(folded, "")
-    )
+    if tag := _USUAL.get(folded) or _as_tag(folded) or _named(folded):
+        return tag
+    # As a form that has no name of its own is written: ``ポルトガル語 (BR)``.
+    name, _, form = folded.removesuffix(")").rpartition(" (")
+    language = _named(name)
+    return _as_tag(f"{language}-{form}") if language else ""
+
+
+def _named(folded: str) -> str:
+    return _names().get(folded) or _own_names().get(folded, "")
 
 
 def _as_tag(folded: str) -> str:

@@ -15,8 +15,10 @@ from babel.messages.pofile import read_po
 from newsletter.i18n.catalogue import FOLDER, Catalogue
 from newsletter.i18n.language import (
     Language,
+    language_name,
     nearest_language,
     own_language_name,
+    read_language,
     time_zone_names,
 )
 from tests.support.growth import assert_linear
@@ -134,3 +136,11 @@ def test_time_zones_begin_with_the_speakers_own_and_go_from_west_to_east() -> No
 )
 def test_each_form_of_a_language_has_a_name_of_its_own(tag: str, name: str) -> None:
     assert own_language_name(tag) == name
+
+
+@pytest.mark.parametrize("speaker", Language)
+@pytest.mark.parametrize("tag", ["pt-BR", "zh-TW", "zh-Hant-HK", "vi-VN", "es-419", "de-1996"])
+def test_a_form_of_a_language_is_read_by_the_name_that_it_is_written_with(
+    tag: str, speaker: Language
+) -> None:
+    assert read_language(language_name(tag, speaker)) == tag
