@@ -34,11 +34,16 @@ from subscribers.lists.columns.columns import ColumnAnswers
 from subscribers.lists.imports.imports import ChunkHooks, ImportOptions, import_records
 from subscribers.lists.parsers.column_guesses import FIELD
 from subscribers.lists.records import Record
-from subscribers.people import clean_name, is_time_zone, mark_changed
+from subscribers.people import (
+    NOT_A_TAG,
+    clean_name,
+    demand_basis,
+    is_tag,
+    is_time_zone,
+    mark_changed,
+)
 from subscribers.series.enrolment import note_joined, note_tags
 
-_TAG = 64
-_BASIS = 64
 _KNOWN = ("address", "name", "language", "time_zone", "format", "frequency", "tags")
 
 
@@ -167,10 +172,7 @@ def add_person(
         ListError: The address, a value or the consent is not valid; the place names it.
         ConflictError: The person is on the list, has unsubscribed, is suppressed, or was erased.
     """
-    if not ground.basis.strip() or len(ground.basis) > _BASIS:
-        raise ListError(
-            msg("State the basis of consent, in up to 64 characters."), place=Place(field="basis")
-        )
+    demand_basis(ground.basis)
     try:
         key = parse_address(address).key
     except ListError as error:
@@ -287,11 +289,8 @@ def _time_zone(name: str) -> str:
 
 def _tags(given: Iterable[str]) -> set[str]:
     tags = set(given)
-    for tag in tags:
-        if len(tag) > _TAG or not tag.isprintable():
-            raise ListError(
-                msg("A tag has at most 64 printable characters."), place=Place(field="tags")
-            )
+    if not all(map(is_tag, tags)):
+        raise ListError(NOT_A_TAG, place=Place(field="tags"))
     return tags
 
 

@@ -21,7 +21,13 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.types import now
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import msg
 from subscribers.suppression import demand_lifting, lift_suppressions, remove_suppressions
+
+#: How many characters a tag, and the basis of a consent, have at most, as their columns do.
+LONGEST_TAG = LONGEST_BASIS = 64
+NOT_A_TAG = msg("A tag has between 1 and {count} printable characters.", count=LONGEST_TAG)
 
 
 def find_person(session: Session, address: Address) -> SubscriberRow | None:
@@ -98,6 +104,25 @@ def is_time_zone(name: str) -> bool:
 @cache
 def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def is_tag(text: str) -> bool:
+    """Return whether a text may be a tag."""
+    return 0 < len(text) <= LONGEST_TAG and text.isprintable()
+
+
+def demand_basis(basis: str) -> None:
+    """Refuse a basis of consent that says nothing, or more than is kept.
+
+    Raises:
+        ListError: It is so; the place names its field.
+    """
+    if not basis.strip() or len(basis) > LONGEST_BASIS:
+        raise ListError(
+            msg("State the basis of consent, in up to {count} characters.", count=LONGEST_BASIS),
+            place=Place(field="basis"),
+            command=msg("State it with --basis."),
+        )
 
 
 def clean_name(text: str) -> str:

@@ -31,13 +31,11 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
-from subscribers.people import mark_changed
+from subscribers.people import NOT_A_TAG, is_tag, mark_changed
 from subscribers.search import MatchedBy, PeopleFilter, find_match, matching_people
 from subscribers.segments import saved
 from subscribers.series.enrolment import note_tags
 
-#: How many characters a tag has at most.
-LONGEST_TAG = 64
 #: So many are done within the transaction that orders it; more are left to the workers.
 AT_ONCE = 500
 #: How many may be named one by one.
@@ -59,11 +57,8 @@ def read_tag(text: str) -> str:
         ListError: It is empty, too long, or has characters that cannot be printed.
     """
     tag = text.strip()
-    if not tag or len(tag) > LONGEST_TAG or not tag.isprintable():
-        raise ListError(
-            msg("A tag has between 1 and {count} printable characters.", count=LONGEST_TAG),
-            place=Place(field="tag"),
-        )
+    if not is_tag(tag):
+        raise ListError(NOT_A_TAG, place=Place(field="tag"))
     return tag
 
 

@@ -32,7 +32,8 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks import opened_links
 from newsletter.logs import bound, set_up_logs
-from newsletter.mailings.ledger.dispatch import return_hint, take_due_batches
+from newsletter.mailings.ledger.dispatch import take_due_batches
+from newsletter.mailings.ledger.leases import return_hint
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.imports.runs import next_upload

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE, NOBODY, READER, Actor
+from newsletter.accounts.audit import COMMAND_LINE, LINK_HOLDER, NOBODY, READER, Actor
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of
@@ -24,7 +24,7 @@ _NAMED: Mapping[str, Message] = {
     COMMAND_LINE.name: msg("Command line"),
     NOBODY.name: msg("Not signed in"),
     READER.name: msg("Reader"),
-    "one-time link": msg("One-time link"),
+    LINK_HOLDER.name: msg("One-time link"),
 }
 
 

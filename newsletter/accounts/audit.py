@@ -45,6 +45,8 @@ COMMAND_LINE = Actor(account_id=None, name="command line", door="command")
 NOBODY = Actor(account_id=None, name="not signed in")
 #: A reader who uses a personal link from a mail.
 READER = Actor(account_id=None, name="reader")
+#: Whoever holds the link of an invitation or for a new password.
+LINK_HOLDER = Actor(account_id=None, name="one-time link")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts import sign_in_limits
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import NOBODY, Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.invitations import revoke_links
 from newsletter.accounts.passwords import hash_password, needs_new_hash, password_matches
@@ -166,7 +166,7 @@ def _count(
 
 def _log_failure(engine: Engine, account: AccountRow | None, browser: Browser, what: str) -> None:
     # An address without an account is not logged: it may be a password in the wrong field.
-    actor = Actor(account_id=None, name="not signed in", network=browser.network)
+    actor = replace(NOBODY, network=browser.network)
     with transaction(engine) as session:
         record_event(
             session,

@@ -62,7 +62,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     own = figures[OWN]
     lines = [(form, figures[form.id or OWN]) for form in forms]
     if json:
-        listed = [_as_json(form) | asdict(figure) for form, figure in lines]
+        listed = [{"slug": form.slug} | form.kept | asdict(figure) for form, figure in lines]
         print_json({"own": asdict(own), "forms": listed, "sites": list(sites)})
         return
     table = Table(_("Address"), _("Shown"), _("Submitted"), _("Confirmed"), box=None)
@@ -244,21 +244,6 @@ def _changed(form: JoinForm, given: dict[str, Any]) -> JoinForm:
     from dataclasses import replace
 
     return replace(form, **given)
-
-
-def _as_json(form: JoinForm) -> dict[str, Any]:
-    return {
-        "slug": form.slug,
-        "title": form.title,
-        "introduction": form.introduction,
-        "button": form.button,
-        "language": form.language.value if form.language else "",
-        "asks_name": form.asks_name,
-        "asks_frequency": form.asks_frequency,
-        "fields": list(form.fields),
-        "tags": list(form.tags),
-        "success_url": form.success_url,
-    }
 
 
 def _print(opened: NewsletterContext, form: JoinForm) -> None:

@@ -51,7 +51,7 @@ def add_form(session: Session, actor: Actor, newsletter_id: int, draft: JoinForm
             msg("There are {limit} forms already.", limit=Number(MOST_FORMS)),
             remedy=msg("Delete one that is not needed."),
         )
-    values = _columns(form)
+    values = form.kept
     row = FormRow(newsletter_id=newsletter_id, slug=form.slug, **values)
     try:
         with session.begin_nested():
@@ -80,7 +80,7 @@ def change_form(
     """
     row = _hold(session, newsletter_id, form.slug)
     form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).demand()
-    before, after = _columns(form_of_row(row)), _columns(_check(session, newsletter_id, form))
+    before, after = form_of_row(row).kept, _check(session, newsletter_id, form).kept
     for name, value in after.items():
         setattr(row, name, value)
     session.flush()
@@ -200,20 +200,6 @@ def _hold(session: Session, newsletter_id: int, slug: str) -> FormRow:
     if row is None:
         raise no_such_form(session, newsletter_id, slug)
     return row
-
-
-def _columns(form: JoinForm) -> dict[str, Any]:
-    return {
-        "title": form.title,
-        "introduction": form.introduction,
-        "button": form.button,
-        "language": form.language.value if form.language else "",
-        "asks_name": form.asks_name,
-        "asks_frequency": form.asks_frequency,
-        "fields": list(form.fields),
-        "tags": list(form.tags),
-        "success_url": form.success_url,
-    }
 
 
 def _record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import idna
@@ -16,11 +17,12 @@ from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Listing, Number
 from newsletter.settings import LOOPBACK
 from subscribers.fields.model import Field, field_of, is_clean
+from subscribers.people import LONGEST_TAG
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 #: Words that stand for something else where a form's name stands in an address.
 RESERVED_SLUGS = frozenset({"challenge", "form", "sheet", "sites"})
-_TITLE, _INTRODUCTION, _BUTTON, _TAG, _URL = 200, 2_000, 60, 64, 2_000
+_TITLE, _INTRODUCTION, _BUTTON, _URL = 200, 2_000, 60, 2_000
 _MOST_TAGS = 20
 #: How many forms, and websites for them, a newsletter may have.
 MOST_FORMS, MOST_SITES = 200, 50
@@ -53,6 +55,21 @@ class JoinForm:
     fields: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     success_url: str = ""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is kept of it beside its name, as the database and JSON have it."""
+        return {
+            "title": self.title,
+            "introduction": self.introduction,
+            "button": self.button,
+            "language": self.language.value if self.language else "",
+            "asks_name": self.asks_name,
+            "asks_frequency": self.asks_frequency,
+            "fields": list(self.fields),
+            "tags": list(self.tags),
+            "success_url": self.success_url,
+        }
 
     def asked_of(self, known: Sequence[Field]) -> tuple[Field, ...]:
         """Return the fields it asks; of one that was deleted since, nothing is asked."""
@@ -114,7 +131,7 @@ def check_form(form: JoinForm, known: Sequence[Field], sites: Collection[str]) -
 
 
 def _tags(given: Iterable[str]) -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(filter(None, (_text("tags", tag, _TAG) for tag in given))))
+    tags = tuple(dict.fromkeys(filter(None, (_text("tags", tag, LONGEST_TAG) for tag in given))))
     if len(tags) > _MOST_TAGS:
         raise _fault(
             "tags",

@@ -196,20 +196,6 @@ def note_turn(engine: Engine, mailing_id: int) -> None:
         )
 
 
-def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
-    """Clear a hint that this worker does not act on; the next round publishes it again."""
-    with transaction(engine) as session:
-        session.execute(
-            update(BatchRow)
-            .where(
-                BatchRow.mailing_id == mailing_id,
-                BatchRow.number == number,
-                BatchRow.state == BatchState.PENDING,
-            )
-            .values(hinted_at=None)
-        )
-
-
 def unplanned_mailings(engine: Engine) -> Sequence[int]:
     """Return the mailings that have no deliveries yet, the oldest first."""
     with reading(engine) as session:

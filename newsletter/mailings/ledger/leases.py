@@ -470,6 +470,15 @@ def mailing_with(engine: Engine, identity: str) -> int | None:
 
 def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:
     """Set when a batch is due next, if no worker has claimed it."""
+    _change_pending(engine, mailing_id, number, due_at=until)
+
+
+def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
+    """Clear a hint that this worker does not act on; the next round publishes it again."""
+    _change_pending(engine, mailing_id, number)
+
+
+def _change_pending(engine: Engine, mailing_id: int, number: int, **values: datetime) -> None:
     with transaction(engine) as session:
         session.execute(
             update(BatchRow)
@@ -478,5 +487,5 @@ def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime
                 BatchRow.number == number,
                 BatchRow.state == BatchState.PENDING,
             )
-            .values(due_at=until, hinted_at=None)
+            .values(hinted_at=None, **values)
         )

@@ -29,10 +29,10 @@ from newsletter.mailings.planning.variants import condition_query
 from newsletter.mailings.series.due import LONGEST_OFFSET, Timing, day_of
 from newsletter.mailings.series.steps import list_steps, steps_in_effect
 from subscribers.fields.store import list_fields
+from subscribers.people import is_tag
 from subscribers.series.enrolment import go_to_step
 
 _LONGEST_NAME = 120
-_LONGEST_TAG = 64
 _MOST_STEPS = 50
 
 
@@ -400,7 +400,7 @@ def _subject(session: Session, newsletter_id: int, plan: SeriesPlan) -> str:
         case SeriesTrigger.JOINED:
             return ""
         case SeriesTrigger.TAG:
-            if not 0 < len(subject) <= _LONGEST_TAG or not subject.isprintable():
+            if not is_tag(subject):
                 raise ListError(msg("Name the tag that begins it."), place=Place(field="subject"))
             return subject
         case SeriesTrigger.DATE:

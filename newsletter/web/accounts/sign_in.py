@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import NOBODY
 from newsletter.accounts.invitations import forgotten_link
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.sessions import LIFETIME, choose_language
@@ -169,7 +170,7 @@ def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Route
 
 
 def _mail(settings: Settings, engine: Engine, address: str, network: str) -> None:
-    actor = Actor(account_id=None, name="not signed in", network=network)
+    actor = replace(NOBODY, network=network)
     with transaction(engine) as session:
         token = forgotten_link(session, actor, address)
         if token is not None and not post_link(session, settings, token):

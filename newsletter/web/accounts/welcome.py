@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import LINK_HOLDER
 from newsletter.accounts.invitations import Invited, accept, read_invitation
 from newsletter.accounts.second_factor import has_second_factor
 from newsletter.accounts.sessions import open_session
@@ -69,7 +71,7 @@ def welcome_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         time_zone: EntryField = "",
     ) -> Response:
         browser = browser_of(request)
-        actor = Actor(account_id=None, name="one-time link", network=browser.network)
+        actor = replace(LINK_HOLDER, network=browser.network)
         try:
             with reading(engine) as session:
                 invited = read_invitation(session, token, signer)

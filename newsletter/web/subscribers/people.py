@@ -40,10 +40,10 @@ from subscribers.listing import (
     read_order,
     reset_columns,
 )
+from subscribers.people import LONGEST_TAG
 from subscribers.search import FoundPage, PeopleFilter, found_among, search_people
 from subscribers.segments import saved
 from subscribers.tagging import (
-    LONGEST_TAG,
     TagChange,
     count_people,
     list_tags,

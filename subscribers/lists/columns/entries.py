@@ -38,9 +38,9 @@ from subscribers.lists.words.dates import read_instant
 from subscribers.lists.words.formats import IGNORED, ListState, fold
 from subscribers.lists.words.harmless import is_blank
 from subscribers.lists.words.noes import MARKS, is_false
-from subscribers.people import clean_name, is_time_zone
+from subscribers.people import LONGEST_BASIS, NOT_A_TAG, clean_name, is_tag, is_time_zone
 
-_TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
+TEXT_LENGTH = 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
@@ -323,13 +323,8 @@ def _tags(row: Row) -> tuple[str, ...]:
     tags = split_tags(given) if isinstance(given, str) else tuple(dict.fromkeys(_split_tags(given)))
     for tag in tags:
         if not is_tag(tag):
-            raise row.refused("tags", tag, msg("A tag has at most 64 printable characters."))
+            raise row.refused("tags", tag, NOT_A_TAG)
     return tags
-
-
-def is_tag(text: str) -> bool:
-    """Tell whether a text may be a tag."""
-    return len(text) <= _TAG_LENGTH and text.isprintable()
 
 
 @lru_cache(maxsize=_CACHED)
@@ -352,7 +347,7 @@ def _split_tags(value: object) -> list[str]:
 def _consent(row: Row) -> Consent:
     values = row.values
     return Consent(
-        basis=row.text("consent_basis")[:BASIS_LENGTH],
+        basis=row.text("consent_basis")[:LONGEST_BASIS],
         source=row.text("consent_source")[:TEXT_LENGTH],
         wording=row.text("consent_wording")[:TEXT_LENGTH],
         consented_at=_instant(row, "consented_at") if "consented_at" in values else None,

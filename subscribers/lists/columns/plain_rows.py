@@ -27,10 +27,8 @@ from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns.columns import ListForm
 from subscribers.lists.columns.entries import (
     ADDED,
-    BASIS_LENGTH,
     PLAIN_TEXT,
     TEXT_LENGTH,
-    is_tag,
     lacks_zero,
     list_name,
     read_tag,
@@ -47,7 +45,7 @@ from subscribers.lists.records import Record
 from subscribers.lists.words.dates import read_instant
 from subscribers.lists.words.formats import IGNORED, ListState, fold
 from subscribers.lists.words.noes import MARKS, is_false, marked_rows
-from subscribers.people import is_time_zone
+from subscribers.people import LONGEST_BASIS, is_tag, is_time_zone
 
 #: A value because of which its row is read by itself.
 _ODD: Final = object()
@@ -56,7 +54,7 @@ _line, _cells = attrgetter("line"), attrgetter("cells")
 _TEXTS = frozenset({str, type(None)})
 #: What the stage calls a list's texts of consent, and how long they may be.
 _CONSENT = {
-    "consent_basis": ("basis", BASIS_LENGTH),
+    "consent_basis": ("basis", LONGEST_BASIS),
     "consent_source": ("source", TEXT_LENGTH),
     "consent_wording": ("wording", TEXT_LENGTH),
 }

@@ -18,7 +18,7 @@ from newsletter.database.engine import reading
 from newsletter.database.tables import ListImportRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import GrowthCause
-from newsletter.errors import ConflictError, ListError
+from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
@@ -48,6 +48,7 @@ from subscribers.lists.parsers.column_guesses import is_header
 from subscribers.lists.parsers.tables import csv_records
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
 from subscribers.lists.records import Problem, Record
+from subscribers.people import demand_basis
 from subscribers.suppression import is_anybody_erased
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
@@ -163,11 +164,7 @@ def import_records(
         ConflictError: Another process imports the same list, or a field was taken away meanwhile.
     """
     hooks = hooks or ChunkHooks()
-    if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
-        raise ListError(
-            msg("An import needs the basis of consent, in up to 64 characters."),
-            command=msg("State it with --basis."),
-        )
+    demand_basis(options.basis)
     reader, custom = _reader(engine, newsletter_id, options)
     with reading(engine) as session:
         hashing = options.pseudonyms if is_anybody_erased(session) else None

@@ -18,6 +18,7 @@ from subscribers.lists.parsers.encodings import (
     ListEncoding,
     demand_encoding,
     guess_wide,
+    mixed_encodings,
     recognise,
 )
 
@@ -204,11 +205,4 @@ def _decoded(octets: bytes, encoding: str, end: str, source: str, number: int) -
         try:
             yield decode_as(part, encoding)
         except UnicodeDecodeError:
-            raise ListError(
-                msg(
-                    "This line is not in {encoding}, unlike the lines before.",
-                    encoding=ENCODINGS.get(encoding, encoding),
-                ),
-                place=Place(source=source, line=line),
-                remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
-            ) from None
+            raise mixed_encodings(encoding, source=source, line=line) from None

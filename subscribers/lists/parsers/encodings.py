@@ -200,6 +200,23 @@ def demand_encoding(name: str) -> str:
     )
 
 
+def not_in(encoding: str) -> Message:
+    """Return what is wrong with a line that has other octets than the lines before it."""
+    return msg(
+        "This line is not in {encoding}, unlike the lines before.",
+        encoding=ENCODINGS.get(encoding, encoding),
+    )
+
+
+def mixed_encodings(encoding: str, *, source: str, line: int) -> ListError:
+    """Return the error of a list whose line is in another encoding than those before it."""
+    return ListError(
+        not_in(encoding),
+        place=Place(source=source, line=line),
+        remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
+    )
+
+
 def guess_wide(start: bytes) -> str:
     """Return which UTF-16 octets are in that have no byte order mark; nothing where they are not.
 

@@ -24,9 +24,9 @@ from newsletter.i18n.messages import Message, msg
 from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.parsers.encodings import (
     BYTE_ORDER_MARKS,
-    ENCODINGS,
     ListEncoding,
     demand_encoding,
+    mixed_encodings,
     recognise,
 )
 from subscribers.lists.parsers.headings import distinct_names
@@ -244,14 +244,7 @@ def _pieces(
         try:
             text = decoder.decode(block)
         except UnicodeDecodeError:
-            raise ListError(
-                msg(
-                    "This line is not in {encoding}, unlike the lines before.",
-                    encoding=ENCODINGS.get(encoding, encoding),
-                ),
-                place=Place(source=source, line=line),
-                remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
-            ) from None
+            raise mixed_encodings(encoding, source=source, line=line) from None
         line += text.count("\n")
         parser.feed(text)
         yield from target.taken()

@@ -21,7 +21,7 @@ from xml.parsers import expat
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
-from subscribers.lists.parsers.encodings import BYTE_ORDER_MARKS, ENCODINGS, demand_encoding
+from subscribers.lists.parsers.encodings import BYTE_ORDER_MARKS, demand_encoding, not_in
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import is_heading, titles_against
 from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED, Names
@@ -175,12 +175,7 @@ class _Document:
             try:
                 text = decoder.decode(block)
             except UnicodeDecodeError:
-                raise self.refusal(
-                    msg(
-                        "This line is not in {encoding}, unlike the lines before.",
-                        encoding=ENCODINGS.get(self._encoding, self._encoding),
-                    )
-                ) from None
+                raise self.refusal(not_in(self._encoding)) from None
             yield text.removeprefix("\ufeff").encode("utf-8", "replace")
 
     def refuse_kinds(self) -> None:

@@ -249,7 +249,7 @@ def test_fields_that_an_export_of_our_own_defines_are_chosen_to_be_made(stage: S
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"basis": " "}, "needs the basis of consent"),
+        ({"basis": " "}, "State the basis of consent"),
         ({"ours": ["-", "name", "-"]}, "no column of email addresses"),
     ],
 )
@@ -480,7 +480,7 @@ def test_a_long_list_is_checked_by_a_worker_to_its_end_then_imported(
     page = _bring(client, (_LIST + "bad\ncho@example.jp,張,4\n").encode())
     form = _form(page, ours=["address", "name", "-"], verb="try")
     wrong = client.post(page.url.path, data={**form, "basis": ""})
-    assert (wrong.status_code, "needs the basis of consent" in wrong.text) == (400, True)
+    assert (wrong.status_code, "State the basis of consent" in wrong.text) == (400, True)
     waiting = client.post(page.url.path, data=form)
     assert "Check of the import" in waiting.text
     _work(stage)
@@ -519,7 +519,7 @@ def test_a_check_is_cancelled_given_back_or_fails_and_the_list_stays_open(
     cancelled = client.post(f"{page.url}/cancel", data={"csrf": csrf_of(page.text)})
     assert "Check the import" in cancelled.text
     work_on(stage.engine, ordered(replace(terms, basis="")))
-    assert "needs the basis of consent" in client.get(page.url.path).text
+    assert "State the basis of consent" in client.get(page.url.path).text
     assert brought().is_open
     for _ in range(3):
         upload = ordered(terms) if brought().is_open else brought()
