@@ -62,7 +62,7 @@ def test_what_an_import_changes_is_noted_to_be_given_back() -> None:
 
 def test_lists_bring_what_is_said_to_be_imported() -> None:
     imported = {name for name, each in HANDLING.items() if each.imported}
-    assert imported - set(FIELDS) == set()
+    assert imported - set(FIELDS) == set(), "formats.py"
     assert {name for name in FIELDS if name in HANDLING} == imported
 
 
@@ -79,14 +79,15 @@ def test_what_lists_bring_is_read_and_staged() -> None:
 
 def test_what_lists_bring_is_written_for_who_is_new_and_who_is_known() -> None:
     added = re.findall(r"\w+", writing._SUBSCRIBE.partition(")")[0])
-    assert {name for name, each in HANDLING.items() if each.imported} - {*added} == set()
+    imported = {name for name, each in HANDLING.items() if each.imported}
+    assert imported - {*added} == set(), "writing.py, the INSERT"
     changed = re.findall(r"(\w+) = ", writing._CHANGE)
     restored = {name for name, each in HANDLING.items() if each.imported and each.restored}
-    assert restored - {*changed} == set()
+    assert restored - {*changed} == set(), "writing.py, the UPDATE"
 
 
 def test_what_is_chosen_when_two_are_merged_has_a_name_for_people() -> None:
-    assert set(CHOSEN) - SETTING_NAMES.keys() == set()
+    assert set(CHOSEN) - SETTING_NAMES.keys() == set(), "history_entries.py"
 
 
 @pytest.mark.parametrize("page", _PAGES)
@@ -94,35 +95,35 @@ def test_a_page_about_a_person_shows_each_column(page: str) -> None:
     name, left_out = _PAGES[page]
     text = (_ROOT / page).read_text(encoding="utf-8")
     shown = set(re.findall(rf"\b{name}\.(\w+)", text))
-    assert set(HANDLING) - _KEYS - _BY_FIELD - left_out - shown == set()
+    assert set(HANDLING) - _KEYS - _BY_FIELD - left_out - shown == set(), page
 
 
 def test_what_is_chosen_is_a_column_of_the_list_and_of_what_people_export() -> None:
     chosen = set(CHOSEN) - _BY_FIELD
-    assert chosen - OF_THE_LIST.keys() == set()
-    assert chosen - _HEADS.keys() - _CONSENT_HEADS.keys() == set()
+    assert chosen - OF_THE_LIST.keys() == set(), "listing.py"
+    assert chosen - _HEADS.keys() - _CONSENT_HEADS.keys() == set(), "readable_csv.py"
 
 
 def test_what_is_chosen_can_be_edited() -> None:
     edited = {"format" if each.name == "html" else each.name for each in fields(PersonDraft)}
     form = (_ROOT / "templates/web/subscribers/person_form.html").read_text(encoding="utf-8")
     chosen = set(CHOSEN) - _BY_FIELD
-    assert chosen - edited == set()
-    assert {name for name in chosen if f'"{name}"' not in form} == set()
+    assert chosen - edited == set(), "editing.py"
+    assert {name for name in chosen if f'"{name}"' not in form} == set(), "person_form.html"
 
 
 def test_what_is_chosen_can_be_said_of_whoever_is_added_by_command() -> None:
     options = inspect.signature(add).parameters
-    assert set(CHOSEN) - _BY_FIELD - _NOT_BY_COMMAND - options.keys() == set()
+    assert set(CHOSEN) - _BY_FIELD - _NOT_BY_COMMAND - options.keys() == set(), "cli"
 
 
 def test_what_a_list_can_bring_has_a_word_where_its_columns_are_chosen() -> None:
     words = (_ROOT / "templates/web/subscribers/words.html").read_text(encoding="utf-8")
-    assert {name for name in FIELDS if f'"{name}": ' not in words} == set()
+    assert {name for name in FIELDS if f'"{name}": ' not in words} == set(), "words.html"
 
 
 def test_segments_ask_for_what_is_chosen() -> None:
-    assert set(CHOSEN) - _BY_FIELD - _NOT_ASKED - set(BuiltIn) == set()
+    assert set(CHOSEN) - _BY_FIELD - _NOT_ASKED - set(BuiltIn) == set(), "model.py"
 
 
 def test_what_segments_ask_for_has_a_word_on_their_page() -> None:
@@ -131,7 +132,7 @@ def test_what_segments_ask_for_has_a_word_on_their_page() -> None:
 
 
 def test_no_field_takes_a_name_that_segments_or_lists_have() -> None:
-    assert {*BuiltIn, *MailEvent, *FIELDS} - RESERVED_KEYS == set()
+    assert {*BuiltIn, *MailEvent, *FIELDS} - RESERVED_KEYS == set(), "fields/model.py"
 
 
 @pytest.mark.parametrize("file", _SEARCH)
@@ -140,4 +141,4 @@ def test_search_finds_people_by_what_names_them(file: str) -> None:
     text = text[text.index(_SEARCH[file]) :]
     personal = {name for name, each in HANDLING.items() if each.emptied is not None}
     looked_at = {name for name in personal if re.search(rf"\w+\.{name}\b", text)}
-    assert personal - _NOT_SEARCHED - looked_at == set()
+    assert personal - _NOT_SEARCHED - looked_at == set(), file
