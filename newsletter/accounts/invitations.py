@@ -84,7 +84,6 @@ def invite(
     *,
     address: str,
     grants: Iterable[Grant],
-    name: str = "",
     language: Language = Language.JAPANESE,
     time_zone: str = "Asia/Tokyo",
 ) -> str:
@@ -104,7 +103,7 @@ def invite(
     if account is None:
         account = AccountRow(address=parsed.address, address_key=parsed.key)
         session.add(account)
-    account.name, account.language, account.time_zone = _clean(name), language, time_zone
+    account.name, account.language, account.time_zone = "", language, time_zone
     session.flush()
     revoke_links(session, account.id)
     chosen = list(grants)

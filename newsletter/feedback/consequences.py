@@ -42,16 +42,14 @@ _REASONS = {
 }
 
 
-def act_on_new_bounces(
-    engine: Engine, keys: Keys, *, rule: WaveRule | None = None, limit: int = _CHUNK
-) -> int:
-    """Judge up to ``limit`` bounces in one transaction; return how many were new.
+def act_on_new_bounces(engine: Engine, keys: Keys, *, rule: WaveRule | None = None) -> int:
+    """Judge a bounded number of bounces in one transaction; return how many were new.
 
     The search for their subscribers runs before the transaction, which would block other writers.
     """
     new = select(BounceRow).where(BounceRow.judged_at.is_(None)).order_by(BounceRow.id)
     with reading(engine) as session:
-        found = session.scalars(new.limit(limit)).all()
+        found = session.scalars(new.limit(_CHUNK)).all()
         owners = find_owners(session, found, keys)
     if not found:
         return 0

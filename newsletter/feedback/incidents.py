@@ -19,12 +19,13 @@ from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.undo import close_incident, find_incident, no_incident
 from newsletter.i18n.messages import Message, msg, written
 
+#: Incidents that are listed at most.
+_LISTED = 50
 
-def list_incidents(
-    session: Session, *, closed: bool = False, limit: int = 50
-) -> Sequence[IncidentRow]:
+
+def list_incidents(session: Session, *, closed: bool = False) -> Sequence[IncidentRow]:
     """Return the open incidents, or all with ``closed``, the newest first."""
-    query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(limit)
+    query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(_LISTED)
     if not closed:
         query = query.where(IncidentRow.closed_at.is_(None))
     return session.scalars(query).all()

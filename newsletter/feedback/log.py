@@ -187,8 +187,12 @@ def _text(value: str, limit: int) -> str:
 _TOKEN_DAYS = 3
 
 
-def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit: int = 500) -> int:
-    """Empty up to ``limit`` raw reports and delete up to ``limit`` rows; return the total.
+#: Rows in one statement: databases limit the number of bound values.
+_AT_ONCE = 500
+
+
+def forget_old_bounces(session: Session, *, raw_days: int, row_days: int) -> int:
+    """Empty and delete a bounded number of raw reports and rows; return how many they were.
 
     Rows that are not judged, that an open incident holds, or that hold unanswered mail of a
     reader stay. Suppressions stay as well: they store their own reason.
@@ -197,7 +201,7 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
     raw = select(BounceRow.id).where(
         BounceRow.occurred_at < moment - timedelta(days=raw_days), text("bounce.raw <> ''")
     )
-    emptied = session.scalars(raw.order_by(BounceRow.occurred_at).limit(limit)).all()
+    emptied = session.scalars(raw.order_by(BounceRow.occurred_at).limit(_AT_ONCE)).all()
     session.execute(update(BounceRow).where(BounceRow.id.in_(emptied)).values(raw=""))
     held = exists().where(
         BounceDecisionRow.bounce_id == BounceRow.id,
@@ -209,17 +213,13 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
         BounceRow.judged_at.is_not(None),
         ~held,
     )
-    expired = session.scalars(old.order_by(BounceRow.occurred_at).limit(limit)).all()
+    expired = session.scalars(old.order_by(BounceRow.occurred_at).limit(_AT_ONCE)).all()
     session.execute(delete(BounceDecisionRow).where(BounceDecisionRow.bounce_id.in_(expired)))
     session.execute(delete(BounceRow).where(BounceRow.id.in_(expired)))
     session.execute(
         delete(CallTokenRow).where(CallTokenRow.seen_at < moment - timedelta(days=_TOKEN_DAYS))
     )
     return len(emptied) + len(expired)
-
-
-#: Events in one statement: databases limit the number of bound values.
-_AT_ONCE = 500
 
 
 def log_call(

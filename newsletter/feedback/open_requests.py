@@ -33,8 +33,12 @@ class OpenRequests:
     since: datetime
 
 
+#: Requests that are listed at most.
+_LISTED = 50
+
+
 def list_open_requests(
-    session: Session, newsletter_ids: Collection[int] | None = None, *, limit: int = 50
+    session: Session, newsletter_ids: Collection[int] | None = None
 ) -> Sequence[BounceRow]:
     """Return the open requests, the oldest first; of some newsletters, or of all (None)."""
     query = (
@@ -42,7 +46,7 @@ def list_open_requests(
         .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
         .where(literal_column(WAITS))
         .order_by(BounceRow.id)
-        .limit(limit)
+        .limit(_LISTED)
     )
     if newsletter_ids is not None:
         query = query.where(BounceRow.newsletter_id.in_(newsletter_ids))

@@ -32,11 +32,11 @@ def locale_of(language: Language) -> Locale:
         return Locale.parse(_REGIONS["en"], sep="-")
 
 
-def format_day(day: date, language: Language, *, weekday: bool = False) -> str:
+def format_day(day: date, language: Language) -> str:
     """Return a day in full: ``1 December 2026``, ``2026年12月1日``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above
 
-    return format_date(day, "full" if weekday else "long", locale=locale_of(language))
+    return format_date(day, "long", locale=locale_of(language))
 
 
 def format_moment(

@@ -97,9 +97,7 @@ def _terms(query: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fold_words(query[:_LONGEST]).split()))[:_MOST_WORDS]
 
 
-def search_issues(
-    session: Session, newsletter_id: int, query: str, *, limit: int = MOST_HITS
-) -> Sequence[Hit]:
+def search_issues(session: Session, newsletter_id: int, query: str) -> Sequence[Hit]:
     """Return the parts of issues that contain all terms of a query, the newest first.
 
     If no part of an issue contains all of them, the parts with one of them are returned.
@@ -110,13 +108,13 @@ def search_issues(
     found: list[Hit] = []
     for hits in _issues(session, newsletter_id, terms):
         found.extend(hits)
-        if len(found) >= limit:
+        if len(found) >= MOST_HITS:
             break
-    return found[:limit]
+    return found[:MOST_HITS]
 
 
 def search_among(
-    session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = MOST_HITS
+    session: Session, issues: SelectBase, query: str, *, chapter: str = ""
 ) -> Sequence[Hit]:
     """Return the parts of selected issues that contain all terms of a query, the newest first.
 
@@ -125,7 +123,6 @@ def search_among(
         issues: A query for the ids of the issues to search.
         query: The search terms; without any, all chapters with the given heading are returned.
         chapter: The heading of the chapters to search; empty for all.
-        limit: The maximum number of results.
     """
     terms = _terms(query)
     asked = fold_words(chapter[:_LONGEST])
@@ -157,7 +154,7 @@ def search_among(
 
         hits = _hits(languages, required, None, row.id, sent=True, within=is_within)
         found.extend(replace(hit, slug=row.slug) for hit in hits)
-    return found[:limit]
+    return found[:MOST_HITS]
 
 
 def _issues(

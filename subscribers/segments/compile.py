@@ -95,7 +95,7 @@ class _Context:
 
 
 def segment_clause(
-    text: str, newsletter_id: int, *, time_zone: str = "Asia/Tokyo", moment: datetime | None = None
+    text: str, newsletter_id: int, *, time_zone: str = "Asia/Tokyo"
 ) -> ColumnElement[bool]:
     """Compile a segment to a condition for a query of ``SubscriberRow`` and ``SubscriptionRow``.
 
@@ -103,16 +103,13 @@ def segment_clause(
         text: The segment; blank means everybody.
         newsletter_id: Whose subscriptions and mailings it asks about.
         time_zone: The newsletter's, in which days begin.
-        moment: What "days ago" counts from; now when None.
 
     Raises:
         ListError: The text is no segment.
     """
     if not text.strip():
         return literal(value=True)
-    context = _Context(
-        newsletter_id=newsletter_id, zone=ZoneInfo(time_zone), moment=moment or now()
-    )
+    context = _Context(newsletter_id=newsletter_id, zone=ZoneInfo(time_zone), moment=now())
     return _clause(parse_query(text), context)
 
 

@@ -114,14 +114,18 @@ def preview_digest(
     return DigestPreview(day=rule.next_on, people=people or 0, issue=issue, rendered=rendered)
 
 
-def list_digests(session: Session, newsletter_id: int, *, limit: int = 12) -> Sequence[MailingRow]:
+#: A newsletter's digests that are listed at most.
+_LISTED = 12
+
+
+def list_digests(session: Session, newsletter_id: int) -> Sequence[MailingRow]:
     """Return the mailings of a newsletter's last digests, the newest first."""
     return session.scalars(
         select(MailingRow)
         .join(DigestRow, DigestRow.mailing_id == MailingRow.id)
         .where(DigestRow.newsletter_id == newsletter_id)
         .order_by(MailingRow.id.desc())
-        .limit(limit)
+        .limit(_LISTED)
     ).all()
 
 

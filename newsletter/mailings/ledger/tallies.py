@@ -74,11 +74,15 @@ def tally(session: Session, outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def relay_tallies(session: Session, *, minutes: int = 5) -> Sequence[Tally]:
-    """Return each relay's counts of the last ``minutes`` and of a day."""
-    since = now() - timedelta(minutes=minutes)
+#: Minutes that a relay's rate is taken from.
+_LATELY = 5
+
+
+def relay_tallies(session: Session) -> Sequence[Tally]:
+    """Return each relay's counts of the last minutes and of a day."""
+    since = now() - timedelta(minutes=_LATELY)
     tallies = _tallies(session, TallyScope.RELAY, since, limit=100)
-    return [_named(name, lately, day, minutes) for name, lately, day in tallies]
+    return [_named(name, lately, day, _LATELY) for name, lately, day in tallies]
 
 
 def domain_tallies(session: Session, *, limit: int) -> Sequence[Tally]:

@@ -115,19 +115,11 @@ class LookForm(BaseModel):
             NotFoundError: There is no such design.
         """
         begun = LookForm.of(find_design(name).look)
-        kept = (
-            "began",
-            "tagline",
-            "footer",
-            "social",
-            "logo_url",
-            "logo_alt",
-            "logo_width",
-            "header_url",
-        )
-        return begun.model_copy(
-            update={field: getattr(self, field) for field in (*kept, "logo_ink", "header_alt")}
-        )
+        kept = {
+            *("began", "tagline", "footer", "social", "header_url", "header_alt"),
+            *("logo_url", "logo_alt", "logo_width", "logo_ink"),
+        }
+        return begun.model_copy(update=self.model_dump(include=kept))
 
     def with_picture(self, name: str, picture: LookPicture) -> LookForm:
         """Return the form with a picture that was brought in, as ``logo`` or ``header``."""

@@ -333,7 +333,6 @@ def form_of(
         file_name: Of exports that say by it what they hold.
         answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
-        marked: Columns in which even a no is an entry, as `noes.find_marked` has it.
         addressed: What `find_addressed` found; taken where no name and no choice says it.
         is_beginning: Whether further columns may come, of which some may be chosen.
 

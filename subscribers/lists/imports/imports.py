@@ -130,12 +130,11 @@ def import_csv(
     *,
     source: str,
     basis: str,
-    language: Language = Language.JAPANESE,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> ImportReport:
     """Import lines of CSV with the plainest options; see ``import_records``."""
-    options = ImportOptions(source=source, basis=basis, language=language, dry_run=dry_run)
+    options = ImportOptions(source=source, basis=basis, dry_run=dry_run)
     records = csv_records(lines, source=source, is_header=is_header)
     return import_records(engine, newsletter_id, records, options, progress=progress)
 
