@@ -30,6 +30,8 @@ _PATIENCE = 8.0
 #: Timeout in seconds for one URL with all redirects, against servers that reply very slowly.
 _LONGEST = 20.0
 _MOST_REDIRECTS = 5
+#: Characters of a redirect's URL. It is stored, and the server writes it.
+_LONGEST_ADDRESS = 8000
 _PORTS = frozenset({80, 443, 8080, 8443})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
@@ -151,7 +153,13 @@ def open_address(
                 url=url, outcome=_outcome_of(status, moved), status=status, final=here
             )
         moved = moved or status in _PERMANENT
-        here = urljoin(here, onward)
+        try:
+            there = urljoin(here, onward)
+        except ValueError:
+            there = ""
+        if not there or "\0" in there or len(there) > _LONGEST_ADDRESS:
+            return OpenedAddress(url=url, outcome=LinkOutcome.FAILED, status=status, final=here)
+        here = there
     return OpenedAddress(url=url, outcome=LinkOutcome.ASTRAY, final=here)
 
 

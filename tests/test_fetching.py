@@ -78,6 +78,9 @@ class _Site(BaseHTTPRequestHandler):
                 "to-fine": "/fine",
                 "to-loop": "/to-loop",
                 "to-inner": "http://inner.example/",
+                "to-no-address": "http://[::1",
+                "to-nul": "/\0",
+                "to-long": f"/{'a' * 9000}",
             }
             self.send_header("Location", onward[name])
         else:
@@ -132,6 +135,9 @@ def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -
         "/to-fine": LinkOutcome.MOVED,
         "/to-loop": LinkOutcome.ASTRAY,
         "/to-inner": LinkOutcome.FORBIDDEN,
+        "/to-no-address": LinkOutcome.FAILED,
+        "/to-nul": LinkOutcome.FAILED,
+        "/to-long": LinkOutcome.FAILED,
     }
     assert {path: opened(path).outcome for path in wanted} == wanted
     assert opened("/to-fine").final.endswith("/fine")
