@@ -148,22 +148,28 @@ def open_address(
             return OpenedAddress(url=url, outcome=LinkOutcome.UNTRUSTED, final=here)
         except (OSError, http.client.HTTPException, ValueError):
             return OpenedAddress(url=url, outcome=LinkOutcome.SILENT, final=here)
-        if status not in _REDIRECTS or not onward:
+        there = _target_of_redirect(here, onward) if status in _REDIRECTS else ""
+        if not there:
             return OpenedAddress(
                 url=url, outcome=_outcome_of(status, moved), status=status, final=here
             )
         moved = moved or status in _PERMANENT
-        try:
-            there = urljoin(here, onward)
-        except ValueError:
-            there = ""
-        if not there or "\0" in there or len(there) > _LONGEST_ADDRESS:
-            return OpenedAddress(url=url, outcome=LinkOutcome.FAILED, status=status, final=here)
         here = there
     return OpenedAddress(url=url, outcome=LinkOutcome.ASTRAY, final=here)
 
 
+def _target_of_redirect(here: str, location: str) -> str:
+    """Return where a redirect leads; empty if nowhere, or to what is no URL or cannot be stored."""
+    try:
+        there = urljoin(here, location) if location else ""
+    except ValueError:
+        return ""
+    return there if len(there) <= _LONGEST_ADDRESS and "\0" not in there else ""
+
+
 def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - both parts of one result
+    if status in _REDIRECTS:
+        return LinkOutcome.FAILED
     if status < 400:  # noqa: PLR2004 - HTTP errors begin at 400
         return LinkOutcome.MOVED if moved else LinkOutcome.FINE
     if status in {404, 410}:

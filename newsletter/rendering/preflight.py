@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from newsletter.errors import TemplateError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Worded
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import (
@@ -136,6 +137,14 @@ def _pictures_elsewhere(issue: Issue, own_site: str) -> Iterator[Finding]:
             )
 
 
+def _site_of(source: str) -> str:
+    """Return the host and port of a picture's URL; empty if it has none or is malformed."""
+    try:
+        return split_url(source).netloc
+    except ValueError:
+        return ""
+
+
 def _templates_pictures_elsewhere(
     issue: Issue, rendered: RenderedIssue, own_site: str
 ) -> Iterator[Finding]:
@@ -148,8 +157,8 @@ def _templates_pictures_elsewhere(
     written = {picture.source for _, picture in walk_pictures(issue)}
     found = _PICTURE.findall("".join(part for part in rendered.html if isinstance(part, str)))
     sources = {unescape(source) for source in found} - written
-    for site in sorted({urlsplit(source).netloc for source in sources}):
-        if site != urlsplit(own_site).netloc:
+    for site in sorted({_site_of(source) for source in sources}):
+        if site not in {"", urlsplit(own_site).netloc}:
             yield Finding(
                 code="template-picture-elsewhere",
                 severity=Severity.HINT,

@@ -192,7 +192,8 @@ def test_a_picture_that_a_template_loads_from_another_site_is_told() -> None:
     column = (
         '<mj-section><mj-column><mj-image src="https://news.example.jp/images/a.png" alt="" />'
         '<mj-carousel><mj-carousel-image src="https://news.example.jp/images/b.png" alt="" />'
-        "</mj-carousel></mj-column></mj-section>"
+        '</mj-carousel><mj-image src="https://[::1/malformed.png" alt="" />'
+        "</mj-column></mj-section>"
     )
     body = _LETTER.body.replace("</mj-body>", f"{column}</mj-body>")
     publisher = Publisher(
