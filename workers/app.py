@@ -206,7 +206,7 @@ def _unless_a_server_is_away() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        _log.warning("The database does not answer: %s", reason_of(error))
+        _log.warning("The database cannot be used: %s", reason_of(error))
     except (BrokerError, RedisError) as error:
         _log.warning("Redis takes no tasks (REDIS_URL): %s", error)
 

@@ -78,9 +78,10 @@ def explained(error: Exception) -> NewsletterError:
 
 
 def _of_the_database(error: DBAPIError) -> NewsletterError:
-    """Tell a change too late, a full disk, a server that turns us away and one away apart."""
+    """Tell a change too late, a server's own fault, one that turns us away and one away apart."""
     from newsletter.database.engine import is_overtaken
     from newsletter.database.postgres import turns_away
+    from newsletter.database.refusals import REFUSAL_REMEDY, is_damaged, takes_no_changes
 
     reason = error.orig
     if is_overtaken(error):
@@ -96,6 +97,19 @@ def _of_the_database(error: DBAPIError) -> NewsletterError:
                 "Check that the disk of its file (DATABASE_URL, or else in DATA_DIR) has space left"
                 " and can be written to."
             ),
+        )
+    if is_damaged(error):
+        return UnavailableError(
+            msg("The database is damaged: {reason}.", reason=_first_line(reason)),
+            remedy=msg(
+                "Stop the workers and the web, keep a copy, and restore a backup"
+                " (docs/production.md)."
+            ),
+        )
+    if takes_no_changes(error):
+        return UnavailableError(
+            msg("The database accepts no changes: {reason}.", reason=_first_line(reason)),
+            remedy=REFUSAL_REMEDY,
         )
     if turns_away(str(reason)):
         return UnavailableError(

@@ -16,6 +16,8 @@ from psycopg.waiting import Wait
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from newsletter.database.refusals import operational
+
 
 @contextmanager
 def driver_of(connection: Connection, doing: str) -> Iterator[Any]:
@@ -37,7 +39,7 @@ def driver_of(connection: Connection, doing: str) -> Iterator[Any]:
         is_gone = dialect.is_disconnect(error, driver, None)
         if is_gone:
             connection.invalidate(error)
-        raise DBAPIError.instance(
+        told = DBAPIError.instance(
             doing,
             None,
             error,
@@ -45,7 +47,8 @@ def driver_of(connection: Connection, doing: str) -> Iterator[Any]:
             hide_parameters=True,
             connection_invalidated=is_gone,
             dialect=dialect,
-        ) from None
+        )
+        raise (operational(told) if isinstance(told, DBAPIError) else told) from None
 
 
 def copied_out(

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from newsletter.database import refusals
 from newsletter.database.folding import fold_text, fts_text
 from newsletter.database.types import UtcDateTime, now
 from newsletter.disk import make_folder
@@ -96,6 +97,7 @@ def open_engine(
                 place=Place(source=msg("settings"), field="DATABASE_URL"),
                 remedy=msg("Use sqlite:///… or postgresql://…."),
             )
+    refusals.raise_as_operational(engine)
     return engine
 
 
@@ -205,7 +207,8 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-#: The errors of a database that is away, locked or shutting down, or whose connections all hang.
+#: The errors of a database that is away, locked, read-only, damaged or shutting down, or whose
+#: connections all hang.
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
@@ -231,10 +234,12 @@ def is_overtaken(error: SQLAlchemyError) -> bool:
 
 
 def reason_of(error: SQLAlchemyError) -> str:
-    """Return the database's or driver's message of an error, on one line, for the log.
+    """Return the database's or driver's message of an error with what to do, for the log.
 
     Further lines are omitted: they contain the statement, parameters and rows, and so personal
     data.
     """
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    words = lines[0] if lines else type(error).__name__
+    advice = refusals.advice_on(error)
+    return f"{words} ({advice})" if advice else words

@@ -18,6 +18,9 @@ from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
+from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import msg
+
 T = TypeVar("T")
 
 #: Timeout for connecting, in seconds, before the next host of the URL is tried.
@@ -102,6 +105,7 @@ def limit(engine: Engine, seconds: float, on_wait: Callable[[str], None] | None)
     ) -> _PatientConnection:
         own = {
             "connect_timeout": _CONNECT_SECONDS,
+            "client_encoding": "utf8",
             "keepalives": 1,
             **{f"keepalives_{name}": value for name, value in _KEEPALIVE.items()},
             "tcp_user_timeout": _UNANSWERED_SECONDS * 1000,
@@ -124,7 +128,7 @@ def _connect(
     told = False
     while True:
         try:
-            return _PatientConnection.connect(*args, **options)
+            return _demand_unicode(_PatientConnection.connect(*args, **options))
         except psycopg.OperationalError as error:
             if on_wait is None or time.monotonic() > deadline or turns_away(str(error)):
                 raise
@@ -132,6 +136,23 @@ def _connect(
                 on_wait(str(error).partition("\n")[0])
                 told = True
             time.sleep(_PAUSE_SECONDS)
+
+
+def _demand_unicode(connection: _PatientConnection) -> _PatientConnection:
+    """Return the connection if the encoding of its database is UTF8.
+
+    Raises:
+        SettingError: It has another encoding, such as where the server's locale is C.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding in {"UTF8", None}:
+        return connection
+    connection.close()
+    raise SettingError(
+        msg("The encoding of the database is {encoding}, not UTF8.", encoding=encoding),
+        place=Place(source=msg("settings"), field="DATABASE_URL"),
+        remedy=msg("Create it again: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."),
+    )
 
 
 def turns_away(words: str) -> bool:

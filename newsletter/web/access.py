@@ -10,6 +10,7 @@ for what that action needs (`doing`), as its button does (`Visit.may_do`).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -31,7 +32,7 @@ from newsletter.accounts.sessions import (
     touch_session,
 )
 from newsletter.accounts.sign_in_limits import Browser
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import AWAY, reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
@@ -277,7 +278,8 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
                     msg("There is no newsletter “{slug}”, or you have no role in it.", slug=slug)
                 )
     if is_seen_long_ago(row, moment := now()):
-        with transaction(access.engine) as session:
+        # Where the database takes no changes, operators must see the page that says so.
+        with suppress(*AWAY), transaction(access.engine) as session:
             touch_session(session, row.id, moment)
     return Visit(
         account_id=account.id,

@@ -174,7 +174,7 @@ def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
     def away(request: Request, error: SQLAlchemyError) -> Response:
         if not is_away(error):
             raise error
-        _log.warning("the database does not answer: %s", reason_of(error))
+        _log.warning("the database cannot be used: %s", reason_of(error))
         is_public = request.url.path == "/" or request.url.path.startswith(_OF_READERS)
         return failed.later(request, "busy" if is_public else "away")
 

@@ -53,7 +53,7 @@ def test_while_the_database_is_away_everybody_is_asked_to_come_again(cut_off_sit
     program = httpx.get(f"{cut_off_site}/subscribe/digest")
     answers = (*pages.values(), program)
     assert {(one.status_code, one.headers["retry-after"]) for one in answers} == {(503, "60")}
-    assert "The database is not responding" in pages["/home"].text
+    assert "The database cannot be used at the moment" in pages["/home"].text
     assert "Please try again in a minute" in pages["/"].text
     assert program.text == "Service Unavailable"
 

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
-from newsletter.database.engine import reason_of
+from newsletter.database.engine import AWAY, reason_of
 from newsletter.errors import UnavailableError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
@@ -72,9 +71,9 @@ class Fetcher:
                 time.sleep(poll_seconds if is_whole else 0)
             except UnavailableError as error:
                 _log.warning("%s Asked again in %.0f s.", error.what, pause)
-            except OperationalError as error:
+            except AWAY as error:
                 _log.warning(
-                    "The database does not answer: %s. %s is asked again in %.0f s.",
+                    "The database cannot be used: %s. %s is asked again in %.0f s.",
                     reason_of(error),
                     self._account.name,
                     pause,
@@ -115,7 +114,7 @@ class Fetcher:
     def _take(self, raw: bytes) -> Taken:
         try:
             return take_mail(self._engine, raw, self._keys, joining=self._joining)
-        except OperationalError:
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - see below
             # A defect met by one mail must not hold up the others; the mail stays where it is.

@@ -20,9 +20,9 @@ from weakref import WeakValueDictionary
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.database.engine import reason_of
+from newsletter.database.engine import AWAY, reason_of
 from newsletter.errors import Place, SettingError, UnavailableError, system_reason
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
@@ -265,7 +265,7 @@ class MailHandler:
             return "452 4.5.3 One recipient at a time"
         try:
             is_ours = await asyncio.to_thread(self._is_ours, address)
-        except OperationalError as error:
+        except AWAY as error:
             return _put_off(error)
         if not is_ours:
             return "550 5.1.1 No mail is taken for this address"
@@ -282,7 +282,7 @@ class MailHandler:
                 taken = await asyncio.to_thread(
                     self._take, raw, envelope.rcpt_tos[0], envelope.mail_from
                 )
-        except OperationalError as error:
+        except AWAY as error:
             return _put_off(error)
         return f"250 2.0.0 {taken}"
 
@@ -310,8 +310,8 @@ class MailHandler:
         return "451 4.3.0 Something went wrong here; come again"
 
 
-def _put_off(error: OperationalError) -> str:
-    _log.warning("a mail must come again: the database does not answer: %s", reason_of(error))
+def _put_off(error: SQLAlchemyError) -> str:
+    _log.warning("a mail must come again: the database cannot be used: %s", reason_of(error))
     return _AWAY
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from newsletter.database.refusals import REFUSAL_REMEDY
 from newsletter.disk import DiskFault
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Percent, Size
@@ -31,10 +32,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.CRITICAL,
             "database-refuses",
             msg("The database accepts no changes: {reason}", reason=seen.database.refusal),
-            msg(
-                "If its disk is full, free up space; otherwise, check the database server. Sending"
-                " then continues automatically."
-            ),
+            REFUSAL_REMEDY,
             section="servers",
         )
     if seen.database.unsafe:

@@ -15,7 +15,6 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from newsletter.bounces.webhooks import (
     LARGEST_CALL,
@@ -28,7 +27,7 @@ from newsletter.bounces.webhooks import (
 from newsletter.bounces.webhooks.scaleway import is_scaleway_url
 from newsletter.bounces.webhooks.signatures import Unsigned
 from newsletter.bounces.webhooks.sns import is_amazon_url
-from newsletter.database.engine import reason_of
+from newsletter.database.engine import AWAY, reason_of
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.log import log_call
@@ -112,9 +111,9 @@ def _take(
     except UnavailableError as error:
         _log.warning("webhook %s put off: %s", provider, error.what)
         return _answer(503, error.what)
-    except OperationalError as error:
+    except AWAY as error:
         reason = reason_of(error)
-        _log.warning("webhook %s put off: the database does not answer: %s", provider, reason)
+        _log.warning("webhook %s put off: the database cannot be used: %s", provider, reason)
         return _answer(503, "The database does not answer.")
     return JSONResponse({"logged": news})
 

@@ -21,10 +21,12 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, make_url, text, update
 
+from newsletter.accounts.sessions import open_session
+from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import open_engine, transaction
-from newsletter.database.tables import WorkerHeartbeatRow
+from newsletter.database.tables import AccountSessionRow, WorkerHeartbeatRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, ProcessKind
+from newsletter.database.vocabulary import DeliveryState, ProcessKind, Role
 from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.leases import claim_batch, identity_of
@@ -42,6 +44,7 @@ from tests.support.ports import await_condition, free_port
 from tests.support.proxy import silent_network
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
+from tests.web.conftest import add_account
 
 pytestmark = pytest.mark.servers
 
@@ -274,10 +277,14 @@ def test_a_web_server_on_a_full_disk_is_not_ready_until_there_is_room(
         subprocess.run(["/bin/umount", "-l", str(disk)], check=False)  # noqa: S603
 
 
-def test_a_web_server_whose_database_is_read_only_is_not_ready(
+def test_a_web_server_whose_database_is_read_only_is_not_ready_and_shows_operators_why(
     postgres_url: str, tmp_path: Path
 ) -> None:
     preparing = open_engine(postgres_url)
+    operator = add_account(preparing, "operator@example.jp", Role.OPERATOR)
+    with transaction(preparing) as session:
+        begun = open_session(session, operator, Browser(), verified=True)
+        session.execute(update(AccountSessionRow).values(seen_at=now() - timedelta(hours=1)))
     with preparing.begin() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
@@ -285,7 +292,9 @@ def test_a_web_server_whose_database_is_read_only_is_not_ready(
     engine = open_engine(postgres_url)
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as site:
         answer = httpx.get(f"{site}/readyz")
+        page = httpx.get(f"{site}/operate", cookies={"session": begun})
     engine.dispose()
+    assert (page.status_code, "The database accepts no changes" in page.text) == (200, True)
     assert answer.status_code == 503
     (problem,) = answer.json()["problems"]
     assert "accepts no changes" in problem
