@@ -122,16 +122,41 @@ def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has n
             )
 
 
+_Rules = tuple[list[Any], list[Any]]
+
+
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
     """Inlines style sheets without following their imports, which would be fetched unguarded."""
 
+    def __init__(self, tree: Any = None) -> None:  # noqa: ANN401 - lxml is untyped
+        super().__init__(
+            tree,
+            allow_network=False,
+            remove_classes=False,
+            strip_important=False,
+            include_star_selectors=True,
+            disable_validation=True,
+            # Values such as height="auto" are not numbers of pixels.
+            disable_basic_attributes=["width", "height", "bgcolor", "align"],
+            cssutils_logging_level="CRITICAL",
+        )
+
+    def _parse_style_rules(self, css_body: str | None, ruleset_index: int) -> _Rules:
+        inlined, left = _rules_of(css_body or "", ruleset_index)
+        return [*inlined], [*left]
+
     def _parse_css_string(self, css_body: str, **options: bool) -> Any:  # noqa: ANN401 - no types
-        return _parse_sheet(css_body, **options)
+        return CSSParser(fetcher=_fetch_nothing).parseString(_readable(css_body), **options)
 
 
 @lru_cache(maxsize=256)
-def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils has no types
-    return CSSParser(fetcher=_fetch_nothing).parseString(_readable(css), **options)
+def _rules_of(sheet: str, place: int) -> _Rules:
+    """Return the rules of a sheet, which takes longer than all else that inlines them.
+
+    The sheets of a template are those of each of its mails.
+    """
+    rules: _Rules = Premailer._parse_style_rules(_Inliner(), sheet, place)  # noqa: SLF001
+    return rules
 
 
 def _readable(css: str) -> str:
@@ -152,17 +177,7 @@ def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
     for element in tree.iter("*"):
         if style := element.get("style"):
             element.set("style", _readable(style))
-    _Inliner(
-        tree,
-        allow_network=False,
-        remove_classes=False,
-        strip_important=False,
-        include_star_selectors=True,
-        disable_validation=True,
-        # Values such as height="auto" are not numbers of pixels.
-        disable_basic_attributes=["width", "height", "bgcolor", "align"],
-        cssutils_logging_level="CRITICAL",
-    ).transform()
+    _Inliner(tree).transform()
 
 
 def _squeezed(sheet: re.Match[str]) -> str:
