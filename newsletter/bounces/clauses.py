@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
 from newsletter.bounces.phrase_tables import (
@@ -74,12 +74,19 @@ _NO_PEOPLE = "".join(rf"(?<!\b{one} )" for one in _GRAMMAR["from_whom"])
 _ITSELF = rf"(?!{_SERVERS})(?:{_NOT_NEARER}[^.;!?]){{0,40}}?{_NO_PEOPLE}"
 #: The noun in "no such user"; not the actor in a passive or the cause in "because of".
 _OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,24}?"
-#: Local parts that also occur as ordinary words in replies.
-ORDINARY_WORD = re.compile(
-    r"[a-z]{1,5}|\d+|postmaster|" + "|".join(one for table in _GRAMMAR.values() for one in table)
-)
 #: Minimum length of a local part. Shorter ones are words of some language too often.
 _SHORTEST_NAME = 4
+
+
+@cache
+def _ordinary_word() -> re.Pattern[str]:
+    """Return a pattern of local parts that also occur as ordinary words in replies.
+
+    It is compiled when it is first needed: compiling it takes as long as compiling all other rules
+    for replies together, and every process that imports them would wait for it.
+    """
+    words = (one for table in _GRAMMAR.values() for one in table)
+    return re.compile(rf"[a-z]{{1,5}}|\d+|postmaster|{'|'.join(words)}")
 
 
 def name_alone(address: str) -> re.Pattern[str] | None:
@@ -88,7 +95,7 @@ def name_alone(address: str) -> re.Pattern[str] | None:
     Return None if the local part is too short, or a word that replies use ("info", "postmaster").
     """
     name = address.rpartition("@")[0].lower()
-    if len(name) < _SHORTEST_NAME or ORDINARY_WORD.fullmatch(name):
+    if len(name) < _SHORTEST_NAME or _ordinary_word().fullmatch(name):
         return None
     return re.compile(rf"(?<![a-z0-9_.@-]){re.escape(name)}(?![a-z0-9_@-]|\.[a-z0-9])")
 

@@ -128,7 +128,7 @@ _Rules = tuple[list[Any], list[Any]]
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
     """Inlines style sheets without following their imports, which would be fetched unguarded."""
 
-    def __init__(self, tree: Any = None) -> None:  # noqa: ANN401 - lxml is untyped
+    def __init__(self, tree: Any = None) -> None:  # noqa: ANN401 - lxml has no types
         super().__init__(
             tree,
             allow_network=False,
@@ -151,9 +151,9 @@ class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
 
 @lru_cache(maxsize=256)
 def _rules_of(sheet: str, place: int) -> _Rules:
-    """Return the rules of a sheet, which takes longer than all else that inlines them.
+    """Return the rules of a style sheet; they are kept, since all mails of a template share them.
 
-    The sheets of a template are those of each of its mails.
+    Writing them out takes longer than the rest of the inlining.
     """
     rules: _Rules = Premailer._parse_style_rules(_Inliner(), sheet, place)  # noqa: SLF001
     return rules
