@@ -72,7 +72,6 @@ def test_a_copy_of_the_products_makes_the_same_mail(language: Language) -> None:
 @pytest.mark.parametrize(
     "jinja",
     [
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% set x = 9 ** (9 ** 9) %}",
         "{% for a in range(99999) %}{{ 'x' * 100000 }}{% endfor %}",
         "{{ 'x' * 10 ** 10 }}",
