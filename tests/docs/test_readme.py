@@ -33,12 +33,12 @@ def test_both_languages_tell_the_same_commands() -> None:
     assert len(_commands("README.md")) > 10
 
 
-@pytest.mark.parametrize("name", _READMES)
-def test_commands_and_their_options_are_there(name: str) -> None:
-    for program, *words in _commands(name):
+def test_commands_and_their_options_are_there() -> None:
+    newsletter = get_command(app)
+    for program, *words in _commands("README.md"):
         if program != "newsletter":
             continue
-        command: Any = get_command(app)
+        command: Any = newsletter
         while hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         known = {option for each in command.params for option in each.opts}
