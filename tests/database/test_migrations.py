@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,13 @@ def test_a_database_that_is_called_the_newest_and_is_not_is_refused(
         connection.execute(text(drop))
     with pytest.raises(ConflictError, match=f"lacks {table}.*subscriber export"):
         upgrade(engine)
+
+
+def test_one_of_the_newest_form_is_not_locked_and_waits_for_nobody(database: Engine) -> None:
+    with closing(sqlite3.connect(database.url.database or "")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        upgrade(database)
+        other.rollback()
 
 
 def test_a_database_of_a_newer_version_is_refused_by_its_form(database: Engine) -> None:

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine, TextClause, text
 
+from newsletter.database.engine import reading
 from newsletter.database.tables import Base
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
@@ -41,6 +42,8 @@ def _config(engine: Engine, versions: Path = _VERSIONS) -> Config:
 def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> None:
     """Migrate the database to the newest schema; may run again, or twice at the same time.
 
+    A database of the newest schema is neither locked nor searched, since every command calls this.
+
     Args:
         engine: The database.
         to: The revision to stop at.
@@ -51,15 +54,16 @@ def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> 
             was changed.
     """
     config = _config(engine, versions)
-    _demand_known(engine, ScriptDirectory.from_config(config))
+    script, revision = ScriptDirectory.from_config(config), _revision(engine)
+    if revision is not None and revision == script.get_current_head():
+        _demand_whole(engine)
+        return
+    _demand_known(revision, script)
     command.upgrade(config, to)
 
 
-def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
+def _demand_known(revision: str | None, script: ScriptDirectory) -> None:
     """Raise if the database has a schema that this version does not know."""
-    revision = _revision(engine)
-    if revision is not None and revision == script.get_current_head():
-        _demand_whole(engine)
     if revision is None or revision in {step.revision for step in script.walk_revisions()}:
         return
     if _BEFORE_RELEASE.fullmatch(revision):
@@ -93,8 +97,8 @@ def _demand_whole(engine: Engine) -> None:
 
     It may have been made by a development version, or restored in part.
     """
-    with engine.connect() as connection:
-        there = {(table, column) for table, column in connection.execute(_columns_of(engine))}
+    with reading(engine) as session:
+        there = {(table, column) for table, column in session.execute(_columns_of(engine))}
     missing = [
         f"{table.name}.{column.name}"
         for table in Base.metadata.sorted_tables
@@ -131,8 +135,8 @@ def _columns_of(engine: Engine) -> TextClause:
 
 
 def _revision(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with reading(engine) as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def is_current(engine: Engine) -> bool:
