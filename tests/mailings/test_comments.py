@@ -41,6 +41,7 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
+from tests.support.databases import on_one_database
 from tests.support.stage import Stage
 
 SETTINGS = Settings(_env_file=None)
@@ -95,6 +96,7 @@ def _told(stage: Stage) -> list[tuple[str, str]]:
         ]
 
 
+@on_one_database("sqlite")
 def test_several_comments_are_one_mail_to_each_concerned_and_none_to_their_author(
     stage: Stage, actors: dict[str, Actor]
 ) -> None:
@@ -149,6 +151,7 @@ def test_an_answer_opens_a_settled_thread_again_and_the_log_has_it_all(
     assert actions == ["issue.comment", "issue.comment-resolve", "issue.comment"]
 
 
+@on_one_database("sqlite")
 def test_a_thread_follows_its_part_and_says_when_it_is_gone(
     stage: Stage, actors: dict[str, Actor]
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_thread_follows_its_part_and_says_when_it_is_gone(
         assert (gone.gone, gone.heading) == (True, heading)
 
 
+@on_one_database("sqlite")
 def test_a_thread_follows_its_block_when_others_come_before_it(
     stage: Stage, actors: dict[str, Actor]
 ) -> None:
@@ -189,6 +193,7 @@ def test_a_thread_follows_its_block_when_others_come_before_it(
         assert thread.gone
 
 
+@on_one_database("sqlite")
 def test_comments_need_words_a_part_that_is_there_and_a_person(
     stage: Stage, actors: dict[str, Actor]
 ) -> None:
@@ -199,6 +204,7 @@ def test_comments_need_words_a_part_that_is_there_and_a_person(
         _say(stage, COMMAND_LINE, "よい")
 
 
+@on_one_database("sqlite")
 def test_open_threads_are_those_of_one_issue(stage: Stage, actors: dict[str, Actor]) -> None:
     _say(stage, actors["蓮"], "日付を直してください")
     with reading(stage.engine) as session:

@@ -54,6 +54,7 @@ from tests.support.corrections import (
     titled,
     write_correction,
 )
+from tests.support.databases import on_one_database
 from tests.support.ledger import all_of, claim, record
 from tests.support.stage import Stage, set_stage
 
@@ -146,6 +147,7 @@ class TestWhatIsSent:
         plan_mailing(stage.engine, later)
         assert claim(stage.engine, later, "later").correction == 1
 
+    @on_one_database("sqlite")
     @pytest.mark.usefixtures("mailing")
     def test_a_mailing_made_afterwards_knows_what_it_contains(self, stage: Stage) -> None:
         correct(stage, titled(RIGHT))
@@ -252,6 +254,7 @@ class TestTheIssue:
             assert session.scalar(select(func.count()).select_from(IssueRow)) == 1
             assert session.scalar(select(func.count()).select_from(DraftRow)) == 0
 
+    @on_one_database("sqlite")
     def test_several_corrections_are_counted(self, stage: Stage, mailing: int) -> None:
         first = claim(stage.engine, mailing, "first")
         record(stage.engine, mailing, "first", *all_of(first, State.ACCEPTED))
@@ -269,6 +272,7 @@ class TestWhatIsRefused:
         with pytest.raises(ConflictError, match="not sent yet"):
             write_correction(stage, titled(RIGHT))
 
+    @on_one_database("sqlite")
     @pytest.mark.usefixtures("mailing")
     def test_a_correction_is_not_sent_by_itself(self, stage: Stage) -> None:
         write_correction(stage, titled(RIGHT))
@@ -277,18 +281,21 @@ class TestWhatIsRefused:
         with pytest.raises(ConflictError, match="not sent by itself"):
             replace(stage, issue=slug).mail()
 
+    @on_one_database("sqlite")
     @pytest.mark.parametrize("note", ["", " \n"])
     @pytest.mark.usefixtures("mailing")
     def test_readers_are_told_what_was_wrong(self, stage: Stage, note: str) -> None:
         with pytest.raises(ConflictError, match="note"):
             write_correction(stage, titled(RIGHT), note=note)
 
+    @on_one_database("sqlite")
     @pytest.mark.usefixtures("mailing")
     def test_something_has_to_change(self, stage: Stage) -> None:
         write_correction(stage, titled(WRONG))
         with pytest.raises(ConflictError, match="changes nothing"):
             take_effect(stage)
 
+    @on_one_database("sqlite")
     @pytest.mark.usefixtures("mailing")
     def test_what_was_typed_since_is_not_lost(self, stage: Stage) -> None:
         draft = write_correction(stage, titled(RIGHT))
@@ -297,6 +304,7 @@ class TestWhatIsRefused:
         with pytest.raises(ConflictError, match="has changed"):
             take_effect(stage)
 
+    @on_one_database("sqlite")
     @pytest.mark.usefixtures("mailing")
     def test_another_note_needs_another_approval(self, stage: Stage) -> None:
         write_correction(stage, titled(RIGHT))
@@ -337,6 +345,7 @@ def test_of_two_at_once_one_takes_effect(stage: Stage) -> None:
         assert session.scalar(select(func.count()).select_from(CorrectionRow)) == 1
 
 
+@on_one_database("sqlite")
 @pytest.mark.usefixtures("mailing")
 def test_a_note_that_is_too_long_is_refused(stage: Stage) -> None:
     write_correction(stage, titled(RIGHT))
@@ -390,6 +399,7 @@ class TestMailAboutIt:
             of_kind = MailingRow.kind == MailingKind.CORRECTION
             assert session.scalar(select(func.count()).where(of_kind)) == 1
 
+    @on_one_database("sqlite")
     def test_a_copy_in_doubt_counts_though_the_corrected_one_followed(
         self, stage: Stage, mailing: int
     ) -> None:

@@ -25,6 +25,7 @@ from newsletter.mailings.orders.actions import resume, settle_by_journals, settl
 from newsletter.mailings.planning.links import refer
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.progress import progress
+from tests.support.databases import on_one_database
 from tests.support.ledger import claim
 from tests.support.stage import Stage, set_stage
 from workers.journal import Journal, outcomes_below, read_orphans
@@ -85,6 +86,7 @@ def _log(stage: Stage, mailing: int, *positions: int) -> list[bytes]:
     ]
 
 
+@on_one_database("sqlite")
 def test_a_relays_log_ends_the_doubt_of_what_it_took_and_leaves_the_rest(stage: Stage) -> None:
     mailing = stage.mail()
     plan_mailing(stage.engine, mailing)
@@ -99,6 +101,7 @@ def test_a_relays_log_ends_the_doubt_of_what_it_took_and_leaves_the_rest(stage: 
     assert stage.counts(mailing) == {State.ACCEPTED: 2, State.UNCERTAIN: 2}
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -117,12 +120,14 @@ def test_a_file_that_proves_nothing_is_refused_and_decides_nothing(
     assert stage.counts(mailing) == {State.QUEUED: PEOPLE}
 
 
+@on_one_database("sqlite")
 def test_after_a_restore_it_tells_whom_the_mailing_reached(stage: Stage, restored: int) -> None:
     lines = _log(stage, restored, 2)
     settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")
     assert stage.counts(restored) == {State.ACCEPTED: 1, State.QUEUED: 3}
 
 
+@on_one_database("sqlite")
 def test_saved_journals_settle_what_they_prove_of_this_mailing_and_of_no_other(
     stage: Stage, restored: int, tmp_path: Path
 ) -> None:
@@ -196,6 +201,7 @@ def test_a_restored_mailing_goes_on_only_when_told_that_some_may_get_it_twice(
     assert progress(stage.engine, restored).state is MailingState.SENDING
 
 
+@on_one_database("sqlite")
 def test_a_restored_mailing_of_which_all_is_known_goes_on_without_a_question(
     stage: Stage, restored: int
 ) -> None:

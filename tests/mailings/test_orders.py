@@ -43,6 +43,7 @@ from newsletter.rendering.preflight import Preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from subscribers.segments.saved import change_segment, save_segment
+from tests.support.databases import on_one_database
 from tests.support.stage import Stage, set_stage
 
 _KEY = "key-of-one-confirmation"
@@ -80,6 +81,7 @@ def _in(**time: float) -> Schedule:
     return Schedule(hour=hour.replace(tzinfo=None))
 
 
+@on_one_database("sqlite")
 def test_an_order_for_another_day_than_the_issue_bears_says_so(stage: Stage) -> None:
     newsletter, issue, preflight = _found(stage)
     schedule = _in(days=2)
@@ -96,6 +98,7 @@ def test_an_order_for_another_day_than_the_issue_bears_says_so(stage: Stage) -> 
     assert review.other_day == schedule.hour.date()
 
 
+@on_one_database("sqlite")
 def test_an_order_for_the_day_that_the_issue_bears_says_nothing_of_it(stage: Stage) -> None:
     newsletter, row, _ = _found(stage)
     issue = issue_from_json(row.content)
@@ -123,12 +126,14 @@ def test_of_two_orders_of_one_issue_at_once_one_is_asked_about(stage: Stage) -> 
     assert all("sent before" in str(error) for error in refused)
 
 
+@on_one_database("sqlite")
 def test_what_was_cancelled_was_not_sent(stage: Stage) -> None:
     with transaction(stage.engine) as session:
         cancel_mailing(session, stage.mail())
     assert _place(stage, _order(stage)) == 2
 
 
+@on_one_database("sqlite")
 def test_it_is_sent_again_when_that_is_said(stage: Stage) -> None:
     stage.mail()
     assert _place(stage, replace(_order(stage), again=True)) == 2
@@ -170,11 +175,13 @@ def test_a_year_that_no_clock_shows_is_refused_for_what_it_is(hour: str, words: 
         read_hour(hour)
 
 
+@on_one_database("sqlite")
 def test_an_audience_of_nobody_is_refused(stage: Stage) -> None:
     with pytest.raises(ConflictError, match="Nobody"):
         _place(stage, replace(_order(stage), plan=SendingPlan(segment='domain = "example.com"')))
 
 
+@on_one_database("sqlite")
 def test_a_key_is_of_one_issue(stage: Stage) -> None:
     _place(stage, _order(stage))
     newsletter, _, preflight = _found(stage)

@@ -18,6 +18,7 @@ from newsletter.mailings.orders.rescheduling import reschedule, times_shown
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
+from tests.support.databases import on_one_database
 from tests.support.orders import pause
 from tests.support.stage import Stage, set_stage
 
@@ -70,6 +71,7 @@ def test_on_each_readers_own_clock_it_is_the_new_hour_too(stage: Stage) -> None:
     assert _row(stage, mailing).local_hour == later.isoformat()
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize(("ahead", "words"), [(-_HOUR, "passed"), (9000 * _HOUR, "days ahead")])
 def test_an_hour_that_no_order_may_have_is_refused(
     stage: Stage, ahead: timedelta, words: str

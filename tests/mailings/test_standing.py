@@ -165,6 +165,7 @@ def _review(scene: Scene, segment: str) -> OrderReview:
         return review_order(session, newsletter, issue, preflight, plan, figures=figures)
 
 
+@on_one_database("sqlite")
 def test_an_order_for_a_segment_that_asks_for_others_since_the_approval_is_not_as_planned(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -180,6 +181,7 @@ def test_an_order_for_a_segment_that_asks_for_others_since_the_approval_is_not_a
     assert _review(scene, "町内").other_plan
 
 
+@on_one_database("sqlite")
 def test_asked_again_for_a_segment_that_asks_for_others_since_the_approver_is_told_of_it(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -204,6 +206,7 @@ def test_what_was_sent_back_is_shown_where_its_asker_may_still_see_it(
         assert not returned_to(session, people["葵"], [newsletter + 1])
 
 
+@on_one_database("sqlite")
 def test_without_the_rule_a_sound_issue_passes_no_approval(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -214,6 +217,7 @@ def test_without_the_rule_a_sound_issue_passes_no_approval(
     assert (others.step, others.may, others.who) == (NextStep.SEND, False, ("葵",))
 
 
+@on_one_database("sqlite")
 def test_an_issue_with_an_error_stays_a_draft(scene: Scene, people: dict[str, int]) -> None:
     with transaction(scene.engine) as session:
         issue = session.scalars(select(IssueRow)).one()
@@ -223,6 +227,7 @@ def test_an_issue_with_an_error_stays_a_draft(scene: Scene, people: dict[str, in
     assert standing.errors > 0
 
 
+@on_one_database("sqlite")
 def test_approval_is_asked_answered_and_void_once_the_content_changes(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -269,6 +274,7 @@ def _recorded(scene: Scene, action: Action) -> int:
         return session.scalar(written) or 0
 
 
+@on_one_database("sqlite")
 def test_asking_twice_is_asking_once_unless_others_are_asked(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -283,6 +289,7 @@ def test_asking_twice_is_asking_once_unless_others_are_asked(
     assert _standing(scene, people["葵"]).approval_state == "approved"
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize("asked", ["湊", "蓮"])
 def test_nobody_is_asked_who_may_not_approve_or_asks_themselves(
     scene: Scene, people: dict[str, int], asked: str
@@ -308,6 +315,7 @@ def test_another_plan_is_told_whether_the_content_is_another_or_not(
         assert len(changes_since_asked(session, newest)) == 1
 
 
+@on_one_database("sqlite")
 def test_what_is_asked_of_whoever_can_waits_where_nobody_can(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -374,6 +382,7 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
     _demand(scene)
 
 
+@on_one_database("sqlite")
 def test_what_was_sent_needs_no_approval_again(scene: Scene, people: dict[str, int]) -> None:
     _rule(scene)
     _ask(scene, people["葵"])
@@ -385,6 +394,7 @@ def test_what_was_sent_needs_no_approval_again(scene: Scene, people: dict[str, i
     assert _void(scene, people["葵"]) == 0
 
 
+@on_one_database("sqlite")
 def test_what_nobody_of_those_asked_can_approve_any_more_is_asked_of_others(
     scene: Scene, people: dict[str, int]
 ) -> None:
@@ -481,6 +491,7 @@ _BY_MAILING = (
 )
 
 
+@on_one_database("sqlite")
 def test_a_mailing_says_how_far_its_issue_is(scene: Scene, people: dict[str, int]) -> None:
     scene.mail(schedule=Schedule(hour=read_hour("2999-01-01T08:00")))
     for state, stage, step in _BY_MAILING:

@@ -124,6 +124,7 @@ def stage(engine: Engine) -> Stage:
     return stage
 
 
+@on_one_database("sqlite")
 def test_each_reader_gets_the_translation_that_fits_their_language_best(
     stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_region_s_translation_goes_before_that_of_its_script(
     assert closest_language(language, ["zh", "zh-Hant", "zh-TW"]) == title.removeprefix("title ")
 
 
+@on_one_database("sqlite")
 def test_what_was_ordered_stays_whatever_becomes_of_the_translations(stage: Stage) -> None:
     mailing = stage.mail()
     with transaction(stage.engine) as session:
@@ -261,6 +263,7 @@ def _correct(stage: Stage, original: str, tag: str, words: str) -> None:
     take_effect(stage)
 
 
+@on_one_database("sqlite")
 def test_a_correction_of_both_languages_reaches_the_rest_of_both(engine: Engine) -> None:
     stage = stage_in(engine, "en")
     import_csv(
@@ -305,6 +308,7 @@ def _archived(stage: Stage, tag: str) -> str:
     return fill(content.rendered.text, {})
 
 
+@on_one_database("sqlite")
 def test_a_correction_of_the_original_alone_leaves_others_their_translation_with_a_notice(
     engine: Engine,
 ) -> None:
@@ -390,6 +394,7 @@ def test_a_correction_without_a_translation_that_was_sent_withdraws_it(engine: E
         assert languages_of(session, mailing) == ()
 
 
+@on_one_database("sqlite")
 def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> None:
     stage = stage_in(engine)
     stage.subscribe("a@example.jp")

@@ -60,6 +60,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
+from tests.support.databases import on_one_database
 from tests.support.examples import examples
 from tests.support.growth import assert_linear
 from tests.support.rendering import render_stored
@@ -122,6 +123,7 @@ def _bodies(stage: Stage, mailing: int, address: str) -> tuple[str, str]:
     return fill(rendered.html, {}), fill(rendered.text, {})
 
 
+@on_one_database("sqlite")
 def test_each_message_that_leaves_has_the_parts_of_its_reader_and_no_others(
     engine: Engine, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_test_mail_has_all_parts(engine: Engine) -> None:
     assert not content.varies
 
 
+@on_one_database("sqlite")
 def test_archive_and_feed_show_what_is_for_everybody(engine: Engine) -> None:
     stage = _stage(engine)
     mailing = stage.mail()
@@ -195,6 +198,7 @@ def test_archive_and_feed_show_what_is_for_everybody(engine: Engine) -> None:
         assert "staff.example.jp" not in fill(body, {})
 
 
+@on_one_database("sqlite")
 def test_what_was_ordered_is_sent_whatever_becomes_of_segments_and_readers_who_join(
     engine: Engine,
 ) -> None:
@@ -278,6 +282,7 @@ def test_more_variants_than_a_mailing_may_have_are_refused_with_what_to_do(
     assert stage.counts(mailing) == {}
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize("condition", ["gone", "tag ="])
 def test_a_condition_that_is_none_makes_no_mailing(engine: Engine, condition: str) -> None:
     stage = _stage(engine, f"前\n\n:::for {condition}\n文\n:::")
@@ -421,6 +426,7 @@ def _told(stage: Stage, code: str) -> list[str]:
     return [each.message.in_language(english) for each in _findings(stage) if each.code == code]
 
 
+@on_one_database("sqlite")
 def test_what_has_no_content_is_said_once_with_whose_email_it_is(engine: Engine) -> None:
     stage = _stage(
         engine,
@@ -437,6 +443,7 @@ def test_what_has_no_content_is_said_once_with_whose_email_it_is(engine: Engine)
     ]
 
 
+@on_one_database("sqlite")
 def test_an_email_without_content_is_said_in_place_of_each_bare_heading_in_it(
     engine: Engine,
 ) -> None:
@@ -459,6 +466,7 @@ def test_an_email_without_content_is_said_in_place_of_each_bare_heading_in_it(
     ]
 
 
+@on_one_database("sqlite")
 def test_what_no_reader_gets_is_said_of_no_variant(engine: Engine) -> None:
     stage = _stage(
         engine,
@@ -468,6 +476,7 @@ def test_what_no_reader_gets_is_said_of_no_variant(engine: Engine) -> None:
     assert _told(stage, "variant-part-empty") == ["No reader gets anything below “頁” now."]
 
 
+@on_one_database("sqlite")
 def test_contents_that_list_nothing_for_some_are_told(engine: Engine) -> None:
     stage = _stage(engine, '前\n\n:::contents\n:::\n\n# 職員の頁\n:for[tag = "staff"]\n\n中\n')
 
@@ -529,6 +538,7 @@ def _saved(stage: Stage, body: str) -> str:
         return save_issue(session, stage.newsletter_id, read, slug="other").slug
 
 
+@on_one_database("sqlite")
 def test_approval_is_of_the_conditions_too(engine: Engine) -> None:
     stage = _stage(engine, ':::for tag = "staff"\n文\n:::\n\n皆')
     other = _saved(stage, ':::for tag = "child"\n文\n:::\n\n皆')
@@ -545,6 +555,7 @@ def test_approval_is_of_the_conditions_too(engine: Engine) -> None:
     assert len(digests) == 2
 
 
+@on_one_database("sqlite")
 def test_an_approval_ends_when_a_segment_that_a_part_names_asks_for_others(engine: Engine) -> None:
     stage = _stage(engine, ":::for parents\n文\n:::\n\n皆")
 
@@ -597,6 +608,7 @@ def test_a_translation_beside_a_condition_on_the_language_is_told_from_it() -> N
     assert name.in_language(Language.ENGLISH) == "Language is English + English version"
 
 
+@on_one_database("sqlite")
 def test_without_readers_nothing_is_said_of_what_they_get(engine: Engine) -> None:
     body = '# 章\n\n### 項\n:for[tag = "nobody"]\n\n文\n'
     codes = _codes(set_stage(engine, (HEAD + body).encode()))

@@ -17,6 +17,7 @@ each_database = pytest.mark.parametrize("database_url", _BOTH, indirect=True)
 def on_one_database(name: str) -> pytest.MarkDecorator:
     """Run a test on one database; with SOAK=1 on both.
 
-    For what takes long and of which another test tries the like on the other database.
+    For what takes long and of which another test tries the like on the other database: each of its
+    statements is one that others send to both.
     """
     return pytest.mark.parametrize("database_url", _BOTH if SOAK else [name], indirect=True)

@@ -63,6 +63,7 @@ from subscribers.lists.imports.imports import import_csv
 from subscribers.people import find_or_add_person
 from subscribers.preferences import pause
 from subscribers.series.enrolment import move_enrolments
+from tests.support.databases import on_one_database
 from tests.support.fields import ALL, set_fields
 from tests.support.series import (
     AT_ONCE,
@@ -102,6 +103,7 @@ def _mailing(engine: Engine) -> int:
         ).all()[0]
 
 
+@on_one_database("sqlite")
 def test_who_joins_gets_the_first_step_at_once_and_the_next_on_its_day(engine: Engine) -> None:
     stage = set_stage(engine)
     stage.subscribe("old@example.jp")
@@ -197,6 +199,7 @@ def test_who_paused_goes_on_where_the_step_is_no_older_than_a_week(
     assert stage.newsletter_id
 
 
+@on_one_database("sqlite")
 def test_at_most_one_mail_a_day_comes_from_all_series_but_those_at_once(engine: Engine) -> None:
     set_stage(engine)
     begin_series(engine, AT_ONCE, NEXT_DAY)
@@ -397,6 +400,7 @@ def test_where_issues_need_approval_nobody_activates_what_they_wrote(engine: Eng
         activate(session, other, newsletter, series, Settings(_env_file=None), revision=None)
 
 
+@on_one_database("sqlite")
 def test_where_issues_need_approval_nobody_activates_what_they_translated(engine: Engine) -> None:
     stage = set_stage(engine)
     series = begin_series(engine, active=False)
@@ -455,6 +459,7 @@ def test_where_issues_need_approval_a_snippet_is_another_s_to_put_into_effect(
         assert not shown_steps(session, series)[0].is_changed
 
 
+@on_one_database("sqlite")
 @pytest.mark.parametrize(
     "write",
     [
