@@ -1,4 +1,4 @@
-"""Erasing a person: what names them goes, numbers that prove the past stay, no mail ever again."""
+"""Erasing a person: personal data is deleted, figures are kept, and no mail is ever sent again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.lists.imports.problems import forget_address
 from subscribers.subscription_columns import EMPTIED
 
-#: Texts that others wrote, or that are about several people: the address alone goes from them.
+#: Texts written by others or about several people: only the address is removed from them.
 _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     BounceRow.raw,
     BounceRow.reply,
@@ -55,7 +55,7 @@ _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     MailingRow.segment,
     NoteRow.text,
 )
-#: Tables whose rows are a person's in one newsletter, and go with what that one knows of them.
+#: Tables whose rows belong to one person in one newsletter, and are deleted with that data.
 _ROWS_OF_A_PERSON: tuple[type[Any], ...] = (
     JoinRequestRow,
     TagRow,
@@ -64,7 +64,7 @@ _ROWS_OF_A_PERSON: tuple[type[Any], ...] = (
     DigestEntryRow,
     SeriesEnrolmentRow,
 )
-#: So many at a time, below what one statement can hold.
+#: Ids per statement, below the databases' limit of parameters.
 _CHUNK = 500
 
 
@@ -75,16 +75,17 @@ def erase(
     *,
     way: UnsubscribeWay,
 ) -> bool:
-    """Erase a person; return False when that was done before.
+    """Erase a person; return False if they were erased before.
 
-    Deliveries and consents keep their number, state and time. The address is kept as a keyed hash
-    alone, so that a list which still holds it cannot bring it back. The audit log stays as it is.
+    Deliveries and consents keep their number, state and time. Of the address only a keyed hash is
+    kept, so that importing a list with this address cannot add it again. The audit log is not
+    changed.
 
     Args:
-        session: Within the transaction that does it.
-        subscriber_id: Whom.
-        pseudonyms: By which the address stays known.
-        way: By which way they leave.
+        session: The database session, in a transaction.
+        subscriber_id: The person.
+        pseudonyms: Compute the keyed hash of the address.
+        way: The way of unsubscribing that is logged.
     """
     traces = Traces.of(_addresses_of(session, subscriber_id))
     encoded = _bounces_with_encoded(session, traces)
@@ -105,7 +106,7 @@ def erase(
     _erase_from_encoded(session, traces, encoded)
     _erase_from_groups(session, addresses)
     forget_address(session, addresses)
-    # Replies of relays tend to repeat the address.
+    # Replies of mail servers often repeat the address.
     session.execute(
         update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)
     )
@@ -132,7 +133,7 @@ def erase(
 
 
 def is_known_elsewhere(session: Session, subscriber_id: int, group_id: int) -> bool:
-    """Return whether newsletters outside of a group have to do with somebody."""
+    """Return whether newsletters outside of a group hold data about a person."""
     others = (
         select(SubscriptionRow.newsletter_id)
         .join(NewsletterRow, NewsletterRow.id == SubscriptionRow.newsletter_id)
@@ -142,9 +143,9 @@ def is_known_elsewhere(session: Session, subscriber_id: int, group_id: int) -> b
 
 
 def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
-    """Erase what the newsletters of a group know of somebody whose address others have, too.
+    """Erase a group's data about a person whose address newsletters outside of it hold, too.
 
-    The address stays on their lists as one that left: so no list brings it back to them.
+    The address stays on the group's lists as unsubscribed, so that no import subscribes it again.
     """
     person = session.get_one(SubscriberRow, subscriber_id)
     addresses = {name for name in (person.address, person.address_key) if name}
@@ -197,7 +198,7 @@ def _empty_bounces(session: Session, *conditions: ColumnElement[bool]) -> None:
 
 
 def _addresses_of(session: Session, subscriber_id: int) -> set[str]:
-    """Return a person's address as it is kept, which never becomes another."""
+    """Return a person's stored address; the address of a subscriber never changes."""
     addresses = session.execute(
         select(SubscriberRow.address, SubscriberRow.address_key).where(
             SubscriberRow.id == subscriber_id
@@ -207,7 +208,7 @@ def _addresses_of(session: Session, subscriber_id: int) -> set[str]:
 
 
 def _bounces_with_encoded(session: Session, traces: Traces) -> list[int]:
-    """Return the bounces that quote the address within base64, which no query can look into."""
+    """Return the bounces that quote the address within base64, which no query can search."""
     if not traces.plain:
         return []
     rows = session.execute(
@@ -221,10 +222,11 @@ def _bounces_with_encoded(session: Session, traces: Traces) -> list[int]:
 def _hold_what_is_about(
     session: Session, subscriber_id: int, traces: Traces, encoded: Collection[int]
 ) -> None:
-    """Hold a person's deliveries and bounces before the person, in the order that others have.
+    """Lock a person's deliveries and bounces before the person, which avoids deadlocks.
 
-    Who records a reply or acts on bounces holds these first, and then whom they are about. Bounces
-    of others that name the person are held along: who acts on several would wait between them.
+    Code that records a reply or acts on bounces locks these rows first, and then the person. The
+    bounces of other people that name this person are locked too, since code that acts on several
+    bounces could otherwise wait for one while holding another.
     """
     session.execute(
         select(DeliveryRow.position)
@@ -304,16 +306,17 @@ def _keep_as_hash(session: Session, address_key: str, pseudonyms: Pseudonyms) ->
 
 
 ERASED = "[erased]"
-#: Lines of base64 as MIME has them (RFC 2045, 6.8), or one long word.
+#: Lines of base64 as in MIME (RFC 2045, 6.8), or one long word.
 _ENCODED = re.compile(r"(?:[A-Za-z0-9+/]{60,}[ \t]*\r?\n)*[A-Za-z0-9+/]{12,}={0,2}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traces:
-    """The forms in which one person's addresses can stand in others' texts.
+    """The forms in which one person's addresses can occur in texts of others.
 
     Attributes:
-        plain: In lower case: as it is, in a URL, and in a return path (VERP), ``name=domain``.
+        plain: The forms in lower case: the address, as in a URL, and as in a return path (VERP),
+            ``name=domain``.
     """
 
     plain: tuple[str, ...]
@@ -333,7 +336,7 @@ class Traces:
         return cls(plain=tuple(forms), pattern=pattern)
 
     def erase_from(self, text: str) -> str:
-        """Return a text without the addresses, in whatever case."""
+        """Return a text without the addresses; case is ignored."""
         return self.pattern.sub(ERASED, text)
 
     def erase_encoded(self, text: str) -> str:
@@ -343,7 +346,7 @@ class Traces:
     def _cleared(self, match: re.Match[str]) -> str:
         octets = "".join(match[0].split())
         try:
-            # A word that is no whole number of fours was cut by the bound of what is kept.
+            # A length that is no multiple of four means that the stored text was cut here.
             decoded = base64.b64decode(octets[: len(octets) // 4 * 4])
         except (ValueError, binascii.Error):
             return match[0]

@@ -236,7 +236,7 @@ def _note_own_wish(
 
 
 def last_way(session: Session, newsletter_id: int, subscriber_id: int) -> UnsubscribeWay | None:
-    """Return by which way somebody last left; None where nobody wrote it down."""
+    """Return the way in which a person last unsubscribed; None if it was not logged."""
     return session.scalar(
         select(UnsubscribeEventRow.way)
         .where(
@@ -256,9 +256,9 @@ def unsubscribe_from_all(
     way: UnsubscribeWay,
     cause: GrowthCause | None = None,
 ) -> Sequence[int]:
-    """End every subscription of a person; return the newsletters that were left.
+    """End every subscription of a person; return the newsletters of the ended subscriptions.
 
-    By a mail's link, those that they took with another address since are among them.
+    For a link in a mail, these include subscriptions moved to another address since.
     """
     people = [subscriber_id]
     if way in _BY_A_MAIL:
@@ -291,10 +291,10 @@ def give_reason(
     reason: LeaveReason | None,
     remark: str,
 ) -> bool:
-    """Note why somebody left who did within the last day; return whether they did.
+    """Store the reason of a person who unsubscribed within the last day; return whether they did.
 
-    Asked after leaving, so nobody has to answer in order to leave; a second answer replaces the
-    first.
+    The question follows the unsubscription, so no answer is needed to unsubscribe. A second answer
+    replaces the first.
     """
     event = session.scalars(
         select(UnsubscribeEventRow)
@@ -314,12 +314,12 @@ def give_reason(
 
 
 def leave_reasons(session: Session, mailing_id: int) -> LeaveReasons:
-    """Return why people left by a mailing's links."""
+    """Return the reasons of people who unsubscribed by the links of a mailing."""
     return _reasons(session, UnsubscribeEventRow.mailing_id == mailing_id)
 
 
 def leave_reasons_since(session: Session, newsletter_id: int, since: datetime) -> LeaveReasons:
-    """Return why people left a newsletter from a moment on, by whichever mail's link."""
+    """Return the reasons of people who unsubscribed from a newsletter since a moment."""
     return _reasons(
         session,
         UnsubscribeEventRow.newsletter_id == newsletter_id,

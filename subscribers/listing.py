@@ -1,4 +1,4 @@
-"""What a list of people shows, as each of the staff chose it, and in which order."""
+"""The columns of a list of people, which each account chooses, and the order of the list."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from subscribers.fields.json_access import AttributeNumber, AttributeText, Order
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import list_fields
 
-#: The columns of every newsletter, by their names; the address is always shown before them.
+#: The columns that every newsletter has, by name; the address is always shown before them.
 PLAIN_COLUMNS: Mapping[str, Worded] = {
     "name": msg("Name"),
     "state": msg("State"),
@@ -45,27 +45,27 @@ PLAIN_COLUMNS: Mapping[str, Worded] = {
     "frequency": pmsg("reader", "How often"),
 }
 _INSTANTS = frozenset({"confirmed_at", "consented_at", "unsubscribed_at", "changed_at"})
-#: What is shown to whoever has chosen nothing.
+#: The columns shown to an account that has not chosen any.
 USUAL = ("name", "state", "confirmed_at")
-#: Begins the name of a column that is a field.
+#: Prefix of the name of a column that shows a field.
 _FIELD = "field."
-#: In whose index stands whoever has a value, and nobody else.
+#: Columns with a partial index, of the rows that have a value.
 _INDEXED_PARTLY = frozenset({"changed_at"})
-#: What an index has, besides addresses and numbers.
+#: Columns with an index, besides addresses and ids.
 _INDEXED = frozenset({"name", "confirmed_at", *_INDEXED_PARTLY})
-#: Before every date.
+#: A moment before all others, which sorts first.
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """One thing that a list can show of each person.
+    """One column that a list of people can show.
 
     Attributes:
-        name: Of a part of the subscription, or ``field.`` with the key of a field.
-        label: What people call it.
-        field: Which field it is; None for what every newsletter has.
+        name: The name of a part of the subscription, or ``field.`` with the key of a field.
+        label: The heading.
+        field: The field; None for columns that every newsletter has.
     """
 
     name: str
@@ -74,18 +74,18 @@ class Column:
 
     @property
     def is_instant(self) -> bool:
-        """Whether it holds a moment."""
+        """Whether its values are moments."""
         return self.name in _INSTANTS
 
     @property
     def is_sortable(self) -> bool:
-        """Whether a list can be in its order: several values of one person have none."""
+        """Whether a list can be sorted by it; columns with several values per person cannot."""
         if self.field is not None:
             return self.field.type is not FieldType.CHOICES
         return self.name == "name" or self.is_instant
 
     def shown(self, attributes: Mapping[str, Any], language: Language) -> str:
-        """Return what somebody's attributes hold of a field, as people read it."""
+        """Return a person's value of a field, as readable text."""
         if self.field is None:
             return ""
         value = current_values([self.field], attributes).get(self.field.key)
@@ -93,7 +93,7 @@ class Column:
 
 
 def list_columns(session: Session, newsletter_id: int) -> Sequence[Column]:
-    """Return all that can be shown of a newsletter's people."""
+    """Return all columns that can be shown for a newsletter."""
     return [
         *(Column(name=name, label=label) for name, label in PLAIN_COLUMNS.items()),
         *(
@@ -106,7 +106,7 @@ def list_columns(session: Session, newsletter_id: int) -> Sequence[Column]:
 def chosen_columns(
     session: Session, account_id: int, newsletter_id: int, offered: Sequence[Column]
 ) -> Sequence[Column]:
-    """Return what one of the staff sees of a newsletter's people, without fields that are gone."""
+    """Return the columns that an account sees for a newsletter, without deleted fields."""
     row = session.get(PeopleViewRow, (account_id, newsletter_id))
     names = USUAL if row is None else row.columns
     return [column for column in offered if column.name in names]
@@ -115,9 +115,9 @@ def chosen_columns(
 def choose_columns(
     session: Session, account_id: int, newsletter_id: int, names: Collection[str]
 ) -> None:
-    """Keep which columns one of the staff sees of a newsletter's people; unknown names are none.
+    """Store the columns that an account sees for a newsletter; unknown names are ignored.
 
-    It changes no data and nobody else's page, so the audit log has nothing of it.
+    This is not in the audit log, since it changes neither data nor the pages of other accounts.
     """
     offered = list_columns(session, newsletter_id)
     chosen = [column.name for column in offered if column.name in names]
@@ -125,7 +125,7 @@ def choose_columns(
 
 
 def reset_columns(session: Session, account_id: int, newsletter_id: int) -> None:
-    """Show one of the staff the usual columns again."""
+    """Show an account the default columns again."""
     row = session.get(PeopleViewRow, (account_id, newsletter_id))
     if row is not None:
         session.delete(row)
@@ -133,11 +133,11 @@ def reset_columns(session: Session, account_id: int, newsletter_id: int) -> None
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListOrder:
-    """In which order a list is.
+    """The order of a list.
 
     Attributes:
-        name: ``address`` or the name of a column; empty for the newest first, or for the order of
-            what was searched for.
+        name: ``address`` or the name of a column; empty for the newest first, or, in a search,
+            for the order of the searched column.
     """
 
     name: str = ""
@@ -145,26 +145,26 @@ class ListOrder:
 
     @property
     def is_by_date(self) -> bool:
-        """Whether it is one of dates."""
+        """Whether the list is sorted by a date."""
         return self.name in _INSTANTS
 
     @property
     def has_index(self) -> bool:
-        """Whether `indexed_stretch` has it."""
+        """Whether `indexed_stretch` can be used for it."""
         return self.name in _INDEXED
 
     def __str__(self) -> str:
-        """Return it as `read_order` reads it."""
+        """Return the form that `read_order` reads."""
         return "-" * self.descending + self.name
 
 
-#: The newest first.
+#: The newest people first.
 NEWEST = ListOrder()
 _ADDRESS = "address"
 
 
 def read_order(text: str, offered: Sequence[Column]) -> ListOrder:
-    """Return the order that a text names, descending after ``-``; what is none is the newest."""
+    """Return the order that a text names, descending after ``-``; `NEWEST` for unknown names."""
     name = text.removeprefix("-")
     if name == _ADDRESS or any(each.name == name and each.is_sortable for each in offered):
         return ListOrder(name=name, descending=text != name)
@@ -172,7 +172,7 @@ def read_order(text: str, offered: Sequence[Column]) -> ListOrder:
 
 
 def offered_orders(offered: Sequence[Column]) -> Sequence[tuple[str, Worded]]:
-    """Return each order that can be chosen, as `read_order` reads it, with what people call it."""
+    """Return each order that can be chosen, as `read_order` reads it, with its label."""
     orders: list[tuple[str, Worded]] = [
         ("", msg("Newest first")),
         (_ADDRESS, msg("Address")),
@@ -192,14 +192,14 @@ def offered_orders(offered: Sequence[Column]) -> Sequence[tuple[str, Worded]]:
     return orders
 
 
-#: What a list is sorted by, and whether downwards.
+#: A sort expression, and whether the order is descending.
 Key: TypeAlias = tuple[SQLColumnExpression[Any], bool]
 
 
 def order_keys(order: ListOrder, offered: Sequence[Column]) -> Sequence[Key]:
-    """Return by what a list is sorted, and whether downwards: the last tells any two apart.
+    """Return the sort keys of a list; the last one is unique, so the order is total.
 
-    Whoever has no value comes last in both directions.
+    People without a value come last in both directions.
     """
     number, down = SubscriptionRow.subscriber_id, order.descending
     if not order.name:
@@ -212,7 +212,7 @@ def order_keys(order: ListOrder, offered: Sequence[Column]) -> Sequence[Key]:
 
 
 def _sorted_by(column: Column) -> tuple[SQLColumnExpression[Any], ColumnElement[bool]]:
-    """Return a value that is never NULL, and whether it is missing."""
+    """Return a column's value with NULL replaced, and the condition that it is NULL."""
     if column.field is not None:
         key = literal(column.field.key)
         if column.field.type is FieldType.NUMBER:
@@ -229,9 +229,10 @@ def _sorted_by(column: Column) -> tuple[SQLColumnExpression[Any], ColumnElement[
 def goes_on_after(
     session: Session, newsletter_id: int, keys: Sequence[Key], after: int
 ) -> ColumnElement[bool] | None:
-    """Return the condition that somebody comes after a person; None if that person is gone.
+    """Return the condition of people who come after a person; None if that person was deleted.
 
-    The link of a page holds the person's number alone: an address is not for a server's log.
+    The link to the next page holds only the person's id, since an address must not appear in the
+    log of a web server.
     """
     last = session.execute(
         select(*(key for key, _ in keys))
@@ -248,33 +249,34 @@ def goes_on_after(
         same = [earlier == last[nr] for nr, (earlier, _) in enumerate(keys[:place])]
         alternatives.append(and_(*same, key < last[place] if down else key > last[place]))
     first, down = keys[0]
-    # Alone, it lets an index begin where the page does.
+    # This condition is redundant, but the database can use it to start the index scan here.
     return and_(first <= last[0] if down else first >= last[0], or_(*alternatives))
 
 
 def indexed_stretch(
     order: ListOrder, *, is_valued: bool, last: SubscriptionRow | None = None
 ) -> tuple[list[ColumnElement[bool]], Sequence[ColumnElement[Any]]]:
-    """Return the condition and the order of those who have a value, or of those who have none.
+    """Return the condition and the order of the people with a value, or of those without one.
 
-    Each by itself is read along an index; who has none comes last, in both directions.
+    Each of the two is read in the order of an index; people without a value come last, in both
+    directions.
 
     Args:
-        order: One that has an index.
-        is_valued: Which of the two.
-        last: Whoever the page goes on after, where they are among these.
+        order: An order that has an index.
+        is_valued: Whether the people with a value are wanted.
+        last: The last person of the previous page, if this person belongs to the wanted ones.
     """
     column, number = getattr(SubscriptionRow, order.name), SubscriptionRow.subscriber_id
     keys = [column, number]
     if order.is_by_date:
-        # SQLite begins at a value, and not at whatever is there.
+        # SQLite starts an index scan at a value, but not at "IS NOT NULL".
         here = [column > literal(_FIRST, column.type) if is_valued else column.is_(None)]
     else:
         here = [column > "" if is_valued else column == ""]
     if not is_valued and order.name in _INDEXED_PARTLY:
         keys = [number]
     if last is not None:
-        # Of those who have none, the number alone tells who comes next.
+        # People without a value are sorted by id only.
         shown = keys if is_valued else [number]
         after = tuple_(*(literal(getattr(last, key.key), key.type) for key in shown))
         here.append(tuple_(*shown) < after if order.descending else tuple_(*shown) > after)

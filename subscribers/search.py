@@ -1,8 +1,8 @@
-"""Finding people among a million: a page is read from an index, from where the last one ended.
+"""Searching a list of a million people: each page is read from an index, after the previous page.
 
-Any part of an address, a name or a value is looked for among the newest first, which ends soon for
-what many have; then among those whom `subscribers.search_index` names. All are asked for the part
-itself, so that an index makes a search quicker and never another.
+A search for any part of an address, a name or a value checks the newest people first, which is
+enough for common parts; then the candidates of `subscribers.search_index`. Each candidate is
+checked for the part itself, so the index changes the speed of a search and never its result.
 """
 
 from __future__ import annotations
@@ -42,29 +42,30 @@ from subscribers.search_parts import SearchPart, part_of
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
-#: Sorts after every text that begins as the text before it does.
+#: Appended to a prefix, it sorts after every text with this prefix.
 _LAST = "\U0010ffff"
-#: Greater than every person's number.
+#: Greater than every person's id.
 _NOBODY = 1 << 40
-#: After so many seconds a search for a part shows whom it found, and how to go on.
+#: Seconds after which a search for a part returns the people found so far, and where to continue.
 _PATIENCE = 5.0
-#: So many of the newest are looked at one by one, before an index is asked.
+#: Number of the newest people that are checked one by one before the index is used.
 _NEWEST = 2000
-#: So many whom the index names are then looked at together; the last size repeats.
+#: Numbers of candidates of the index that are checked together; the last number repeats.
 _NAMED = (500, 4000)
-#: Where no index helps, everybody: so many at a time.
+#: People checked together where no index can be used.
 _EVERYBODY = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PeopleFilter:
-    """Who is wanted; an empty field asks nothing.
+    """The criteria of a search; an empty field restricts nothing.
 
     Attributes:
-        text: How an address begins, or else a name; or any part of either, or of a field's value.
-        within: Whether any part counts, also where something begins so.
+        text: The beginning of an address or, if no address begins so, of a name; otherwise any part
+            of either, or of a field's value.
+        within: Whether any part matches, even if an address or name begins with the text.
         segment: A query (docs/lists.md).
-        suppressed: Whether only those whose address is suppressed, whatever their state.
+        suppressed: Whether only people with a suppressed address are found, in whichever state.
     """
 
     text: str = ""
@@ -76,9 +77,9 @@ class PeopleFilter:
 
 
 class MatchedBy(StrEnum):
-    """By what a search found its people."""
+    """The part of the data in which a search found its people."""
 
-    #: No words were searched for.
+    #: The search had no text.
     NO_WORDS = ""
     ADDRESS = "address"
     NAME = "name"
@@ -87,11 +88,11 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """One person as a list shows them.
+    """One person in a list.
 
     Attributes:
-        known: What the newsletter knows of them, by the names of `subscribers.listing`.
-        attributes: The values of their fields, also of those that are gone.
+        known: The values of the columns of `subscribers.listing`, by name.
+        attributes: The values of the fields, including deleted fields.
     """
 
     subscriber_id: int
@@ -106,9 +107,9 @@ class FoundPage:
     """A page of people.
 
     Attributes:
-        after: The number that the next page goes on after; None at the end.
-        match: By what they were found.
-        cut: Whether the search took long and ended before it had a page, or had seen everybody.
+        after: The id after which the next page continues; None on the last page.
+        match: The part of the data in which the people were found.
+        cut: Whether the search ran out of time before the page was full and everybody checked.
     """
 
     people: Sequence[Found]
@@ -118,7 +119,7 @@ class FoundPage:
 
     @property
     def within(self) -> bool:
-        """Whether any part of address, name or fields was looked at."""
+        """Whether the text was searched in any part of address, name and fields."""
         return self.match is MatchedBy.ANY_PART
 
 
@@ -131,13 +132,13 @@ def search_people(
     after: int | None = None,
     limit: int = 50,
 ) -> FoundPage:
-    """Return a newsletter's people: the newest first, or by address or name when those are asked.
+    """Return a page of a newsletter's people: the newest first, or in the order of the search.
 
-    Beginnings are found by an index. Where nobody's address or name begins so, or any part was
-    asked for, another index names those who may have it (docs/people.md).
+    Beginnings are found by an index. If no address or name begins with the text, or if any part may
+    match, another index returns candidates (docs/people.md).
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     page = _Page(session=session, newsletter=newsletter, order=order, after=after, limit=limit)
     text = criteria.text.strip()
@@ -152,10 +153,10 @@ def search_people(
 
 
 def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> MatchedBy:
-    """Return by what `search_people` finds whom it finds.
+    """Return the part of the data in which `search_people` finds its people.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     return search_people(session, newsletter, criteria, limit=1).match
 
@@ -163,10 +164,10 @@ def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilt
 def matching_people(
     session: Session, newsletter: NewsletterRow, criteria: PeopleFilter, match: MatchedBy
 ) -> Select[int]:
-    """Select the numbers of all whom a search finds by a match, in no order.
+    """Select the ids of all people that a search finds in this part of the data, unordered.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     query = _query(newsletter, criteria).with_only_columns(SubscriptionRow.subscriber_id)
     text = criteria.text.strip()
@@ -182,22 +183,22 @@ def matching_people(
 def found_among(
     session: Session, newsletter: NewsletterRow, criteria: PeopleFilter
 ) -> Select[int] | None:
-    """Select the numbers of those whom a search finds; None where an export asks so itself.
+    """Select the ids of the people that a search finds; None if an export needs no such subquery.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     if not (criteria.text.strip() or criteria.tag.strip() or criteria.suppressed):
         return None
     return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
 
-#: A column, and as what it may begin.
+#: A column, and the prefixes that match in it.
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Sequence[str]]
 
 
 def _prefixes(text: str) -> Mapping[MatchedBy, _Prefix]:
-    """Return what may begin as a text does, in the order in which it is looked at."""
+    """Return the columns that can begin with a text, in the order in which they are searched."""
     folded = fold_case(text)
     return {
         MatchedBy.ADDRESS: (
@@ -214,13 +215,13 @@ def _begins(prefix: _Prefix) -> ColumnElement[bool]:
 
 
 def begins_with(text: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's address or name begins so."""
+    """Return the condition that an address or a name begins with a text."""
     return or_(*map(_begins, _prefixes(text).values()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
-    """Which part of a list is wanted, in which order."""
+    """One page of a list, and the order of the list."""
 
     session: Session
     newsletter: NewsletterRow
@@ -229,7 +230,7 @@ class _Page:
     limit: int
 
     def read(self, criteria: PeopleFilter, prefix: _Prefix | None = None) -> FoundPage:
-        """Return the page of those whom a filter wants, or whose column begins so."""
+        """Return the page of the people who match a filter and, if given, a prefix."""
         session, newsletter = self.session, self.newsletter
         within = criteria.text.strip() if prefix is None and criteria.within else ""
         part = part_of(session, newsletter, within) if within else None
@@ -240,11 +241,12 @@ class _Page:
         if prefix is not None and not self.order.name:
             keys = [(prefix[0], False), (SubscriptionRow.subscriber_id, False)]
         candidates = part.candidates(session, newsletter) if part is not None else None
-        # Few are sorted sooner than the index is walked along for them.
+        # For few candidates, sorting is faster than scanning the index in order.
         are_many = candidates is None or candidates.are_many
         if self.order.has_index and are_many and not self._has_index(criteria, prefix):
             return self._read_by_index(criteria, prefix, part)
-        # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
+        # The "+ 0" is for SQLite; PostgreSQL could not use its statistics for such an expression.
+        # Names have an index per list.
         hides_list = keys[0][0] is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
         )
@@ -263,15 +265,15 @@ class _Page:
         return FoundPage(people=people, after=after)
 
     def _has_index(self, criteria: PeopleFilter, prefix: _Prefix | None) -> bool:
-        """Tell whether another index than that of a date finds those who are then sorted."""
+        """Return whether an index other than that of the date finds the people, who are sorted."""
         return self.order.is_by_date and (prefix is not None or bool(criteria.tag.strip()))
 
     def _read_by_index(
         self, criteria: PeopleFilter, prefix: _Prefix | None, part: SearchPart | None
     ) -> FoundPage:
-        """Return the page of an order that has an index: first who has a value, then who has none.
+        """Return the page of an order with an index: people with a value, then those without.
 
-        In one statement, which has to put the latter behind the former, all would be sorted.
+        These are two statements, since the database would sort everybody for a single one.
         """
         session, newsletter = self.session, self.newsletter
         query = _query(newsletter, criteria)
@@ -285,14 +287,14 @@ class _Page:
         rows: list[Row[Any]] = []
         for is_valued in (True, False):
             if is_valued and last is not None and not is_last_valued:
-                # All of these were shown before.
+                # Previous pages showed all people with a value.
                 continue
             before = last if is_valued is is_last_valued else None
             here, order = indexed_stretch(self.order, is_valued=is_valued, last=before)
             most = self.limit + 1 - len(rows)
             found: Sequence[Row[Any]] = ()
             if candidates is not None:
-                # Some of these are soon there among the first.
+                # People who match are likely among the first ones.
                 first = (
                     select(SubscriptionRow.subscriber_id)
                     .where(SubscriptionRow.newsletter_id == newsletter.id, *here)
@@ -312,17 +314,17 @@ class _Page:
         return FoundPage(people=people, after=after)
 
     def _among(self, part: SearchPart) -> Sequence[ColumnElement[bool]]:
-        """Return what narrows a search in another order than the people's numbers."""
+        """Return conditions that narrow a search whose order is not that of the ids."""
         candidates = part.candidates(self.session, self.newsletter)
         if candidates is None:
             return []
-        # What many have is there soon in an order that has an index.
+        # A scan in the order of an index finds a common part soon.
         if self.order.name == "address" and candidates.are_many:
             return []
         return [candidates.clause()]
 
     def _read_newest(self, criteria: PeopleFilter, part: SearchPart) -> FoundPage:
-        """Return the page of those who have a part, the newest first, as far as time allows."""
+        """Return the page of the people who match a part, the newest first, within the time."""
         session, newsletter, number = self.session, self.newsletter, SubscriptionRow.subscriber_id
         query = _query(newsletter, criteria).where(part.held).order_by(number.desc())
         until = time.monotonic() + _PATIENCE
@@ -340,7 +342,7 @@ class _Page:
         return FoundPage(people=people, after=last, cut=last is not None)
 
     def _stretches(self, part: SearchPart) -> Iterator[tuple[ColumnElement[bool], int | None]]:
-        """Yield conditions of who is looked at next, with the last of them; None for the end."""
+        """Yield conditions of the people to check next, each with its last id; None at the end."""
         number = SubscriptionRow.subscriber_id
         before = _NOBODY if self.after is None else self.after
         candidates, size = None, _NEWEST
@@ -367,7 +369,7 @@ class _Page:
 def _people(
     session: Session, newsletter: NewsletterRow, rows: Sequence[Row[Any]]
 ) -> Sequence[Found]:
-    """Return people as rows of `_query` have them, with their tags."""
+    """Return the people of rows of `_query`, with their tags."""
     tags: dict[int, list[str]] = {}
     tagged = session.execute(
         select(TagRow.subscriber_id, TagRow.tag)
@@ -393,7 +395,7 @@ def _people(
     ]
 
 
-#: What a list can show of a subscription itself.
+#: The columns of a list that are columns of the subscription.
 _SHOWN = tuple(getattr(SubscriptionRow, name) for name in PLAIN_COLUMNS if name != "tags")
 
 
@@ -401,7 +403,8 @@ def _query(
     newsletter: NewsletterRow, criteria: PeopleFilter, *, by_list: bool = True
 ) -> Select[*tuple[Any, ...]]:
     conditions: list[ColumnElement[bool]] = [
-        # A sum has no index: else SQLite reads and sorts the whole list for the few asked.
+        # "+ 0" prevents the use of an index; otherwise SQLite reads and sorts the whole list to
+        # return these few people.
         (SubscriptionRow.newsletter_id if by_list else SubscriptionRow.newsletter_id + 0)
         == newsletter.id,
         SubscriberRow.address_key.is_not(None),
@@ -438,7 +441,7 @@ def _query(
 def list_people(
     session: Session, newsletter_id: int, *, limit: int
 ) -> Sequence[tuple[str, str, SubscriptionState]]:
-    """Return address (empty once erased), name and state of a list's first people."""
+    """Return the address (empty if erased), name and state of the first people of a list."""
     rows = session.execute(
         select(SubscriberRow.address, SubscriptionRow.name, SubscriptionRow.state)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
@@ -452,6 +455,6 @@ def list_people(
 def find_people(
     session: Session, newsletter: NewsletterRow, text: str, *, limit: int
 ) -> Sequence[tuple[str, str, SubscriptionState]]:
-    """Return the same of those whom a search finds, as the page of subscribers finds them."""
+    """Return the same of the people that a search finds, as on the page of subscribers."""
     people = search_people(session, newsletter, PeopleFilter(text=text), limit=limit).people
     return [(one.address, one.known["name"] or "", one.known["state"]) for one in people]

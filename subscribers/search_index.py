@@ -1,9 +1,9 @@
-"""The index of what people are searched by: the grams of addresses, names and values of fields.
+"""The search index of people: the n-grams of addresses, names and values of fields.
 
-The database itself notes who is not in it (`person_words_due`, by triggers, in the transaction that
-changes somebody), and takes out at once whose data was erased. Workers index who is noted; until
-then a search looks at them one by one. So it finds what a look at everybody would find, whoever
-writes to the tables, and whenever a worker is killed.
+Triggers of the database record each changed person in ``person_words_due``, in the transaction of
+the change, and remove erased people from the index at once. Workers index the recorded people;
+until then, a search checks these one by one. A search therefore finds the same people as a scan of
+everybody, whichever code writes to the tables, and even if a worker is killed.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.folding import Folded, fts_words, grams_asked, grams_of
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
 
-#: So many people are indexed in one transaction: a few tenths of a second of work.
+#: People indexed in one transaction, which takes a few tenths of a second.
 _AT_ONCE = 1000
-#: While more of a newsletter's people wait, everybody is looked at instead.
+#: While more of a newsletter's people than this are to be indexed, everybody is scanned instead.
 _MOST_DUE = 5000
-#: So many pages of SQLite's index are merged in one transaction.
+#: Pages of SQLite's index merged in one transaction.
 _MERGED_PAGES = 500
-#: More people than so many are not named one by one in a condition.
+#: The largest number of people that a condition lists by id.
 _MOST_NAMED = 2000
-#: Any number of ours; one process at a time indexes, or the older words might be written last.
+#: Number of the advisory lock. Only one process indexes at a time; otherwise an older text of a
+#: person might be written last.
 _LOCK = 7_226_406
-#: Another transaction holds rows for longer than a moment, or waits for ours.
+#: SQLSTATEs of a lock timeout and of a deadlock with another transaction.
 _HELD = frozenset({"55P03", "40P01"})
-#: What is changing somebody goes first.
+#: Indexing yields to transactions that change people.
 _IMPATIENT = text("SELECT set_config('lock_timeout', '200ms', true)")
-#: Numbers of SQLite's index are those of the newsletter, shifted, and the person's.
+#: Row ids in SQLite's index are the newsletter's id, shifted by this many bits, plus the person's.
 _SHIFT = 40
 
-#: The texts of a person's values, each on a line, and those of lists also one by one.
+#: A person's values as texts, one per line; the items of a list value also one per line.
 _VALUES = {
     "postgresql": """CASE WHEN subscription.attributes::text <> '{}' THEN (
         SELECT string_agg(one, E'\\n') FROM (
@@ -58,9 +59,9 @@ _VALUES = {
 
 
 def index_people(engine: Engine, *, seconds: float) -> bool:
-    """Index people who wait for it, for so many seconds; return whether nobody waits any more.
+    """Index changed people for a number of seconds; return whether all of them are indexed.
 
-    Any number of processes may do so at once, and each may end at any moment.
+    Any number of processes may call this at once, and each may be killed at any moment.
     """
     until = time.monotonic() + seconds
     while True:
@@ -72,17 +73,17 @@ def index_people(engine: Engine, *, seconds: float) -> bool:
 
 
 def reindex_people(engine: Engine, newsletter_id: int) -> None:
-    """Let all of a newsletter's people be indexed anew; meanwhile everybody is looked at."""
+    """Record all people of a newsletter for indexing; until then a search scans everybody."""
     with transaction(engine, long=True) as session:
         for statement in _REINDEX[engine.dialect.name]:
             session.execute(text(statement), {"newsletter": newsletter_id})
 
 
 def tidy_index(engine: Engine) -> None:
-    """Merge the pieces of SQLite's index, so that its file has nothing of who was taken out of it.
+    """Merge the segments of SQLite's index, so that its file holds no data of removed people.
 
-    FTS5 notes what is taken out, and leaves it in an older piece until both are merged. It is done
-    in short transactions; PostgreSQL does the like by itself (VACUUM).
+    FTS5 only records a removal, and keeps the text in an older segment until both are merged. The
+    merge runs in short transactions. PostgreSQL needs no such call (autovacuum).
     """
     if engine.dialect.name != "sqlite":
         return
@@ -91,7 +92,7 @@ def tidy_index(engine: Engine) -> None:
         with transaction(engine) as session:
             before = session.scalar(text("SELECT total_changes()")) or 0
             session.execute(_MERGE, {"pages": pages})
-            # It counts the command itself as one.
+            # The merge command itself counts as one change.
             is_merged = (session.scalar(text("SELECT total_changes()")) or 0) - before <= 1
         pages = _MERGED_PAGES
 
@@ -100,7 +101,7 @@ _MERGE = text("INSERT INTO person_words_grams (person_words_grams, rank) VALUES 
 
 
 def _index_some(engine: Engine) -> bool:
-    """Index some who wait; return False where another process does."""
+    """Index some changed people; return False if another process is indexing."""
     try:
         with transaction(engine) as session:
             if engine.dialect.name == "postgresql":
@@ -142,7 +143,8 @@ _REINDEX = {
     ),
 }
 
-#: The oldest notes, as many as name so many people; the last may name 2,000.
+#: The oldest records that together name at most about this many people; the last one may name
+#: 2,000.
 _TAKE_DUE = text(
     """DELETE FROM person_words_due WHERE id IN (
         SELECT id FROM (
@@ -155,7 +157,7 @@ _FORGET = text(
     """DELETE FROM person_words WHERE newsletter_id = :newsletter
     AND subscriber_id = ANY(:people)"""
 )
-#: Arrays of different lengths cannot be unnested, so each comes as a text.
+#: Arrays of different lengths cannot be unnested together, so each array is passed as text.
 _KEEP = text(
     """INSERT INTO person_words (newsletter_id, subscriber_id, grams)
     SELECT :newsletter, person, CAST(grams AS integer[])
@@ -190,9 +192,9 @@ def _index_postgresql(session: Session) -> bool:
 
 @lru_cache(maxsize=200_000)
 def _hashed(newsletter_id: int, gram: str) -> int:
-    """Return a gram of one newsletter's people as a signed number of 32 bits.
+    """Return the hash of a newsletter's n-gram as a signed 32-bit integer.
 
-    That two are alike now and then does no harm: who is found is asked of their words as well.
+    Collisions do no harm, since the found people are also checked by their text.
     """
     return zlib.crc32(f"{newsletter_id} {gram}".encode()) - (1 << 31)
 
@@ -247,7 +249,7 @@ def _index_sqlite(session: Session) -> None:
 def _texts(
     session: Session, newsletter_id: int, people: Sequence[int]
 ) -> Sequence[Row[int, str, str, str]]:
-    """Return what is known of people as the database folds it, without the erased."""
+    """Return the folded texts of people, without erased people."""
     values = literal_column(_VALUES[session.get_bind().dialect.name], Text)
     return session.execute(
         select(
@@ -271,10 +273,10 @@ def _words_of(row: Row[int, str, str, str]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidates:
-    """Who may have one of some parts: all who have, and few others.
+    """The people who may match one of several parts: all who do, and few others.
 
     Attributes:
-        due: Who is not in the index yet, in falling order.
+        due: The people who are not indexed yet, in descending order of their ids.
     """
 
     session: Session
@@ -283,7 +285,7 @@ class Candidates:
     due: Sequence[int]
 
     def before(self, number: int, *, limit: int) -> Sequence[int]:
-        """Return so many of those with smaller numbers than a person's, in falling order."""
+        """Return up to ``limit`` people with smaller ids than a person's, in descending order."""
         found = self.session.scalars(
             self._indexed(
                 " AND {person} < :before ORDER BY {person} DESC LIMIT :limit",
@@ -296,7 +298,7 @@ class Candidates:
         return sorted(merged, reverse=True)[:limit]
 
     def all_before(self, number: int, *, sizes: Sequence[int]) -> Iterator[Sequence[int]]:
-        """Yield all with smaller numbers, so many at a time; the last size repeats."""
+        """Yield all people with smaller ids, in groups of these sizes; the last size repeats."""
         for size in chain(sizes, repeat(sizes[-1])):
             numbers = self.before(number, limit=size)
             if numbers:
@@ -307,11 +309,11 @@ class Candidates:
 
     @property
     def are_many(self) -> bool:
-        """Whether they are more than a condition names one by one."""
+        """Whether they are more than a condition can list by id."""
         return len(self.before(1 << _SHIFT, limit=_MOST_NAMED + 1)) > _MOST_NAMED
 
     def clause(self) -> ColumnElement[bool]:
-        """Return the condition that a subscription's person is one of them, as they are now."""
+        """Return the condition that the person of a subscription is a candidate at present."""
         person = SubscriptionRow.subscriber_id
         numbers = self.before(1 << _SHIFT, limit=_MOST_NAMED + 1)
         if len(numbers) <= _MOST_NAMED:
@@ -320,7 +322,7 @@ class Candidates:
 
     def _indexed(self, rest: str, **values: int) -> TextualSelect:
         if self.session.get_bind().dialect.name == "postgresql":
-            # What begins with the index does not read the whole list in its order instead.
+            # Starting with the index keeps the planner from scanning the whole list in its order.
             condition = " OR ".join(
                 f"grams @> CAST(:asked{n} AS integer[])" for n in range(len(self.asked))
             )
@@ -356,9 +358,9 @@ class Candidates:
 def find_candidates(
     session: Session, newsletter_id: int, parts: Sequence[str]
 ) -> Candidates | None:
-    """Return who may have one of some folded parts; None where everybody has to be looked at.
+    """Return the people who may match one of several folded parts; None if all must be scanned.
 
-    That is for single letters of ASCII, and while many wait to be indexed.
+    All must be scanned for single ASCII letters, and while many people are to be indexed.
     """
     asked = [grams_asked(part) for part in parts]
     if not all(asked):

@@ -1,4 +1,4 @@
-"""A part of an address, a name or the value of a field, as it is looked for."""
+"""Searching for a part of an address, of a name or of the value of a field."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from subscribers.search_index import Candidates, find_candidates
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchPart:
-    """A part of an address, a name or the value of a field.
+    """A part of an address, of a name or of the value of a field.
 
     Attributes:
-        held: The condition that somebody has it.
-        texts: Of whom it holds, one of these folded texts is in address, name or values.
+        held: The condition that a person's data contains the part.
+        texts: Folded texts; whoever matches `held` has at least one of them in address, name or
+            values.
     """
 
     held: ColumnElement[bool]
     texts: Sequence[str]
 
     def candidates(self, session: Session, newsletter: NewsletterRow) -> Candidates | None:
-        """Return who may have it; None where everybody has to be looked at."""
+        """Return the people who may match; None if everybody has to be checked."""
         return find_candidates(session, newsletter.id, self.texts)
 
 
 def part_of(session: Session, newsletter: NewsletterRow, text: str) -> SearchPart:
-    """Return a part that is looked for.
+    """Return the part that a text searches for.
 
-    Case, width and kana do not count (`newsletter.database.folding`).
+    Case, width and the kind of kana are ignored (`newsletter.database.folding`).
     """
     folded = fold_text(text)
     texts = [folded]
@@ -56,21 +57,22 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> SearchPar
                     conditions.append(has_option(field.key, option.value))
         else:
             conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
-    # The keys of addresses are folded already, and have their domain as DNS has it.
+    # Address keys are folded already, and their domain is in the form of DNS.
     of_address = list(dict.fromkeys([fold_case(text), as_kept(text)]))
     in_address = [Position(SubscriberRow.address_key, literal(one)) > 0 for one in of_address]
     held = or_(*in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
     return SearchPart(held=held, texts=list(dict.fromkeys([*texts, *of_address])))
 
 
-#: What JSON writes otherwise within a text, or folding makes of another sign.
+#: Characters that JSON escapes, or that folding produces from other characters.
 _ESCAPED = re.compile(r'["\\/\x00-\x1f\x7f]')
 
 
 def _written(folded: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's name or values have a folded text anywhere: few do.
+    """Return the condition that a person's name or raw JSON values contain a folded text.
 
-    It spares all others that their JSON is read, which takes longer than all else.
+    Few people match this cheap condition; the JSON of all others need not be parsed, which would
+    be the slowest part of the search.
     """
     part = max(_ESCAPED.split(folded), key=len)
     known = Folded(SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text))

@@ -1,7 +1,7 @@
-"""What becomes of each column of a subscription when people are merged, moved, undone or erased.
+"""The handling of each column of a subscription by merging, moving, undoing imports and erasing.
 
-One table, from which each of these actions takes its columns. A test compares it with the model:
-whoever adds a column decides here what every action does with it.
+Each of these actions takes its columns from this one table. A test compares the table with the
+model, so that whoever adds a column must decide here how every action handles it.
 """
 
 from __future__ import annotations
@@ -13,28 +13,29 @@ from typing import Any
 
 
 class Merging(StrEnum):
-    """What the one who is kept gets of a column when two people become one."""
+    """How merging two people handles a column of the person who is kept."""
 
-    #: Each subscription has its own.
+    #: The kept subscription's value stays.
     NOTHING = "nothing"
-    #: The other's, where the subscription goes on by the other's consent.
+    #: The other subscription's value, if the subscription continues by the other person's consent.
     WITH_CONSENT = "with-consent"
-    #: The other's, where it was chosen or nothing else is known.
+    #: The other subscription's value, if it was chosen on purpose or the kept one has none.
     CHOSEN = "chosen"
-    #: The values of both, field by field.
+    #: The values of both are combined, field by field.
     BY_FIELD = "by-field"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Handling:
-    """What becomes of one column.
+    """The handling of one column.
 
     Attributes:
-        imported: Whether a list brings it, by its name in `subscribers.lists.words.formats.FIELDS`.
-        restored: Whether undoing an import gives it back, from `ImportChangeRow`.
-        merging: What the one who is kept gets of it.
-        moves: Whether a new address of the reader takes it along.
-        emptied: What erasing leaves in it; None where it stays, as what proves the past does.
+        imported: Whether an imported list can set it, by its name in
+            `subscribers.lists.words.formats.FIELDS`.
+        restored: Whether undoing an import restores it, from `ImportChangeRow`.
+        merging: How merging handles it.
+        moves: Whether it is copied to the subscription of the reader's new address.
+        emptied: The value that erasing writes; None if the column is kept, such as evidence.
     """
 
     imported: bool
@@ -45,12 +46,12 @@ class Handling:
 
 
 _KEY = Handling(imported=False, restored=False, merging=Merging.NOTHING, moves=False, emptied=None)
-#: A new address consents anew, by the change of address.
+#: Consent is not copied to a new address, since the change of address is a new consent.
 _CONSENT = Handling(
     imported=True, restored=True, merging=Merging.WITH_CONSENT, moves=False, emptied=None
 )
 _PERSONAL = Handling(imported=True, restored=True, merging=Merging.CHOSEN, moves=True, emptied="")
-#: How mail is wanted, which names nobody.
+#: Preferences about mail, which are no personal data.
 _WISH = Handling(imported=True, restored=True, merging=Merging.CHOSEN, moves=True, emptied=None)
 
 HANDLING: Mapping[str, Handling] = {
@@ -63,7 +64,7 @@ HANDLING: Mapping[str, Handling] = {
     "consented_at": _CONSENT,
     "confirmed_at": _CONSENT,
     "unsubscribed_at": _CONSENT,
-    # A list says it of new people only.
+    # An import sets it for new people only.
     "paused_until": Handling(
         imported=True, restored=False, merging=Merging.WITH_CONSENT, moves=True, emptied=None
     ),
@@ -75,20 +76,20 @@ HANDLING: Mapping[str, Handling] = {
     "attributes": Handling(
         imported=True, restored=True, merging=Merging.BY_FIELD, moves=True, emptied={}
     ),
-    # Tells by the time whether somebody changed a row since an import wrote it.
+    # Undoing an import compares it, to see whether the row was changed since the import.
     "changed_at": Handling(
         imported=False, restored=True, merging=Merging.NOTHING, moves=False, emptied=None
     ),
 }
 
-#: What undoing an import gives back.
+#: Columns that undoing an import restores.
 RESTORED = tuple(name for name, each in HANDLING.items() if each.restored)
-#: What a new address takes along.
+#: Columns that are copied to the subscription of a new address.
 TAKEN_ALONG = tuple(name for name, each in HANDLING.items() if each.moves)
-#: What of two people is to be chosen, and what goes with the consent.
+#: Columns that merging chooses from two people, and those that belong to the consent.
 CHOSEN = tuple(name for name, each in HANDLING.items() if each.merging is Merging.CHOSEN)
 WITH_CONSENT = tuple(
     name for name, each in HANDLING.items() if each.merging is Merging.WITH_CONSENT
 )
-#: What erasing leaves, by column.
+#: The value that erasing writes, by column.
 EMPTIED = {name: each.emptied for name, each in HANDLING.items() if each.emptied is not None}

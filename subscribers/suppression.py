@@ -1,4 +1,4 @@
-"""Suppression: addresses that never get mail again, why they do not, and how that is lifted."""
+"""Suppression: addresses that get no mail, the reasons for it, and how it is lifted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from subscribers.growth_log import SUPPRESSING, log_growth
 
-#: So many hashes are read rather than asked for.
+#: If at most this many hashes are stored, all are read instead of querying for some.
 _FEW = 1000
 
 
@@ -57,7 +57,7 @@ def suppress(
     """Suppress an address for one newsletter or (None) for all.
 
     Returns:
-        The new suppression's id; None where there was one already.
+        The id of the new suppression; None if the address was suppressed already.
     """
     scope = (
         SuppressionRow.newsletter_id.is_(None)
@@ -79,10 +79,10 @@ def suppress(
 
 
 def _readers(session: Session, scopes: Sequence[tuple[str, int | None]]) -> Sequence[int]:
-    """Return the newsletters, each once a reader, that some addresses get mail of.
+    """Return the newsletters that the addresses get mail from, one entry for each reader.
 
-    Their subscriptions are held before they are asked: whoever leaves at the same moment would else
-    be counted twice.
+    The subscriptions are locked before they are read; otherwise a reader who unsubscribes at the
+    same moment would be counted twice.
     """
     theirs = [
         and_(
@@ -106,7 +106,7 @@ def _readers(session: Session, scopes: Sequence[tuple[str, int | None]]) -> Sequ
 
 
 def remove_suppressions(session: Session, numbers: Collection[int]) -> None:
-    """Remove suppressions; whoever gets mail again by it counts as joined by the staff."""
+    """Remove suppressions; readers who get mail again are counted as joined by the staff."""
     scopes = session.execute(
         select(SuppressionRow.address_key, SuppressionRow.newsletter_id).where(
             SuppressionRow.id.in_(numbers), SuppressionRow.address_key.is_not(None)
@@ -121,7 +121,7 @@ def is_suppressed(
     address_key: str | InstrumentedAttribute[str | None],
     newsletter_id: int | InstrumentedAttribute[int],
 ) -> ColumnElement[bool]:
-    """Return a condition, for use within a query, that an address is suppressed."""
+    """Return the SQL condition that an address is suppressed."""
     return exists().where(
         SuppressionRow.address_key == address_key,
         or_(SuppressionRow.newsletter_id.is_(None), SuppressionRow.newsletter_id == newsletter_id),
@@ -129,7 +129,7 @@ def is_suppressed(
 
 
 def may_be_suppressed(session: Session | Connection, address_keys: Iterable[str]) -> bool:
-    """Tell whether any of many addresses may be suppressed; where few are, whether one is."""
+    """Return whether any of the addresses may be suppressed; the result is exact for few ones."""
     first = session.scalars(
         select(SuppressionRow.address_key)
         .where(SuppressionRow.address_key.is_not(None))
@@ -139,16 +139,16 @@ def may_be_suppressed(session: Session | Connection, address_keys: Iterable[str]
 
 
 def is_anybody_erased(session: Session) -> bool:
-    """Tell whether there is anybody whom `erased_among` could find."""
+    """Return whether anybody was erased at all; otherwise `erased_among` finds nobody."""
     return bool(session.scalar(select(exists().where(SuppressionRow.address_hash.is_not(None)))))
 
 
 def erased_among(
     session: Session | Connection, address_keys: Iterable[str], pseudonyms: Pseudonyms
 ) -> frozenset[str]:
-    """Return which of up to some thousand addresses were erased on their owner's wish.
+    """Return the addresses, of up to some thousand, that were erased at their owner's request.
 
-    No query can compute the keyed hash, so whoever adds people asks here first.
+    Code that adds people must call this first, since no query can compute the keyed hash.
     """
     return erased_by_hash(session, lambda: pseudonyms.by_hash(address_keys))
 
@@ -156,9 +156,9 @@ def erased_among(
 def erased_by_hash(
     session: Session | Connection, by_hash: Callable[[], Mapping[str, str]]
 ) -> frozenset[str]:
-    """Return which addresses were erased, given what makes their hashes where anybody was.
+    """Return which addresses were erased; ``by_hash`` is called only if anybody was erased.
 
-    Where few were erased, reading all of their hashes costs less than asking for each address's.
+    If few people were erased, reading all of their hashes is faster than a query for each address.
     """
     erased = SuppressionRow.address_hash.is_not(None)
     first = session.scalars(select(SuppressionRow.address_hash).where(erased).limit(_FEW)).all()
@@ -184,9 +184,9 @@ class SuppressionView:
     """One suppression of an address.
 
     Attributes:
-        newsletter: The newsletter that it holds for; empty for all.
-        reply: What the bounce said that led to it.
-        liftable: Whether it may be lifted: an erasure is its owner's wish.
+        newsletter: The newsletter that it applies to; empty for all.
+        reply: The text of the bounce that led to it.
+        liftable: Whether it may be lifted; an erasure may not, since the owner requested it.
     """
 
     suppression_id: int
@@ -206,18 +206,18 @@ def find_suppressions(
     *,
     newsletter_ids: Sequence[int] | None = None,
 ) -> Sequence[SuppressionView]:
-    """Return what suppresses an address, the newest first.
+    """Return the suppressions of an address, the newest first.
 
     Args:
-        session: Open for reading.
-        address: As it was typed.
-        pseudonyms: By which erased addresses are known.
-        newsletter_ids: The newsletters of whoever asks; None for all. Of other newsletters they
-            learn nothing: of what holds for all, only that it does, and only of an address that is
-            on one of their own lists.
+        session: The database session.
+        address: The address as it was typed.
+        pseudonyms: Compute the keyed hash, which finds erased addresses.
+        newsletter_ids: The newsletters that the account may see; None for all. Suppressions of
+            other newsletters are not returned. Those for all newsletters are returned without
+            details, and only for an address on a list that the account may see.
 
     Raises:
-        ListError: It is no address.
+        ListError: The text is not an address.
     """
     key = parse_address(address.strip()).key
     rows = session.execute(
@@ -277,8 +277,8 @@ def find_suppression_row(session: Session, suppression_id: int) -> SuppressionRo
     """Return a suppression that may be lifted.
 
     Raises:
-        NotFoundError: There is none of that number, any more.
-        ConflictError: The address was erased on its owner's wish.
+        NotFoundError: No suppression has this id.
+        ConflictError: The address was erased at its owner's request.
     """
     row = session.get(SuppressionRow, suppression_id)
     if row is None:
@@ -291,11 +291,11 @@ def find_suppression_row(session: Session, suppression_id: int) -> SuppressionRo
 
 
 def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> None:
-    """Let an address get mail again; the bounces that led to it are marked as undone.
+    """Lift a suppression; the decisions about bounces that led to it are marked as undone.
 
     Raises:
-        NotFoundError: There is none of that number, any more.
-        ConflictError: The address was erased on its owner's wish.
+        NotFoundError: No suppression has this id.
+        ConflictError: The address was erased at its owner's request.
     """
     row = find_suppression_row(session, suppression_id)
     decisions = session.scalars(
@@ -306,10 +306,10 @@ def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> N
 
 
 def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
-    """Refuse unless an operator's role is held wherever these suppressions hold.
+    """Require the operator's role for the newsletters of suppressions.
 
     Raises:
-        ForbiddenError: One of them holds elsewhere, or for all newsletters.
+        ForbiddenError: A suppression applies to a newsletter without this role, or to all.
     """
     scopes = select(SuppressionRow.newsletter_id).where(SuppressionRow.id.in_(list(numbers)))
     for newsletter_id in session.scalars(scopes):
@@ -319,7 +319,7 @@ def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | Non
 def lift_suppressions(
     session: Session, decisions: Sequence[BounceDecisionRow], *, because: str
 ) -> None:
-    """Mark decisions as undone and remove the suppressions they made."""
+    """Mark decisions as undone and remove the suppressions that they created."""
     suppressions = [one.suppression_id for one in decisions if one.suppression_id is not None]
     for decision in decisions:
         decision.undone_at, decision.undone_because = now(), because

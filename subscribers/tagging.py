@@ -1,8 +1,8 @@
-"""Giving a tag to many people, or taking it from them: at once for few, by workers for more.
+"""Adding a tag to people or removing it: at once for few people, by workers for more.
 
-A page of people is one transaction, which says how far it has come: a worker that is killed leaves
-none half done, another goes on after it, and nobody is given a tag twice. Whom an order reaches is
-as its search finds them when their turn comes; who joins after it was given is not reached.
+Workers handle one page of people in one transaction, which also stores the progress. If a worker is
+killed, another continues after the last page, and nobody is tagged twice. The search of an order is
+evaluated page by page; people who join after the order was given are not included.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ from subscribers.search import MatchedBy, PeopleFilter, find_match, matching_peo
 from subscribers.segments import saved
 from subscribers.series.enrolment import note_tags
 
-#: So many are done within the transaction that orders it; more are left to the workers.
+#: People tagged in the transaction of the order; workers handle larger orders.
 AT_ONCE = 500
-#: How many may be named one by one.
+#: The largest number of people that an order can list by id.
 _MOST_NAMED = 5000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TagChange:
-    """What is to be done: a tag is given, or (``given`` is false) taken away."""
+    """A change of tags: a tag is added or, if ``given`` is false, removed."""
 
     tag: str
     given: bool = True
 
 
 def read_tag(text: str) -> str:
-    """Return a tag as it is kept.
+    """Return a tag in the form in which it is stored.
 
     Raises:
-        ListError: It is empty, too long, or has characters that cannot be printed.
+        ListError: The tag is empty, too long, or has characters that cannot be printed.
     """
     tag = text.strip()
     if not is_tag(tag):
@@ -63,10 +63,10 @@ def read_tag(text: str) -> str:
 
 
 def count_people(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> int:
-    """Return how many people a search finds, whose segment is a query or the name of a saved one.
+    """Return the number of people that a search finds; its segment is a query or a saved name.
 
     Raises:
-        ListError: Its segment is none.
+        ListError: The segment is invalid.
     """
     query = saved.segment_text(session, newsletter.id, criteria.segment)
     criteria = replace(criteria, segment=query)
@@ -83,18 +83,18 @@ def tag_people(
     change: TagChange,
     whom: PeopleFilter | Collection[int],
 ) -> TaggingRow:
-    """Give a tag to people, or take it from them; workers do what is not done at once.
+    """Add a tag to people or remove it, at once or, for larger orders, by workers.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        newsletter_id: Whose people they are; nobody else is reached.
-        change: Which tag.
-        whom: All whom a search finds, or people by their numbers.
+        session: The database session, in a transaction.
+        actor: The account or command that orders it.
+        newsletter_id: The newsletter; people of other newsletters are ignored.
+        change: The tag, and whether it is added.
+        whom: A search, or the ids of people.
 
     Raises:
-        ListError: The tag or the segment is none, or nobody was chosen.
-        NotFoundError: There is no such newsletter.
+        ListError: The tag or the segment is invalid, or nobody was chosen.
+        NotFoundError: The newsletter does not exist.
     """
     newsletter = session.get(NewsletterRow, newsletter_id)
     if newsletter is None:
@@ -137,7 +137,7 @@ def _demand_chosen(chosen: Collection[int]) -> set[int]:
 
 
 def next_tagging(engine: Engine) -> int | None:
-    """Return the order that workers are to go on with next."""
+    """Return the order that workers should continue next."""
     with reading(engine) as session:
         return session.scalar(
             select(TaggingRow.id)
@@ -150,9 +150,9 @@ def next_tagging(engine: Engine) -> int | None:
 def run_tagging(
     engine: Engine, order_id: int, *, stopping: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Go on with an order page by page; return whether it came to the end.
+    """Continue an order page by page; return whether it is finished.
 
-    Any number of processes may do so at once, and each may end at any moment.
+    Any number of processes may call this at once, and each may be killed at any moment.
     """
     while not stopping():
         with transaction(engine) as session:
@@ -171,7 +171,7 @@ def run_tagging(
 
 
 def find_tagging(session: Session, newsletter_id: int, order_id: int) -> TaggingRow | None:
-    """Return an order of a newsletter; None where it has none of that number any more."""
+    """Return an order of a newsletter; None if the newsletter has no order of this id."""
     order = session.get(TaggingRow, order_id)
     return order if order is not None and order.newsletter_id == newsletter_id else None
 
@@ -179,7 +179,7 @@ def find_tagging(session: Session, newsletter_id: int, order_id: int) -> Tagging
 def taggings_to_show(
     session: Session, newsletter_id: int, ordered: int | None
 ) -> Sequence[TaggingRow]:
-    """Return a newsletter's orders that workers are yet to finish, and the one just ordered."""
+    """Return a newsletter's unfinished orders, and the order that was just given."""
     return session.scalars(
         select(TaggingRow)
         .where(
@@ -191,7 +191,7 @@ def taggings_to_show(
 
 
 def list_tags(session: Session, newsletter_id: int, *, limit: int) -> Sequence[str]:
-    """Return tags that a newsletter's people have, in their order, each found by one index seek."""
+    """Return the first tags of a newsletter's people in order; each is found by one index seek."""
     found: list[str] = []
     while len(found) < limit:
         query = select(func.min(TagRow.tag)).where(TagRow.newsletter_id == newsletter_id)
@@ -205,7 +205,7 @@ def list_tags(session: Session, newsletter_id: int, *, limit: int) -> Sequence[s
 
 
 def _found(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> Select[int]:
-    """Select the numbers of those whom an order is yet to reach."""
+    """Select the ids of the people whom an order has not handled yet."""
     terms: dict[str, Any] = dict(order.terms)
     if "chosen" in terms:
         query = (
@@ -226,12 +226,12 @@ def _found(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> Se
 
 
 def _go_on(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> None:
-    """Do the next page of an order that is held."""
+    """Handle the next page of an order whose row is locked."""
     people = session.scalars(
         _found(session, newsletter, order)
         .order_by(SubscriptionRow.subscriber_id)
         .limit(AT_ONCE)
-        # Whoever is being erased, changed, or taken off the list, is waited for.
+        # This waits for transactions that erase or change these people.
         .with_for_update(key_share=True, of=(SubscriberRow, SubscriptionRow))
     ).all()
     if people:
@@ -248,13 +248,13 @@ def _go_on(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> No
         order.after = people[-1]
     if len(people) < AT_ONCE:
         order.finished_at = now()
-        # What was searched for may be part of somebody's address.
+        # The searched text may be part of an address, so it is not kept.
         order.terms = {}
     session.flush()
 
 
 def _give(session: Session, order: TaggingRow, people: Sequence[int]) -> Sequence[int]:
-    """Give the tag; return who had it not, whose series begin."""
+    """Add the tag; return the people who did not have it, whose series start."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(TagRow).values(
         [
@@ -268,7 +268,7 @@ def _give(session: Session, order: TaggingRow, people: Sequence[int]) -> Sequenc
 
 
 def written_numbers(people: Collection[int]) -> str:
-    """Return numbers of people as a page keeps them, so that a query finds one between commas."""
+    """Return ids of people as text for a row, each between commas so that a query can find it."""
     return f",{','.join(map(str, people))},"
 
 
@@ -286,7 +286,7 @@ def _take(session: Session, order: TaggingRow, people: Sequence[int]) -> Sequenc
 
 
 def _record(session: Session, actor: Actor, order: TaggingRow) -> None:
-    """Write down who ordered it, for how many; not the words searched for, which may name one."""
+    """Write the order to the audit log, without the searched text, which may name a person."""
     details: dict[Detail, object] = {"tags": [order.tag], "readers": order.people}
     if order.terms.get("segment"):
         details["segment"] = order.terms["segment"]
