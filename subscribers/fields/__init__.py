@@ -1,1 +1,1 @@
-"""Fields: what a group of newsletters keeps of its people, one definition for every door."""
+"""Fields of people: one definition for each group of newsletters, used by all interfaces."""

@@ -1,4 +1,4 @@
-"""What administrators do to fields, each with its rule and its entry in the audit log."""
+"""Actions of administrators on fields, each with its checks and its entry in the audit log."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from subscribers.segments.parse import parse_query
 
 
 def add_field(session: Session, actor: Actor, newsletter_id: int, draft: Field) -> Field:
-    """Add a field after the others; all newsletters of the group have it then.
+    """Add a field after the others, for all newsletters of the group.
 
     Raises:
         ListError: The definition is wrong.
@@ -80,12 +80,12 @@ def add_fields(session: Session, actor: Actor, newsletter_id: int, fields: Itera
 
 
 def change_field(session: Session, actor: Actor, newsletter_id: int, changed_field: Field) -> Field:
-    """Change a field, which is known by its key; options that are left out go, with who chose them.
+    """Change the field with the same key; omitted options are deleted, also from people's values.
 
     Raises:
         ListError: The definition is wrong.
         NotFoundError: There is no such field.
-        ConflictError: A label is taken, or the type is another while people have values.
+        ConflictError: A label is taken, or the type changes while people have values.
         ForbiddenError: The actor does not administer every newsletter of the group.
     """
     _hold(session, actor, newsletter_id)
@@ -115,7 +115,7 @@ def change_field(session: Session, actor: Actor, newsletter_id: int, changed_fie
 
 
 def order_fields(session: Session, actor: Actor, newsletter_id: int, keys: Sequence[str]) -> None:
-    """Put fields into an order; those that are not named follow in the order they had.
+    """Set the order of the fields; fields that are not named follow in their present order.
 
     Raises:
         NotFoundError: There is no such field.
@@ -135,11 +135,11 @@ def order_fields(session: Session, actor: Actor, newsletter_id: int, keys: Seque
 
 
 def delete_field(session: Session, actor: Actor, newsletter_id: int, key: str) -> int:
-    """Delete a field for everybody; return how many people had a value, which workers take away.
+    """Delete a field; return the number of people with a value, which workers delete.
 
     Raises:
         NotFoundError: There is no such field.
-        ConflictError: Saved segments ask for it.
+        ConflictError: Saved segments use it.
         ForbiddenError: The actor does not administer every newsletter of the group.
     """
     _hold(session, actor, newsletter_id)
@@ -160,7 +160,7 @@ def delete_field(session: Session, actor: Actor, newsletter_id: int, key: str) -
 
 
 def segments_with(session: Session, newsletter_id: int, key: str) -> Sequence[str]:
-    """Return the names of the group's saved segments that ask for a field."""
+    """Return the names of the group's saved segments that use a field."""
     rows = session.scalars(
         select(SegmentRow)
         .where(SegmentRow.newsletter_id.in_(newsletters_of_group(session, newsletter_id)))
@@ -186,7 +186,7 @@ def _find_row(session: Session, newsletter_id: int, key: str) -> FieldRow:
 
 
 def _columns(field: Field) -> dict[str, Any]:
-    """Return all that a row keeps of a field."""
+    """Return the values of a field's columns."""
     return field_to_json(field) | {"type": field.type}
 
 
@@ -209,7 +209,7 @@ def _refuse_taken_key(session: Session, group: int, field: Field) -> None:
 
 
 def _refuse_names(field: Field, others: Sequence[Field]) -> None:
-    """Refuse names that a column of a list could not be known by."""
+    """Refuse names by which the column of a list could not be identified."""
     if guess_field(field.key) and not is_weak(field.key):
         raise ListError(
             msg("“{key}” has a meaning of its own already.", key=field.key),
@@ -246,14 +246,14 @@ def _record(
 
 
 def is_field_used(session: Session, newsletter_id: int, key: str, *, since: datetime) -> bool:
-    """Tell whether anybody needs a field, or changed what it is since it was made.
+    """Return whether a field is used, or was changed since it was created.
 
-    Somebody has a value, a form asks for it, a segment or a series goes by it, a draft or a snippet
-    says it.
+    It is used if a person has a value, if a form asks for it, or if a segment, a series, a draft or
+    a snippet refers to it.
     """
     group = newsletters_of_group(session, newsletter_id)
     forms = session.scalars(select(FormRow.fields).where(FormRow.newsletter_id.in_(group)))
-    # As JSON is written: of no two fields the one's key is within the other's so.
+    # The quotation marks of JSON make sure that no other key matches.
     said = f'"field": "{key}"'
     conditions = (
         exists().where(

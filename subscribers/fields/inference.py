@@ -1,4 +1,4 @@
-"""The type that a column's values have: what a new field of a list becomes."""
+"""Inference of a new field's type from the values of a column of a list."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from subscribers.fields.model import (
 )
 from subscribers.fields.reading import read_value, split_options
 
-#: Options that are collected of values that are lists; of more, they are kept as text.
+#: The largest number of options that are collected from lists; beyond it, the type is text.
 _MOST_OPTIONS = 200
-#: Such as a postal code, a telephone or a member's number: digits that are no quantity.
+#: Digits that are not a quantity, such as a postal code, a telephone or a membership number.
 _IDENTIFIER = re.compile(r"[+]?0\d|\+")
 _PLAIN_DIGITS = re.compile(r"\s*\d+\s*\Z")
 _WORDS = frozenset({"yes", "no", "true", "false", "はい", "いいえ"})
-#: Characters of an option that stands with others in one text.
+#: Characters of the longest option in a text with several options.
 _LONGEST_PART = 30
-#: What a telephone is called, whose digits are no quantity either.
+#: Names of columns of telephone numbers, whose digits are not a quantity either.
 _TELEPHONE = re.compile(r"電話|携帯|phone|\b(?:tel|fax|mobile)\b", re.IGNORECASE)
 _TRIED = (FieldType.NUMBER, FieldType.DATE, FieldType.YES_NO)
 
 
 class Inference:
-    """What the values of one column can be, as they come by."""
+    """Collects the values of one column and returns the types that fit all of them."""
 
     def __init__(self) -> None:
         self._possible = list(_TRIED)
         self._options: dict[str, None] = {}
         self._lists = 0
-        #: The parts of texts, those of texts that have several, and those that stand alone.
+        #: Counts of the parts of all texts, of texts with several parts, and of texts with one.
         self._parts: Counter[str] = Counter()
         self._together: set[str] = set()
         self._alone: set[str] = set()
@@ -46,7 +46,7 @@ class Inference:
         self._count = 0
 
     def add(self, value: object) -> None:
-        """Look at a value; an empty one says nothing."""
+        """Add a value; empty values are ignored."""
         if value is None or value in ("", []):
             return
         self._count += 1
@@ -61,16 +61,16 @@ class Inference:
 
     def _look_at_parts(self, parts: Sequence[str]) -> None:
         if any(len(part) > _LONGEST_PART for part in parts):
-            # A sentence, no option.
+            # This is a sentence and not an option.
             self._has_sentences = True
         self._parts.update(parts)
         (self._together if len(parts) > 1 else self._alone).update(parts)
 
     @property
     def _holds_options(self) -> bool:
-        """Whether texts name several things, each of which comes again, some of them alone.
+        """Whether texts hold several options: each part is repeated, and some also occur alone.
 
-        An address, too, has parts that come again; its parts do not stand alone.
+        The parts of postal addresses are repeated, too, but they never occur alone.
         """
         return (
             len(self._parts) <= _MOST_OPTIONS
@@ -81,11 +81,11 @@ class Inference:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no value came by."""
+        """Whether no value was added."""
         return not self._count
 
     def type(self) -> FieldType:
-        """Return the narrowest type that all values have."""
+        """Return the narrowest type that fits all values."""
         if self._count and self._lists == self._count and len(self._options) <= _MOST_OPTIONS:
             return FieldType.CHOICES
         if not self._possible and not self._lists and self._holds_options:
@@ -95,12 +95,12 @@ class Inference:
         return self._possible[0]
 
     def field(self, name: str, language: Language, taken: Iterable[str]) -> Field:
-        """Return the field that a column of this name becomes.
+        """Return the new field for a column.
 
         Args:
-            name: The column's, which becomes the label in ``language``.
-            language: That of the newsletter.
-            taken: Keys that other fields have.
+            name: The name of the column, which becomes the label in ``language``.
+            language: The language of the newsletter.
+            taken: The keys of other fields.
         """
         kind = self.type()
         if kind is FieldType.NUMBER and is_telephone(name):
@@ -115,13 +115,13 @@ class Inference:
         try:
             return check_definition(inferred)
         except ListError:
-            # Two options that are one to people, or a name with odd characters.
+            # Two options differ only in case or width, or a name has invalid characters.
             plain = Field(key=inferred.key, type=FieldType.TEXT)
             return check_definition(plain)
 
 
 def is_telephone(name: str) -> bool:
-    """Tell whether a column or field is called a telephone."""
+    """Return whether the name of a column or field means a telephone number."""
     return _TELEPHONE.search(name) is not None
 
 
@@ -147,7 +147,7 @@ def _fits(kind: FieldType, value: object) -> bool:
 
 
 def key_for(name: str, taken: Iterable[str]) -> str:
-    """Return a key like a column's name, or else a numbered one, that no other field has."""
+    """Return an unused key similar to a column's name, or else a numbered key."""
     known = {*taken, *RESERVED_KEYS}
     key = re.sub(r"[^a-z0-9]+", "_", fold_label(name)).strip("_")[:36]
     if not re.match(r"[a-z]", key):

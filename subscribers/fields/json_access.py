@@ -1,7 +1,7 @@
-"""Reading one attribute inside SQL: the same answer of the same type from SQLite and PostgreSQL.
+"""SQL expressions that read one attribute, with the same result on SQLite and PostgreSQL.
 
-JSON is read by its own type and never cast blindly, so that no attribute of another type makes a
-query fail in the middle of an audience.
+The JSON type is checked before each cast, so that an attribute of an unexpected type never makes
+the query of an audience fail.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class AttributeText(FunctionElement[str]):
 
 
 class AttributeNumber(FunctionElement[Any]):
-    """An attribute as a number, NULL when it is none."""
+    """An attribute as a number; NULL if it is not a number."""
 
     type = Float()
     inherit_cache = True
 
 
 class AttributeHas(FunctionElement[bool]):
-    """Whether an attribute is a text, or a list that holds it; never NULL."""
+    """Whether an attribute equals a text or is a list that contains the text; never NULL."""
 
     type = Boolean()
     inherit_cache = True
 
 
 class Position(FunctionElement[int]):
-    """Where one text begins in another, from 1, or 0; case counts."""
+    """The position of one text in another, from 1, or 0; case-sensitive."""
 
     inherit_cache = True
 
 
 class Ordered(FunctionElement[str]):
-    """A text that sorts by code point, whatever the database's collation."""
+    """A text that sorts by code point, independent of the database's collation."""
 
     type = String()
     inherit_cache = True
@@ -64,7 +64,7 @@ def has_value(key: str) -> ColumnElement[bool]:
 
 
 def has_option(key: str, option: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's value of a field is an option, or one of theirs is."""
+    """Return the condition that a subscription's value of a field is or contains an option."""
     return AttributeHas(SubscriptionRow.attributes, literal(key), literal(option))
 
 
@@ -136,7 +136,7 @@ def _has_sqlite(element: AttributeHas, compiler: SQLCompiler, **_: object) -> st
 @compiles(AttributeHas, "postgresql")
 def _has_postgresql(element: AttributeHas, compiler: SQLCompiler, **_: object) -> str:
     column, name, text = _arguments(element, compiler)
-    # An array contains a scalar that is one of its elements; a scalar contains itself.
+    # In PostgreSQL, an array "contains" a scalar element, and a scalar contains itself.
     return (
         f"coalesce(CAST({column} -> CAST({name} AS text) AS jsonb) "
         f"@> to_jsonb(CAST({text} AS text)), false)"
@@ -164,5 +164,5 @@ def _ordered_postgresql(element: Ordered, compiler: SQLCompiler, **_: object) ->
 
 
 def _path(name: str) -> str:
-    """Return SQL of the JSON path to a key; names hold no quotes (`subscribers.segments.parse`)."""
+    """Return the SQL of the JSON path to a key; `subscribers.segments.parse` allows no quotes."""
     return f"""('$."' || {name} || '"')"""

@@ -1,4 +1,4 @@
-"""A field as a value: its type, labels and options, and what its definition must keep to."""
+"""The definition of a field: its type, labels and options, and the rules for them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Day, Labelled, Listing, Number
 
-#: What `subscribers.fields.reading` makes of text: text, number, ISO date, the value of an option,
-#: the values of several, true or false.
+#: The values that `subscribers.fields.reading` returns: text, number, ISO date, the value of an
+#: option, the values of several options, true or false.
 FieldValue: TypeAlias = str | int | float | bool | list[str]
 
 #: The key of the one field whose options are a newsletter's topics.
 TOPIC = "topic"
-#: Names that mean something else already where a field is named: in segments, lists and issues.
+#: Names with another meaning in segments, lists or issues, which cannot be keys of fields.
 RESERVED_KEYS = frozenset(
     {
         *("address", "attributes", "confirmed", "consent", "domain", "email", "field", "fields"),
@@ -40,18 +40,18 @@ _UNCLEAN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 _LABEL, _DESCRIPTION, _PURPOSE, _OPTION = 100, 500, 500, 100
 _MOST_OPTIONS = 200
 _MOST_DAYS = 36_500
-#: How many fields a group may have: each is a column of every list and a line of every form.
+#: The largest number of fields of a group; each one adds a column to lists and a line to forms.
 MOST_FIELDS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
-    """One of the values that may be chosen.
+    """One option of a field.
 
     Attributes:
-        value: What is kept of it; it stays when the labels change.
-        labels: What people call it, by language tag; where there is none, it is its value.
-        descriptions: What readers are told of it, by language tag.
+        value: The stored value, which does not change when the labels do.
+        labels: The labels by language tag; without a label, the value is shown.
+        descriptions: Explanations for readers, by language tag.
     """
 
     value: str
@@ -59,19 +59,20 @@ class Option:
     descriptions: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, language: Language) -> str:
-        """Return what it is called in a language; its value where it has no label there."""
+        """Return the label in a language; the value if there is no label."""
         return self.labels.get(language.value) or self.value
 
     def description(self, language: Language) -> str:
-        """Return what readers are told of it in their language; empty for nothing."""
+        """Return the explanation for readers in a language; empty if there is none."""
         return self.descriptions.get(language.value, "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """What a group of newsletters keeps of each of its people; see `FieldRow` for each attribute.
+    """A field that a group of newsletters stores for its people.
 
-    Its order among the others is that of the sequence it comes in.
+    `FieldRow` describes the attributes. The position of a field is its index in a sequence of
+    fields.
     """
 
     key: str
@@ -90,26 +91,26 @@ class Field:
         return self.key == TOPIC
 
     def label(self, language: Language) -> str:
-        """Return what it is called in a language, or else in another; its key without labels.
+        """Return the label in a language, or else in another; the key if there are no labels.
 
-        Topics have a name of their own: their key is no word for readers.
+        Topics have a fixed label, since their key is not meant for readers.
         """
         return self.named.in_language(language)
 
     @property
     def named(self) -> Labelled:
-        """What it is called, for a message whose reader's language is not known yet."""
+        """The label in all languages, for a message whose language is not known yet."""
         labels = dict(self.labels)
         if self.is_topic and not any(labels.values()):
             labels = {each.value: msg("Topics").in_language(each) for each in Language}
         return Labelled(tuple(sorted(labels.items())), self.key)
 
     def option(self, value: str) -> Option | None:
-        """Return the option of a value; None where it has no such option any more."""
+        """Return the option of a value; None if the option does not exist (any more)."""
         return next((option for option in self.options if option.value == value), None)
 
     def shown(self, value: FieldValue | None, language: Language) -> str:
-        """Return a value as people read it in a language; what is not known is empty."""
+        """Return a value as readable text in a language; empty for None."""
         if value is None:
             return ""
         if isinstance(value, list):
@@ -120,7 +121,7 @@ class Field:
         if isinstance(value, bool):
             return (msg("Yes") if value else msg("No")).in_language(language)
         if isinstance(value, int | float):
-            # Not with its thousands apart: it may be a year.
+            # Without thousands separators, since the number may be a year.
             return str(value)
         if self.type is FieldType.DATE:
             return Day(date.fromisoformat(value)).in_language(language)
@@ -131,15 +132,15 @@ class Field:
 
 
 def fold_label(text: str) -> str:
-    """Return a label or value as it is compared: without case, width and outer blanks."""
+    """Return a label or value for comparison: without case, width and outer blanks."""
     return " ".join(normal_form(text).casefold().split())
 
 
 def check_definition(field: Field) -> Field:
-    """Return a field as it may be kept, its texts trimmed.
+    """Return a valid field with trimmed texts.
 
     Raises:
-        ListError: It cannot be; the place names which part of it.
+        ListError: The definition is invalid; the place names the wrong part.
     """
     if not _KEY.fullmatch(field.key):
         raise _fault(
@@ -256,7 +257,7 @@ def _text(place: str, text: str, length: int) -> str:
 
 
 def is_clean(text: str) -> bool:
-    """Return whether a text has no control characters, half characters or marks of direction."""
+    """Return whether a text has no control characters, lone surrogates or direction marks."""
     return _UNCLEAN.search(text) is None
 
 
@@ -265,12 +266,12 @@ def _fault(place: str, what: Message, remedy: Message) -> ListError:
 
 
 def field_of(known: Iterable[Field], key: str) -> Field | None:
-    """Return the field of a key among others."""
+    """Return the field with a key; None if there is none."""
     return next((field for field in known if field.key == key), None)
 
 
 def field_named(known: Sequence[Field], name: str) -> Field | None:
-    """Return the field that a list's column or a person means: by its key, or what it is called."""
+    """Return the field with this key or label, as named by a list's column or a person."""
     folded = fold_label(name)
     by_key = field_of(known, folded)
     if by_key is not None:
@@ -284,9 +285,9 @@ def field_named(known: Sequence[Field], name: str) -> Field | None:
 
 
 def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dict[str, FieldValue]:
-    """Return what somebody's attributes hold of these fields, in the order of the fields.
+    """Return a person's values of these fields, in the order of the fields.
 
-    What a deleted field or a removed option left there, until it is purged, is not among it.
+    Values of deleted fields and removed options, which are purged later, are left out.
     """
     values: dict[str, FieldValue] = {}
     for each in known:
@@ -303,7 +304,7 @@ def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dic
 
 
 def field_to_json(field: Field) -> dict[str, Any]:
-    """Return a field as JSON, which `field_from_json` reads back the same."""
+    """Return a field as JSON, from which `field_from_json` restores an equal field."""
     return {
         "key": field.key,
         "type": field.type.value,
@@ -318,10 +319,10 @@ def field_to_json(field: Field) -> dict[str, Any]:
 
 
 def field_from_json(known: Mapping[str, Any]) -> Field:
-    """Return the field of what `field_to_json` made, or somebody else: it is checked.
+    """Return the field of JSON as made by `field_to_json` or by others; the definition is checked.
 
     Raises:
-        ListError: It defines no field.
+        ListError: The JSON does not define a valid field.
     """
     try:
         options = tuple(options_from_json(known.get("options", ())))
@@ -340,7 +341,7 @@ _ANY = Field(key="any", type=FieldType.TEXT)
 
 
 def options_to_json(options: Iterable[Option]) -> list[dict[str, Any]]:
-    """Return options as they are kept."""
+    """Return options as JSON for the database."""
     return [
         {
             "value": option.value,
@@ -352,7 +353,7 @@ def options_to_json(options: Iterable[Option]) -> list[dict[str, Any]]:
 
 
 def options_from_json(options: Iterable[Mapping[str, Any]]) -> Iterator[Option]:
-    """Yield options that were kept."""
+    """Yield the options of JSON from the database."""
     for option in options:
         yield Option(
             value=option["value"],

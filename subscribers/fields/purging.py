@@ -1,7 +1,7 @@
-"""Values that nobody may have any more: counted before, taken away a page at a time.
+"""Purging of values: those of deleted fields, of removed options, and after a field's retention.
 
-A field that was deleted, an option that was removed, and what a field's retention ends: whoever
-removes values runs this again after it died, and finds what is left.
+Values are deleted page by page, each in its own transaction. If a worker is killed, the next run
+deletes the remaining values.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from newsletter.database.vocabulary import SubscriptionState
 from subscribers.fields.json_access import has_option, has_value
 from subscribers.fields.store import newsletters_of_group
 
-#: Subscriptions in one transaction: each takes well under a second.
+#: Subscriptions per transaction, which takes well under a second.
 _PAGE = 2000
 
 
 def count_values(session: Session, newsletter_id: int, key: str, option: str = "") -> int:
-    """Return how many of a group's people have a value of a field, or chose one of its options."""
+    """Return the number of people of the group with a value of a field, or with one option."""
     query = select(func.count(distinct(SubscriptionRow.subscriber_id))).where(
         SubscriptionRow.newsletter_id.in_(newsletters_of_group(session, newsletter_id)),
         has_option(key, option) if option else has_value(key),
@@ -34,11 +34,11 @@ def count_values(session: Session, newsletter_id: int, key: str, option: str = "
 
 
 def purge_removed(engine: Engine, *, most: int | None = None) -> int:
-    """Take away the values of deleted fields and removed options; return how many.
+    """Delete the values of deleted fields and removed options; return their number.
 
     Args:
         engine: The database.
-        most: About how many at once; what is left is found the next time. None for all.
+        most: The approximate number to delete; the next call deletes more. None for all.
     """
     with reading(engine) as session:
         rows = session.scalars(select(FieldRow).order_by(FieldRow.id)).all()
@@ -53,7 +53,7 @@ def purge_removed(engine: Engine, *, most: int | None = None) -> int:
 def purge_expired(
     engine: Engine, *, moment: datetime | None = None, most: int | None = None
 ) -> int:
-    """Take away what is kept too long of people who left; return how many values."""
+    """Delete values of former subscribers after the field's retention; return their number."""
     with reading(engine) as session:
         rows = session.scalars(
             select(FieldRow).where(FieldRow.retention_days.is_not(None)).order_by(FieldRow.id)
@@ -95,7 +95,7 @@ def _purge_options(engine: Engine, row: FieldRow, most: int | None) -> int:
 
 
 def _left_before(group_id: int, end: datetime) -> ColumnElement[bool]:
-    """Return the condition that somebody has left all newsletters of a group, the last before."""
+    """Return the condition that a person left all newsletters of a group before a moment."""
     other = aliased(SubscriptionRow)
     stays = (
         select(other.subscriber_id)
@@ -117,7 +117,7 @@ def _take_away(
     options: set[str] | None,
     most: int | None,
 ) -> int:
-    """Take a field's values, or these options of them, from all subscriptions that are wanted."""
+    """Delete a field's values, or some options of them, from the selected subscriptions."""
     place = tuple_(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id)
     page = (
         select(SubscriptionRow)
@@ -137,7 +137,7 @@ def _take_away(
             subscriptions = session.scalars(page.where(place > last)).all()
             for relation in subscriptions:
                 relation.attributes = _without(relation.attributes, row.key, options)
-                # Nobody changed their mind: an import is still undone for them.
+                # Keep the time of change; otherwise undoing an import would skip the person.
                 flag_modified(relation, "changed_at")
         count += len(subscriptions)
         if not subscriptions or (most is not None and count >= most):

@@ -1,7 +1,7 @@
-"""What somebody wrote in a field, as the value that is kept: the one judge for every door.
+"""Validation of field values: one set of rules for all interfaces.
 
-Forms, readers' pages, lists, commands and programs all bring text (or JSON) here. What it returns
-is kept as it is, and reading that again gives the same.
+Forms, readers' pages, lists and commands pass text or JSON. The result is stored unchanged, and
+reading the stored value again returns an equal value.
 """
 
 from __future__ import annotations
@@ -19,30 +19,32 @@ from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import Field, FieldValue, Option, fold_label, is_clean
 from subscribers.lists.words.dates import read_day
 
-#: Characters of a text.
+#: Characters of the longest text.
 LONGEST = 500
-#: Significant digits that a double keeps exactly; SQLite and JSON have no other number.
+#: Significant digits that a double stores exactly; SQLite and JSON have no larger numbers.
 _DIGITS = 15
-#: What is counted, as people write it behind a number: 20歳, 3人.
+#: Japanese counters, which are written after a number: 20歳, 3人.
 _COUNTER = re.compile(r"(?<=\d)\s*(?:歳|才|さい|年|人|名|円|回|件|個)$")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{1,2})?")
 _YES = frozenset({"1", "y", "yes", "true", "on", "はい", "有", "有り", "あり", "○", "〇", "◯"})
 _NO = frozenset({"0", "n", "no", "false", "off", "いいえ", "無", "無し", "なし", "×"})
-#: Options in one text: in quotes, which double within it, or up to a comma of any writing.
+#: Options in one text: in quotation marks, doubled if they are part of the option, or up to the
+#: next comma of any script.
 _PARTS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 _SEPARATORS = re.compile(r'[,、;，；"]')
 
 
 def read_value(field: Field, given: object) -> FieldValue | None:
-    """Return the value that somebody meant; None when they left it empty.
+    """Return the value of an input; None if it is empty.
 
     Args:
-        field: What is asked.
-        given: Text as a form, list or command brings it, or what JSON makes of a value; of a field
-            with several options, a sequence of texts too.
+        field: The field.
+        given: The text of a form, list or command, or a value from JSON. For a field with several
+            options, this may also be a sequence of texts.
 
     Raises:
-        ListError: It is no value of this field; the message names the field, the remedy what fits.
+        ListError: The input is not valid for this field; the message names the field, the remedy
+            the valid inputs.
     """
     if given is None or given == "":
         return None
@@ -52,10 +54,10 @@ def read_value(field: Field, given: object) -> FieldValue | None:
 def read_values(
     known: Sequence[Field], given: Mapping[str, object]
 ) -> dict[str, FieldValue | None]:
-    """Return the values by their fields' keys; None for each that is empty.
+    """Return the values by the fields' keys; None for each empty one.
 
     Raises:
-        ListError: One is none of its field, or there is no such field.
+        ListError: An input is not valid for its field, or the field does not exist.
     """
     fields = {field.key: field for field in known}
     for key in given:
@@ -69,10 +71,10 @@ def read_values(
 
 
 def demand_required(known: Sequence[Field], values: Mapping[str, FieldValue | None]) -> None:
-    """Refuse values of which a required one is missing; only these fields are asked.
+    """Refuse values without a required one; only the given fields are checked.
 
     Raises:
-        ListError: The first that is missing.
+        ListError: A required value is missing; the error names the first one.
     """
     for field in known:
         if field.required and values.get(field.key) is None:
@@ -80,7 +82,7 @@ def demand_required(known: Sequence[Field], values: Mapping[str, FieldValue | No
 
 
 def written_value(value: FieldValue | None) -> str:
-    """Return a value as one text, as lists and forms have it; `read_value` reads it back."""
+    """Return a value as one text for lists and forms, which `read_value` reads back."""
     match value:
         case None:
             return ""
@@ -93,7 +95,7 @@ def written_value(value: FieldValue | None) -> str:
 
 
 def form_value(field: Field, value: FieldValue | None) -> object:
-    """Return a value as the field's input in a form sends it back, where nobody changes it."""
+    """Return a value as the field's input in a form submits it if it is not changed."""
     if field.type is not FieldType.CHOICES:
         return written_value(value)
     chosen = value if isinstance(value, list) else []
@@ -106,7 +108,7 @@ def _quoted(text: str) -> str:
 
 
 def split_options(text: str) -> list[str]:
-    """Return the options that one text names, apart."""
+    """Return the options that are named in one text."""
     options = (
         (quoted.replace('""', '"') if quoted else plain).strip()
         for quoted, plain in _PARTS.findall(text)
@@ -188,10 +190,10 @@ def _date(field: Field, given: object) -> str | None:
 
 
 def find_option(field: Field, text: str) -> str:
-    """Return the value of the option that a text names, by its value or a label.
+    """Return the value of the option with this value or label.
 
     Raises:
-        ListError: There is none.
+        ListError: There is no such option.
     """
     found = next((option for option in field.options if option.value == text), None)
     if found is None:
@@ -224,13 +226,13 @@ def _choices(field: Field, given: object) -> list[str] | None:
     else:
         text = _plain(field, given).strip()
         names = split_options(text)
-        # An option may have a comma in its name.
+        # The name of an option may contain a comma.
         whole = fold_label(text)
         known = set().union(*map(_names, field.options))
         if whole in known and not all(fold_label(name) in known for name in names):
             names = [text]
     chosen = {find_option(field, name) for name in names if name}
-    # In the order of the options, so that two who chose the same have the same.
+    # Stored in the order of the options, so that equal choices are equal values.
     return [option.value for option in field.options if option.value in chosen] or None
 
 

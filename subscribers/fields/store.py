@@ -1,4 +1,4 @@
-"""Fields in the database, by the group of newsletters that has them."""
+"""Queries for the fields of a group of newsletters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find_field(session: Session, newsletter_id: int, key: str) -> Field:
     """Return a field of a newsletter's people.
 
     Raises:
-        NotFoundError: There is none of that key.
+        NotFoundError: There is no field with this key.
     """
     known = list_fields(session, newsletter_id)
     field = field_of(known, key)
@@ -33,7 +33,7 @@ def find_field(session: Session, newsletter_id: int, key: str) -> Field:
 
 
 def no_such_field(known: Sequence[Field], key: str) -> NotFoundError:
-    """Return the error that a key names none of these fields."""
+    """Return the error that none of these fields has this key."""
     return NotFoundError(
         msg("There is no field “{name}”.", name=key[:60]),
         remedy=msg("The fields are: {names}.", names=Listing(tuple(each.key for each in known))),
@@ -41,7 +41,7 @@ def no_such_field(known: Sequence[Field], key: str) -> NotFoundError:
 
 
 def list_field_rows(session: Session, newsletter_id: int) -> Sequence[FieldRow]:
-    """Return the rows of a newsletter's fields in their order, without those that are deleted."""
+    """Return the rows of a newsletter's fields in their order, without deleted fields."""
     return session.scalars(
         select(FieldRow)
         .join(NewsletterRow, NewsletterRow.group_id == FieldRow.group_id)
@@ -51,7 +51,7 @@ def list_field_rows(session: Session, newsletter_id: int) -> Sequence[FieldRow]:
 
 
 def field_of_row(row: FieldRow) -> Field:
-    """Return a field as its row has it."""
+    """Return the field of a row."""
     return Field(
         key=row.key,
         type=row.type,
@@ -68,10 +68,10 @@ def field_of_row(row: FieldRow) -> Field:
 
 
 def hold_group(session: Session, newsletter_id: int, *, alone: bool = False) -> int:
-    """Keep a group's fields as they are until this transaction ends; return the group's number.
+    """Lock a group's fields until this transaction ends; return the id of the group.
 
-    Whoever writes values holds it together with others; whoever changes fields, alone. So no value
-    is written of a field that is deleted meanwhile.
+    Code that writes values takes a shared lock, code that changes fields an exclusive one
+    (``alone``). Therefore no value is written for a field that is deleted at the same time.
     """
     return session.scalars(
         select(PeopleGroupRow.id)
@@ -82,7 +82,7 @@ def hold_group(session: Session, newsletter_id: int, *, alone: bool = False) -> 
 
 
 def newsletters_of_group(session: Session, newsletter_id: int) -> Sequence[int]:
-    """Return the numbers of the newsletters that share one's fields, itself among them."""
+    """Return the ids of the newsletters that share the fields of one, including itself."""
     return session.scalars(
         select(NewsletterRow.id)
         .where(

@@ -1,4 +1,4 @@
-"""A person's values: written in one place, to every subscription of theirs within the group."""
+"""Values of a person's fields, written to all of the person's subscriptions within a group."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from subscribers.fields.store import hold_group, list_fields, newsletters_of_gro
 def write_values(
     session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
 ) -> dict[str, tuple[FieldValue | None, FieldValue | None]]:
-    """Write what somebody's fields hold; fields that are not given stay as they are.
+    """Write values of a person's fields; fields that are not given are not changed.
 
-    Two that write at once follow each other. An empty value takes the old one away.
+    Concurrent calls are serialized. An empty value deletes the previous one.
 
     Args:
-        session: Within the transaction that does it.
-        newsletter_id: By which newsletter it is written; all of its group have it then.
-        subscriber_id: Whose values they are.
-        given: What is to be kept, by the fields' keys, as `read_value` takes it.
+        session: The database session, in a transaction.
+        newsletter_id: A newsletter; the values apply to its whole group.
+        subscriber_id: The person.
+        given: The inputs for `read_value`, by the fields' keys.
 
     Returns:
-        What changed, before and after, by the field's key.
+        The previous and the new value of each changed field, by key.
 
     Raises:
-        ListError: A value is none of its field, or there is no such field.
+        ListError: An input is not valid for its field, or the field does not exist.
         NotFoundError: The person was erased, or is not on the list.
     """
     hold_group(session, newsletter_id)
@@ -61,16 +61,16 @@ def write_values(
 
 
 def _is_same(one: object, other: object) -> bool:
-    """Tell whether two values are the same; 1 and true are not."""
+    """Return whether two values are the same, where 1 differs from true."""
     return type(one) is type(other) and one == other
 
 
 def hold_relations(
     session: Session, newsletter_id: int, subscriber_id: int
 ) -> list[SubscriptionRow]:
-    """Return somebody's subscriptions within a group, while nobody else writes or joins for them.
+    """Lock and return a person's subscriptions within a group, also against new subscriptions.
 
-    An erasure that is under way is waited for.
+    This waits for an erasure in progress.
     """
     alone = (
         select(SubscriberRow.id)
@@ -94,9 +94,9 @@ def hold_relations(
 
 
 def carried_values(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Any]:
-    """Return what somebody brings along who joins another newsletter of the group.
+    """Return the values that a person already has when joining another newsletter of the group.
 
-    Nobody writes values of theirs until this transaction ends.
+    The values are locked until this transaction ends.
     """
     own = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
     session.scalar(
@@ -125,19 +125,19 @@ def unite_values(
     *,
     given_at: datetime,
 ) -> list[str]:
-    """Make one set of what somebody brings from another address and what theirs holds already.
+    """Unite the values of a person's previous address with those of the present one.
 
-    Of each field the value counts that was given last; when, the subscription that holds it tells.
+    For each field, the most recent value is kept; its time is taken from the subscription.
 
     Args:
-        session: Within the transaction that moves them.
-        newsletter_id: The newsletter that they bring the values to; all of its group have them.
-        subscriber_id: Who they are from now on.
-        brought: The values of the other address, by the fields' keys.
-        given_at: When those were given.
+        session: The database session, in the transaction of the change of address.
+        newsletter_id: A newsletter; the values apply to its whole group.
+        subscriber_id: The subscriber with the present address.
+        brought: The values of the previous address, by the fields' keys.
+        given_at: The time of those values.
 
     Returns:
-        The keys of the fields whose values are others than before in one of the newsletters.
+        The keys of the fields whose values changed in any of the newsletters.
     """
     hold_group(session, newsletter_id)
     relations = hold_relations(session, newsletter_id, subscriber_id)
@@ -166,20 +166,20 @@ def write_own_values(
     *,
     stays: bool,
 ) -> Sequence[str]:
-    """Write what a reader filled in on their own page; return the keys of what changed.
+    """Write the values from a reader's own page; return the keys of the changed fields.
 
-    Only fields that are theirs to change are written.
+    Only fields that readers may change are written.
 
     Args:
-        session: Within the transaction that writes them.
-        newsletter_id: The newsletter whose fields they are.
-        subscriber_id: Whose values.
-        given: What was filled in, by the fields' keys.
-        stays: Whether they go on receiving a newsletter that has these fields. Of who leaves
-            nothing is required, so that nobody has to give something away in order to leave.
+        session: The database session, in a transaction.
+        newsletter_id: The newsletter of the fields.
+        subscriber_id: The reader.
+        given: The inputs, by the fields' keys.
+        stays: Whether the reader remains subscribed to a newsletter with these fields. Otherwise
+            no value is required, since nobody must need to give data in order to unsubscribe.
 
     Raises:
-        ListError: A value is none of its field, or a required one is empty; the place names it.
+        ListError: An input is invalid, or a required one is empty; the place names the field.
         NotFoundError: The person was erased, or is not on the list.
     """
     hold_group(session, newsletter_id)
@@ -195,7 +195,7 @@ def write_own_values(
 
 
 def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, FieldValue]:
-    """Return what a newsletter's fields hold of somebody; nothing of who is not on its list."""
+    """Return a person's values of a newsletter's fields; none if they are not on its list."""
     row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     return (
         {} if row is None else current_values(list_fields(session, newsletter_id), row.attributes)
@@ -209,14 +209,14 @@ def shown_values(
     keys: Collection[str],
     language: Language,
 ) -> dict[int, dict[str, str]]:
-    """Return what some fields hold of people, as a mail in a language says it.
+    """Return people's values of some fields, as texts for a mail.
 
     Args:
-        session: The database.
-        newsletter_id: Whose fields they are.
-        subscriber_ids: Of whom; who is not on the list, or has nothing, is left out.
-        keys: Which fields; those that are none any more are left out.
-        language: That of the mail.
+        session: The database session.
+        newsletter_id: The newsletter of the fields.
+        subscriber_ids: The people; those without values or not on the list are left out.
+        keys: The keys of the fields; unknown keys are left out.
+        language: The language of the mail.
     """
     fields = [field for field in list_fields(session, newsletter_id) if field.key in keys]
     if not fields:

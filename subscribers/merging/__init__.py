@@ -1,1 +1,1 @@
-"""Two people of a newsletter become one: what that means is foreseen, and then done as foreseen."""
+"""Merging two people of a newsletter: the outcome is shown first, and then applied as shown."""

@@ -1,4 +1,4 @@
-"""Who was merged with whom, within the group of newsletters whose staff said so."""
+"""The merges of people, each of which applies to one group of newsletters."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from newsletter.database.tables import NewsletterRow, PersonMergeRow, Subscriber
 
 
 def within_group(newsletter_id: int) -> ColumnElement[bool]:
-    """Return the condition that a merge holds for a newsletter."""
+    """Return the condition that a merge applies to a newsletter."""
     own = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
     return PersonMergeRow.group_id == own.scalar_subquery()
 
 
 def merged_into(session: Session, newsletter_id: int, subscriber_id: int) -> dict[int, str]:
-    """Return who went into somebody, and into those again: their addresses by their numbers.
+    """Return the people merged into a person, directly or indirectly: addresses by id.
 
-    Who was erased is not among them.
+    Erased people are left out.
     """
     found: dict[int, str] = {}
     met = [subscriber_id]
@@ -38,7 +38,10 @@ def merged_into(session: Session, newsletter_id: int, subscriber_id: int) -> dic
 
 
 def kept_of(session: Session, subscriber_id: int, newsletter_id: int | None) -> Sequence[int]:
-    """Return whom somebody was merged into, the last first; in any group where none is named."""
+    """Return the people that a person was merged into, the last one first.
+
+    Without a newsletter, merges in all groups are followed.
+    """
     query = select(PersonMergeRow.kept_id).where(PersonMergeRow.merged_id == subscriber_id)
     if newsletter_id is not None:
         query = query.where(within_group(newsletter_id))

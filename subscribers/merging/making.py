@@ -1,4 +1,4 @@
-"""Merging two people: one transaction, which does what was foreseen, or nothing."""
+"""Merging two people in one transaction, which applies the outcome that was shown, or nothing."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from subscribers.suppression import suppress
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergeOrder:
-    """Who is merged into whom.
+    """The person who is kept, the person who is merged into them, and the choices made.
 
     Attributes:
-        take: The names of the choices in which the merged one's value counts.
-        revision: That of the outlook which was read; None for whatever holds now.
+        take: The names of the choices for which the value of the merged person is taken.
+        revision: The revision of the outlook that was shown; None to accept any.
     """
 
     kept_id: int
@@ -57,20 +57,20 @@ class MergeOrder:
 def merge_people(
     session: Session, actor: Actor, newsletter_id: int, order: MergeOrder
 ) -> MergeOutlook:
-    """Merge somebody into somebody else, in all newsletters that share their fields.
+    """Merge one person into another, in all newsletters that share their fields.
 
-    It cannot be undone. Of two at once the second is refused.
+    A merge cannot be undone. The second of two concurrent calls is refused.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        newsletter_id: On whose list both are.
-        order: Who, and what is taken.
+        session: The database session, in a transaction.
+        actor: The account or command that merges.
+        newsletter_id: The newsletter whose list both are on.
+        order: The two people and the choices.
 
     Raises:
-        NotFoundError: One of them is not on the list, or was erased.
-        ConflictError: They are one already, or the same; something changed since the outlook was
-            read; the kept one has not confirmed yet; mail to them is being sent at this moment.
+        NotFoundError: A person is not on the list, or was erased.
+        ConflictError: The two are merged already, or are the same person; the outlook changed since
+            it was shown; the kept person has not confirmed yet; or mail to them is being sent.
         ForbiddenError: See `foresee_merge`.
     """
     _hold(session, newsletter_id, order)
@@ -89,13 +89,14 @@ def merge_people(
         )
     )
     values = outlook.united_values(order.take)
-    # The dates that begin a series for the merged one begin it for the kept one, too, if kept.
+    # A date that starts a series for the merged person also starts it for the kept one, if the date
+    # is taken over.
     same = {key for key, value in outlook.merged_values.items() if values.get(key) == value}
     for part in outlook.parts:
         _merge_in(session, part, order, same)
     for row in _kept_rows(session, newsletter_id, order.kept_id):
         row.attributes = dict(values)
-        # Undoing an import takes away whom nobody changed since.
+        # Undoing an import removes people who were not changed since the import.
         row.changed_at = now()
     session.flush()
     for part in outlook.parts:
@@ -105,10 +106,10 @@ def merge_people(
 
 
 def _hold(session: Session, newsletter_id: int, order: MergeOrder) -> None:
-    """Hold all that is read and changed, in the order that others have."""
+    """Lock all rows that are read and changed, in the common order, which avoids deadlocks."""
     newsletters = newsletters_of_group(session, newsletter_id)
     people = (order.merged_id, order.kept_id)
-    # A round that plans steps holds the series first.
+    # The series are locked first, as in the task that plans their steps.
     session.execute(
         select(SeriesRow.id)
         .where(SeriesRow.newsletter_id.in_(newsletters))
@@ -124,7 +125,7 @@ def _hold(session: Session, newsletter_id: int, order: MergeOrder) -> None:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
-    # The merged one first: who leaves by an old mail leaves there before they leave here.
+    # The merged person is locked first, as in an unsubscription by the link of an old mail.
     for number in people:
         session.execute(
             select(SubscriptionRow)
@@ -161,7 +162,7 @@ def _demand_possible(outlook: MergeOutlook, order: MergeOrder) -> None:
 def _merge_in(
     session: Session, part: NewsletterMerge, order: MergeOrder, same: Collection[str]
 ) -> None:
-    """Merge what one newsletter has of the two."""
+    """Merge the data that one newsletter holds about the two people."""
     if part.merged is None:
         return
     number, kept_id, merged_id = part.newsletter.id, order.kept_id, order.merged_id
@@ -187,7 +188,7 @@ def _merge_in(
             address_key=session.get_one(SubscriberRow, kept_id).address_key or "",
             reason=part.suppression.reason,
             newsletter_id=number,
-            # Why all newsletters suppress an address may be another's to know.
+            # The reason for a suppression in all newsletters may be confidential to another one.
             evidence=part.suppression.evidence if own else "",
         )
     if part.merged.state is not SubscriptionState.UNSUBSCRIBED:
@@ -201,9 +202,9 @@ def _merge_in(
 
 
 def _subscription(session: Session, part: NewsletterMerge, kept_id: int) -> SubscriptionRow | None:
-    """Return the kept one's subscription as the rule wants it; None where there is none."""
+    """Return the subscription of the kept person after the rule was applied; None if none."""
     theirs, row = part.merged, part.kept
-    assert theirs is not None  # noqa: S101 - the caller asked
+    assert theirs is not None  # noqa: S101 - the caller has checked it
     number = part.newsletter.id
     if part.effect is Effect.STAYS:
         return row
@@ -224,7 +225,7 @@ def _subscription(session: Session, part: NewsletterMerge, kept_id: int) -> Subs
 
 
 def _take_known(row: SubscriptionRow, theirs: SubscriptionRow, take: Collection[str]) -> None:
-    """Take what the other is called and wants, where it was chosen or nothing else is known."""
+    """Take over the other's name and preferences that were chosen or that the kept one lacks."""
     for name in CHOSEN:
         value = getattr(theirs, name)
         if value and (name in take or not getattr(row, name)):

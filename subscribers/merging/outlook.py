@@ -1,9 +1,10 @@
-"""What merging two people would do: the rule, what it is foreseen from, and it in sentences.
+"""The outlook of a merge: the rule, the data that it is computed from, and its description.
 
-In each newsletter of the group the last word of the person counts, and nobody is brought back who
-left. What the kept address left stays left. What the other left ends the kept one's subscription,
-unless its owner confirmed that one later. A request that nobody confirmed neither begins nor ends
-anything. An address that was only moved away from says nothing.
+In each newsletter of the group the person's latest decision counts, and an unsubscription is
+never reverted. If the kept address unsubscribed, it stays unsubscribed. If the other address
+unsubscribed, the kept subscription ends, unless it was confirmed later. A request that was never
+confirmed neither begins nor ends a subscription. An address that the person only moved away from
+counts as no decision.
 """
 
 from __future__ import annotations
@@ -40,32 +41,32 @@ from subscribers.leaving import MOVED, last_way
 from subscribers.merging.links import merged_into, within_group
 from subscribers.subscription_columns import CHOSEN
 
-#: How a choice about a field is called; the field's key follows.
+#: Prefix of the name of a choice about a field; the field's key follows.
 FIELD = "field."
-#: What is said of a person; bounces are said of the address that they came from.
+#: Reasons that concern the person; bounces concern only the address that they came from.
 _OF_THE_PERSON = (SuppressionReason.COMPLAINT, SuppressionReason.MANUAL)
 
 
 class Effect(StrEnum):
-    """What becomes of the kept one's subscription."""
+    """The effect of a merge on the kept person's subscription."""
 
     STAYS = "stays"
-    #: It begins, or goes on, by the consent that the other gave.
+    #: It begins or continues by the other person's consent.
     TAKES_OVER = "takes-over"
-    #: The other left, and has not consented since.
+    #: The other person unsubscribed, and has not consented since.
     LEAVES = "leaves"
-    #: It was asked for and never confirmed, so it cannot go on from the other's.
+    #: It was requested and never confirmed, so it cannot take over the other subscription.
     WAITS = "waits"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Word:
-    """What somebody last said about a newsletter.
+    """A person's latest decision about a newsletter.
 
     Attributes:
-        moved: Whether their subscription ended because it went on at another address.
-        left_at: When they left, if they did.
-        confirmed_at: When they last confirmed, by themselves, that they want it.
+        moved: Whether the subscription ended because it continued at another address.
+        left_at: When the person unsubscribed, if they did.
+        confirmed_at: When the person last confirmed the subscription themselves.
     """
 
     state: SubscriptionState
@@ -75,12 +76,12 @@ class Word:
 
     @property
     def left(self) -> bool:
-        """Whether they wish to get no more."""
+        """Whether the person unsubscribed."""
         return self.state is SubscriptionState.UNSUBSCRIBED and not self.moved
 
 
 def decide(kept: Word | None, merged: Word | None) -> Effect:
-    """Return what becomes of the kept one's subscription; None is who has nothing to do with it."""
+    """Return the effect on the kept person's subscription; None for a person without decision."""
     if merged is None or merged.moved or merged.state is SubscriptionState.PENDING:
         return Effect.STAYS
     if kept is not None and kept.left:
@@ -95,14 +96,14 @@ def decide(kept: Word | None, merged: Word | None) -> Effect:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewsletterMerge:
-    """What merging would do in one newsletter of the group.
+    """The outcome of a merge in one newsletter of the group.
 
     Attributes:
-        kept: The subscription of the one who is kept; None where there is none.
-        merged: That of the other.
-        suppression: What suppresses the other address and is brought along; None where nothing is.
-        new_tags: The tags that the other brings.
-        notes: The numbers of the notes that it brings.
+        kept: The subscription of the kept person; None if there is none.
+        merged: The subscription of the merged person.
+        suppression: The suppression of the merged address that is taken over, if there is one.
+        new_tags: The tags that are taken over.
+        notes: The ids of the notes that are taken over.
     """
 
     newsletter: NewsletterRow
@@ -115,7 +116,7 @@ class NewsletterMerge:
 
     @property
     def after(self) -> SubscriptionState | None:
-        """In which state the kept one's subscription is afterwards."""
+        """The state of the kept subscription after the merge."""
         match self.effect:
             case Effect.LEAVES:
                 return SubscriptionState.UNSUBSCRIBED
@@ -126,7 +127,7 @@ class NewsletterMerge:
 
     @property
     def goes_on(self) -> bool:
-        """Whether what the other one gets goes on at the kept address."""
+        """Whether the merged person's subscription continues at the kept address."""
         return (
             self.after is SubscriptionState.CONFIRMED
             and self.merged is not None
@@ -136,7 +137,7 @@ class NewsletterMerge:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DifferingValue:
-    """Something of which both have another value; ``name`` is a column or ``field.KEY``."""
+    """A value that differs between the two people; ``name`` is a column or ``field.KEY``."""
 
     name: str
     kept: Any
@@ -145,15 +146,14 @@ class DifferingValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MergeOutlook:
-    """What merging two people would do now.
+    """The outcome of merging two people at present.
 
     Attributes:
-        parts: By newsletter, the one from whose page it is done first.
-        kept_values: What the group's fields hold of the one who is kept.
-        choices: Of what both have another value; the kept one's counts unless the other's is
-            chosen.
-        done: Whether the two are one already.
-        revision: Changes whenever something of this does.
+        parts: The outcome by newsletter; the newsletter of the page comes first.
+        kept_values: The kept person's values of the group's fields.
+        choices: The values that differ; the kept person's value is kept unless the other is chosen.
+        done: Whether the two are merged already.
+        revision: A hash that changes whenever another attribute does.
     """
 
     kept: SubscriberRow
@@ -166,7 +166,7 @@ class MergeOutlook:
     revision: str
 
     def united_values(self, take: Collection[str]) -> dict[str, Any]:
-        """Return what the fields hold afterwards, where ``take`` names choices of the other's."""
+        """Return the values after the merge; ``take`` names those of the merged person that count."""
         chosen = {key: each for key, each in self.merged_values.items() if FIELD + key in take}
         united = {**self.merged_values, **self.kept_values, **chosen}
         topics = [*self.kept_values.get(TOPIC, ())]
@@ -177,19 +177,19 @@ class MergeOutlook:
 def foresee_merge(
     session: Session, actor: Actor, newsletter_id: int, *, kept_id: int, merged_id: int
 ) -> MergeOutlook:
-    """Return what it would do to merge somebody into somebody else.
+    """Return the outcome of merging one person into another.
 
     Args:
-        session: Open for reading; to do it, with both held.
-        actor: Who wants it.
-        newsletter_id: On whose list both are; all of its group are looked at.
-        kept_id: Whose address stays.
-        merged_id: Who goes into them.
+        session: The database session; before a merge is applied, both people must be locked.
+        actor: The account or command that asks.
+        newsletter_id: The newsletter whose list both are on; its whole group is included.
+        kept_id: The person whose address is kept.
+        merged_id: The person who is merged into them.
 
     Raises:
-        NotFoundError: One of them is not on the list, or was erased.
-        ConflictError: They are the same.
-        ForbiddenError: One of them has to do with a newsletter that this person may not see.
+        NotFoundError: A person is not on the list, or was erased.
+        ConflictError: The two are the same person.
+        ForbiddenError: A person is on the list of a newsletter that this account may not see.
     """
     if kept_id == merged_id:
         raise ConflictError(msg("This is the same person."), remedy=msg("Choose another one."))
@@ -312,7 +312,7 @@ def _brought_suppression(
 
 
 def _values(rows: Iterable[SubscriptionRow | None]) -> dict[str, Any]:
-    """Return what the fields hold of somebody: the same in all newsletters of the group."""
+    """Return a person's values of the fields, which are the same in all newsletters of a group."""
     return next((dict(row.attributes) for row in rows if row is not None), {})
 
 
@@ -377,7 +377,7 @@ def _revision(
 
 
 def consequences(outlook: MergeOutlook) -> Sequence[Message]:
-    """Return what would happen, the most important first."""
+    """Return sentences that describe the outcome, the most important first."""
     kept, merged = outlook.kept.address or "", outlook.merged.address or ""
     messages = [_effect(part, kept, merged) for part in outlook.parts]
     messages += [

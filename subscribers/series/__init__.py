@@ -1,1 +1,1 @@
-"""Who is in which series, and because of what."""
+"""Enrolments of people in series."""

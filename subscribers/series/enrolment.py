@@ -1,7 +1,7 @@
-"""Enrolment: who is in which series, written in the transaction of the event that begins it.
+"""Enrolments of people in series, written in the transaction of the event that starts the series.
 
-So nobody is lost between the event and the series, whatever dies and whatever clocks say. An event
-enrols once: a subscription by its confirmation, a tag by each giving of it, a date by its day.
+Therefore no enrolment is lost, even if a process is killed or clocks differ. Each event enrols a
+person once: the confirmation of a subscription, each adding of a tag, the day of a date.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
 )
 
-#: States in which what happens to readers begins a series: a paused one goes on later.
+#: States in which events enrol readers; a paused series continues later.
 _RUNNING = (SeriesState.ACTIVE, SeriesState.PAUSED)
 _COLUMNS = (
     *("series_id", "newsletter_id", "subscriber_id", "event", "member_since", "state"),
@@ -47,7 +47,7 @@ _COLUMNS = (
 
 
 def first_step() -> ColumnElement[int | None]:
-    """Return the first step of a series that is in effect, for a query of series."""
+    """Return the subquery of the first active step, for a query of series."""
     return (
         select(SeriesStepRow.id)
         .where(
@@ -68,16 +68,16 @@ def enrol(
     *conditions: ColumnElement[bool],
     from_day: ColumnElement[date] | None = None,
 ) -> int:
-    """Enrol confirmed subscribers, in one statement, whom an event has not enrolled yet.
+    """Enrol confirmed subscribers that the event has not enrolled yet, in one statement.
 
     Args:
-        session: Within the transaction of the event.
-        event: What names it, over ``SeriesRow`` and ``SubscriptionRow``.
-        conditions: Which series, and whom, over the same.
-        from_day: The day from which the first step's delay counts; now when None.
+        session: The database session, in the transaction of the event.
+        event: The name of the event, as an expression of ``SeriesRow`` and ``SubscriptionRow``.
+        conditions: Conditions on the series and the people, in terms of the same tables.
+        from_day: The day from which the first step's delay counts; today if None.
 
     Returns:
-        How many were enrolled.
+        The number of enrolments.
     """
     moment = now()
     people = (
@@ -114,15 +114,15 @@ def _enrolled(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def is_greeted() -> ColumnElement[bool]:
-    """Return the condition that a series was begun for this subscription already."""
+    """Return the condition that this subscription has started a series already."""
     return _enrolled(SeriesEnrolmentRow.member_since == SubscriptionRow.confirmed_at)
 
 
 def note_joined(session: Session, newsletter_id: int, subscriber_id: int) -> None:
-    """Enrol somebody who joined, in the series that begin with it.
+    """Enrol a person who joined in the series that start with joining.
 
-    Called where readers confirm themselves and where staff add one person. A list that is imported
-    greets nobody by itself: whoever wants that enrols them from the series' page.
+    This is called when readers confirm and when staff add one person. An import does not enrol
+    anybody; staff can do so on the page of the series.
     """
     enrol(
         session,
@@ -136,10 +136,10 @@ def note_joined(session: Session, newsletter_id: int, subscriber_id: int) -> Non
 def note_tags(
     session: Session, newsletter_id: int, people: Collection[int], tags: Collection[str]
 ) -> None:
-    """Enrol people who were given tags that they had not, in the series that begin with those.
+    """Enrol people who got new tags in the series that start with these tags.
 
-    Each giving counts once, so the caller names those alone who did not have the tag. Large
-    numbers are for the caller to split, some hundreds at a time.
+    Each addition of a tag counts as an event, so callers must pass only people who did not have the
+    tag before. Callers must split large numbers of people into groups of some hundreds.
     """
     if not people or not tags:
         return
@@ -153,7 +153,7 @@ def note_tags(
 
 
 def waited_tags(session: Session, newsletter_id: int) -> Sequence[str]:
-    """Return the tags that begin a series; most newsletters have none."""
+    """Return the tags that start a series; most newsletters have none."""
     return session.scalars(
         select(SeriesRow.subject).where(_begins(newsletter_id, SeriesTrigger.TAG)).distinct()
     ).all()
@@ -168,7 +168,7 @@ def _begins(newsletter_id: int, trigger: SeriesTrigger) -> ColumnElement[bool]:
 
 
 def event_at(moment: datetime) -> str:
-    """Return the name of an event by its instant."""
+    """Return the name of an event, which is its time."""
     return moment.isoformat(timespec="microseconds")[:32]
 
 
@@ -177,7 +177,7 @@ def end_enrolments(
     *conditions: ColumnElement[bool],
     because: EnrolmentEnd,
 ) -> int:
-    """End enrolments that are under way; return how many."""
+    """End active enrolments; return their number."""
     ended = session.connection().execute(
         update(SeriesEnrolmentRow)
         .where(SeriesEnrolmentRow.state == EnrolmentState.ACTIVE, *conditions)
@@ -197,13 +197,13 @@ def go_to_step(
     *conditions: ColumnElement[bool],
     since: datetime | None = None,
 ) -> None:
-    """Let enrolments under way go on with a step; without one, they have come to the end.
+    """Set the next step of active enrolments; without a step, they have finished.
 
     Args:
-        session: Within the transaction that holds their series.
-        step_id: The step that is next.
-        conditions: Which enrolments.
-        since: What its delay counts from; as before when None.
+        session: The database session, in the transaction that has locked the series.
+        step_id: The next step.
+        conditions: Conditions on the enrolments.
+        since: The moment from which the step's delay counts; unchanged if None.
     """
     values: dict[str, object] = {"step_id": step_id, "planned_for": None, "due_at": None}
     if since is not None:
@@ -219,7 +219,7 @@ def go_to_step(
 
 
 def end_of_reader(session: Session, newsletter_id: int, subscriber_id: int) -> None:
-    """End the series of somebody who leaves a newsletter."""
+    """End the series of a person who unsubscribes from a newsletter."""
     of_reader = (
         SeriesEnrolmentRow.newsletter_id == newsletter_id,
         SeriesEnrolmentRow.subscriber_id == subscriber_id,
@@ -229,10 +229,7 @@ def end_of_reader(session: Session, newsletter_id: int, subscriber_id: int) -> N
 
 
 def lock_enrolments(session: Session, *conditions: ColumnElement[bool]) -> frozenset[int]:
-    """Lock enrolments that are under way; return their numbers.
-
-    In one order, so that of a round and somebody who leaves neither waits for the other.
-    """
+    """Lock active enrolments in the order of their ids, which avoids deadlocks; return the ids."""
     return frozenset(
         session.scalars(
             select(SeriesEnrolmentRow.id)
@@ -246,12 +243,12 @@ def lock_enrolments(session: Session, *conditions: ColumnElement[bool]) -> froze
 def series_held(
     session: Session, subscriber_id: int, slugs: Mapping[int, str]
 ) -> list[dict[str, str | None]]:
-    """Return the series somebody is or was in, ready for JSON.
+    """Return the present and past series of a person, ready for JSON.
 
     Args:
-        session: The database.
-        subscriber_id: Whose they are.
-        slugs: What newsletters are called, by their numbers.
+        session: The database session.
+        subscriber_id: The person.
+        slugs: The short names of newsletters, by id.
     """
     rows = session.execute(
         select(SeriesEnrolmentRow, SeriesRow.name)
@@ -273,7 +270,7 @@ def series_held(
 
 
 def look_again(session: Session, subscriber_id: int) -> None:
-    """Let a reader's steps be looked at with the next round: their pause began or ended."""
+    """Have the next planning round check a reader's steps, since a pause began or ended."""
     session.execute(
         update(SeriesEnrolmentRow)
         .where(
@@ -286,10 +283,10 @@ def look_again(session: Session, subscriber_id: int) -> None:
 
 
 def move_enrolments(session: Session, newsletter_id: int, source: int, target: int) -> None:
-    """Let a reader go on where they were in each series once they have another address.
+    """Continue a reader's series at their new address.
 
-    Their subscription there has just begun, which greets nobody anew: what it began goes. What the
-    other address was in before stays as it was, and is not gone through a second time.
+    Enrolments that the new subscription has just created are deleted, so that the reader does not
+    get a series again. Older enrolments of the new address are kept and not repeated.
     """
     fresh = session.scalar(
         select(SubscriptionRow.confirmed_at).where(
@@ -330,17 +327,17 @@ def unite_enrolments(
     *,
     same_fields: Collection[str],
 ) -> None:
-    """Let two who become one go through each series once, where either of them is in it.
+    """Unite the enrolments of two people who are merged, so that each series runs once.
 
-    Who is in a series with both addresses goes on with the kept one's, and what the other was sent
-    is passed over. Of a series that dates begin, each date is a turn of its own, and those of a
-    date that is kept no more are left behind.
+    If both are enrolled in a series, the enrolment of the kept person continues without the steps
+    that the other person got. In a series that starts at a date, each date has its own enrolment;
+    the enrolments of a date that is not kept are not taken over.
 
     Args:
-        session: Within the transaction that holds the newsletter's series.
-        newsletter_id: Whose series.
-        source: Whose turns are taken over.
-        target: Who goes on.
+        session: The database session, in the transaction that has locked the newsletter's series.
+        newsletter_id: The newsletter.
+        source: The person whose enrolments are taken over.
+        target: The person who is kept.
         same_fields: The keys of the fields whose value is that of ``source``.
     """
     rows = session.execute(
@@ -400,7 +397,7 @@ def _unite_turns(
 
 
 def _pass_over(session: Session, going: SeriesEnrolmentRow, others: Collection[int]) -> None:
-    """Let a turn leave out the steps that other turns of the same reader had."""
+    """Skip the steps in an enrolment that other enrolments of the same reader have sent."""
     copies = session.scalars(select(SeriesCopyRow).where(SeriesCopyRow.enrolment_id.in_(others)))
     passed = {
         copy.step_id: {
