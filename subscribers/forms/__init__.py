@@ -1,1 +1,1 @@
-"""Forms by which people join, and what protects them."""
+"""Forms for subscribing, and their protection against abuse."""

@@ -1,4 +1,4 @@
-"""What is done to forms and the websites they stand on, each with its rule and its audit entry."""
+"""Actions on forms and their websites, each with its checks and its audit entry."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def add_form(session: Session, actor: Actor, newsletter_id: int, draft: JoinForm
 def change_form(
     session: Session, actor: Actor, newsletter_id: int, form: JoinForm, *, shown: str = ""
 ) -> JoinForm:
-    """Change a form, which is known by its short name.
+    """Change the form with the same short name.
 
-    ``shown`` is what the page showed; see `newsletter.edit_conflicts`.
+    ``shown`` is the form as the page showed it; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: The definition is wrong.
         NotFoundError: There is no such form.
-        EditConflictError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same part of the form.
     """
     row = _hold(session, newsletter_id, form.slug)
     form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).demand()
@@ -95,18 +95,18 @@ def change_form(
 def ask_in_forms(
     session: Session, actor: Actor, newsletter_id: int, key: str, slugs: Sequence[str] = ()
 ) -> Sequence[str]:
-    """Let forms ask for a field that they do not ask for; return their short names.
+    """Add a field to forms that do not ask for it; return the short names of these forms.
 
     Args:
-        session: In which it is done.
-        actor: Who does it.
-        newsletter_id: Whose forms.
-        key: The field's.
-        slugs: Which forms; all of the newsletter where none is named.
+        session: The database session, in a transaction.
+        actor: The account or command that changes the forms.
+        newsletter_id: The newsletter of the forms.
+        key: The key of the field.
+        slugs: The short names of the forms; if empty, all forms of the newsletter.
 
     Raises:
-        NotFoundError: There is no such field, or form.
-        ListError: A form would ask for too much.
+        NotFoundError: There is no such field, or no such form.
+        ListError: A form would have too many fields.
     """
     find_field(session, newsletter_id, key)
     changed = []
@@ -120,7 +120,7 @@ def ask_in_forms(
 
 
 def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -> None:
-    """Delete a form with its sums; requests that came by it can still be confirmed.
+    """Delete a form with its counts; pending requests from it can still be confirmed.
 
     Raises:
         NotFoundError: There is no such form.
@@ -139,13 +139,13 @@ def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -
 def set_sites(
     session: Session, actor: Actor, newsletter_id: int, sites: Iterable[str], *, shown: str = ""
 ) -> Sequence[str]:
-    """Set on which websites a newsletter's forms may stand; return their origins.
+    """Set the websites that may embed a newsletter's forms; return their origins.
 
-    ``shown`` is what the page showed; see `newsletter.edit_conflicts`.
+    ``shown`` are the websites as the page showed them; see `newsletter.edit_conflicts`.
 
     Raises:
-        ListError: One is no website, or there are too many.
-        ConflictError: A form leads to a website that would go.
+        ListError: A text is not a website, or there are too many.
+        ConflictError: A form redirects to a website that would be removed.
     """
     sent = Sites(origins=tuple({read_site(text) for text in sites if text.strip()}))
     session.get_one(NewsletterRow, newsletter_id, with_for_update=True)

@@ -1,4 +1,4 @@
-"""Domains whose addresses a form does not take, or asks about before it takes them."""
+"""Domains whose addresses a form refuses, or accepts only after a question."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from newsletter.i18n.messages import msg
 from newsletter.newsletters.sender_domain import LookupResult, ask_mail_host, open_resolver
 from newsletter.settings import Settings
 
-#: Seconds for which DNS may keep somebody waiting.
+#: Seconds to wait for a reply of DNS.
 _PATIENCE = 2.0
 _PLACE = Place(field="email")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DomainRules:
-    """Which domains are taken.
+    """The rules for domains of addresses.
 
     Attributes:
-        allowed: Taken in any case, with what is below them.
-        asks: Whether DNS is asked. Not where all mail goes into a mailbox on this machine.
-        resolver: What is asked; None opens this machine's for each question.
+        allowed: Domains that are always accepted, including their subdomains.
+        asks: Whether DNS is queried; not if all mail is delivered to a mailbox on this machine.
+        resolver: The resolver; if None, the machine's resolver is opened for each query.
     """
 
     allowed: Collection[str] = ()
@@ -36,17 +36,17 @@ class DomainRules:
 
     @classmethod
     def of(cls, settings: Settings) -> DomainRules:
-        """Return the rules as the settings have them."""
+        """Return the rules of the settings."""
         return cls(
             allowed=frozenset(settings.join_allowed_domains),
             asks=settings.join_ask_dns and bool(settings.mail_transports),
         )
 
     def question_mistyped(self, address: Address) -> None:
-        """Ask about an address whose domain looks like a slip for a well-known one.
+        """Question an address whose domain looks like a misspelling of a well-known one.
 
         Raises:
-            ListError: It does; the words say which was probably meant.
+            ListError: The domain looks misspelled; the message names the probable domain.
         """
         meant = "" if self._is_allowed(address.domain) else meant_address(address.address)
         if meant:
@@ -57,10 +57,10 @@ class DomainRules:
             )
 
     def refuse_disposable(self, domain: str) -> None:
-        """Refuse a domain of the list.
+        """Refuse a domain of disposable mailboxes.
 
         Raises:
-            ListError: It, or one that it is below, is on the list.
+            ListError: The domain or one of its parent domains is on the list.
         """
         if not self._is_allowed(domain) and any(name in _disposable() for name in _above(domain)):
             raise ListError(
@@ -70,10 +70,10 @@ class DomainRules:
             )
 
     def refuse_without_host(self, domain: str) -> None:
-        """Refuse a domain that takes no mail; where DNS does not answer, nobody is refused.
+        """Refuse a domain that accepts no mail; if DNS does not reply, nothing is refused.
 
         Raises:
-            ListError: DNS says that there is no such domain, or that it takes no mail.
+            ListError: According to DNS, the domain does not exist or accepts no mail.
         """
         if not self.asks or self._is_allowed(domain) or is_reserved(domain):
             return
@@ -90,7 +90,7 @@ class DomainRules:
 
 
 def _above(domain: str) -> Iterator[str]:
-    """Yield a domain and those that it is below."""
+    """Yield a domain and its parent domains."""
     labels = domain.lower().split(".")
     return (".".join(labels[start:]) for start in range(len(labels)))
 

@@ -1,4 +1,4 @@
-"""A form as a value: what it asks, says and gives, and what its definition must keep to."""
+"""The definition of a form: its fields, texts and preset values, and the rules for them."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from subscribers.fields.model import Field, field_of, is_clean
 from subscribers.people import LONGEST_TAG
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-#: Words that stand for something else where a form's name stands in an address.
+#: Words with another meaning at the place of a form's short name in URLs.
 RESERVED_SLUGS = frozenset({"challenge", "form", "sheet", "sites"})
 _TITLE, _INTRODUCTION, _BUTTON, _URL = 200, 2_000, 60, 2_000
 _MOST_TAGS = 20
-#: How many forms, and websites for them, a newsletter may have.
+#: The largest numbers of forms and of their websites for each newsletter.
 MOST_FORMS, MOST_SITES = 200, 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sites:
-    """The websites that a newsletter's forms may stand on, by origin."""
+    """The origins of the websites that may embed a newsletter's forms."""
 
     origins: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoinForm:
-    """What a form asks and says; see `FormRow` for each attribute.
+    """The definition of a form; see `FormRow` for each attribute.
 
     Attributes:
-        id: None for the newsletter's own form, which is always there.
-        language: None for the language of its reader.
+        id: None for the newsletter's own form, which always exists.
+        language: None for the language of the reader.
     """
 
     id: int | None = None
@@ -72,32 +72,32 @@ class JoinForm:
         }
 
     def asked_of(self, known: Sequence[Field]) -> tuple[Field, ...]:
-        """Return the fields it asks; of one that was deleted since, nothing is asked."""
+        """Return the fields of the form, without fields that were deleted since."""
         fields = (field_of(known, key) for key in self.fields)
         return tuple(field for field in fields if field is not None)
 
 
-#: A newsletter's own form where no field is asked, and what a request by mail comes by.
+#: A newsletter's own form without fields, which is also used for requests by mail.
 OWN_FORM = JoinForm()
 
 
 def own_form(known: Iterable[Field]) -> JoinForm:
-    """Return the newsletter's own form, which asks what its fields say is asked on joining."""
+    """Return the newsletter's own form, with the fields that are asked for on joining."""
     return JoinForm(
         asks_frequency=True, fields=tuple(field.key for field in known if field.ask_on_joining)
     )
 
 
 def check_form(form: JoinForm, known: Sequence[Field], sites: Collection[str]) -> JoinForm:
-    """Return a form as it may be kept, its texts trimmed.
+    """Return a valid form with trimmed texts.
 
     Args:
-        form: As somebody typed it.
-        known: The fields there are.
-        sites: The newsletter's websites, by origin.
+        form: The form as it was entered.
+        known: The existing fields.
+        sites: The origins of the newsletter's websites.
 
     Raises:
-        ListError: It cannot be; the place names which part of it.
+        ListError: The form is invalid; the place names the wrong part.
     """
     if not _SLUG.fullmatch(form.slug) or form.slug in RESERVED_SLUGS:
         raise _fault(
@@ -142,7 +142,7 @@ def _tags(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def _success_url(url: str, sites: Collection[str]) -> str:
-    """Return the address of a page on one of the sites: nobody is led elsewhere by our form."""
+    """Return a URL on one of the sites; a form must not redirect to other websites."""
     if not url:
         return ""
     if len(url) > _URL or not is_clean(url) or origin_of(url) not in sites:
@@ -155,7 +155,7 @@ def _success_url(url: str, sites: Collection[str]) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Return the origin of a URL, such as ``https://www.example.jp``; empty for none."""
+    """Return the origin of a URL, such as ``https://www.example.jp``; empty if it has none."""
     try:
         parts = split_url(url)
         host, port = (parts.hostname or "").lower(), parts.port
@@ -169,10 +169,10 @@ def origin_of(url: str) -> str:
 
 
 def read_site(text: str) -> str:
-    """Return the origin of a website as somebody typed it: a host alone, or any address there.
+    """Return the origin of a website, entered as a host name or as any URL on it.
 
     Raises:
-        ListError: It is none; or without TLS, which only this machine may do without.
+        ListError: The text is not a website, or is without TLS, except for this machine.
     """
     typed = text.strip()
     url = typed if "://" in typed else f"https://{typed}"

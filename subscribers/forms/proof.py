@@ -1,7 +1,7 @@
-"""What a form brings back that shows it was filled in by a browser, at a person's pace.
+"""Signs that a form was filled in by a person: a proof of work and the time of its display.
 
-Neither is needed: a form without them, as one without scripts or on another site, has the stricter
-limits. Both are signed and kept nowhere; what is used up is told by the tallies.
+Neither is required. A form without them, such as one without scripts or on another site, has
+stricter limits. Both are signed and not stored; the tallies record which were used.
 """
 
 from __future__ import annotations
@@ -20,39 +20,41 @@ from newsletter.errors import TokenError
 from newsletter.tokens import Purpose, TokenSigner
 
 _ALGORITHM = "PBKDF2/SHA-256"
-#: Rounds of one try, and between which tries the solution lies: about 300 tries of 1.5 ms by one
-#: core of a desktop, a second or two by a telephone; making one takes the server one try.
+#: Iterations of one attempt, and the range of attempts that includes the solution: about 300
+#: attempts of 1.5 ms on one core of a desktop, a second or two on a telephone. The server needs one
+#: attempt to create a challenge.
 _ITERATIONS, _FEWEST, _MOST = 5_000, 200, 400
-#: Seconds within which a challenge must come back.
+#: Seconds for which a challenge is valid.
 _HOLDS = 3_600
 _LONGEST = 4_000
 
-#: Seconds that nobody fills in a form by hand in, and after which a page was copied or forgotten.
+#: Seconds: nobody fills in a form faster, and after the second number the page was copied or left
+#: open.
 SOONEST, _LATEST = 2, 86_400
 
 
 class FormAge(StrEnum):
-    """How long ago a form was shown."""
+    """The classes of time since a form was shown."""
 
     USUAL = "usual"
     TOO_YOUNG = "too_young"
     TOO_OLD = "too_old"
-    #: It carries no time of ours, as forms on other sites do not.
+    #: It has no signed time, like forms on other sites.
     UNKNOWN = "unknown"
 
 
 class ProofOfWork:
-    """Makes challenges (ALTCHA, version 2), and reads what solves them.
+    """Creates challenges (ALTCHA, version 2) and verifies solutions.
 
     Args:
-        keys: The first signs, all verify.
+        keys: The keys; the first one signs, all of them verify.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
 
     def challenge(self, newsletter_id: int) -> dict[str, Any]:
-        """Return a new challenge as the solver reads it, for requests to join one newsletter."""
+        """Return a new challenge as JSON for the solver, for requests to join one newsletter."""
         challenge = create_challenge(
             _ALGORITHM,
             _ITERATIONS,
@@ -65,9 +67,9 @@ class ProofOfWork:
         return dict(challenge.to_dict())
 
     def solved(self, newsletter_id: int, text: str) -> str:
-        """Return the name of the challenge that a text solves; empty for none of ours.
+        """Return the id of the challenge that a text solves; empty if the text is no solution.
 
-        Whoever acts on it counts the name: each challenge is good for one request.
+        Callers must record the id, since each challenge is valid for one request.
         """
         if not text or len(text) > _LONGEST:
             return ""
@@ -94,17 +96,17 @@ def _key_of_solutions(key: bytes) -> bytes:
 
 
 def stamp_form(signer: TokenSigner, newsletter_id: int) -> str:
-    """Return the signed time that a form carries."""
+    """Return the current time, signed, for a form."""
     return signer.sign(Purpose.FORM, newsletter_id, int(time.time()))
 
 
 def age_of_form(signer: TokenSigner, newsletter_id: int, stamp: str) -> FormAge:
-    """Return how long ago a form was shown, by the time that it carries."""
+    """Return the class of the time since a form was shown."""
     try:
         numbers = signer.read(Purpose.FORM, stamp)
     except TokenError:
         return FormAge.UNKNOWN
-    if len(numbers) != 2 or numbers[0] != newsletter_id:  # noqa: PLR2004 - as they are signed
+    if len(numbers) != 2 or numbers[0] != newsletter_id:  # noqa: PLR2004 - newsletter and time
         return FormAge.UNKNOWN
     seconds = time.time() - numbers[1]
     if seconds < SOONEST:

@@ -1,6 +1,6 @@
-"""Write ``disposable_domains.txt`` anew from the package that mirrors the maintained list.
+"""Update ``disposable_domains.txt`` from the package that mirrors the maintained list.
 
-Run by ``make disposable-domains``, in an environment of its own that has the package.
+``make disposable-domains`` runs it in a separate environment with this package.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was filled in with a request to join: kept beside it, and the person's once they confirm."""
+"""Answers in requests to join, which are stored with the request until it is confirmed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from subscribers.series.enrolment import note_tags
 def read_answers(
     session: Session, newsletter_id: int, form: JoinForm, given: Mapping[str, object]
 ) -> dict[str, FieldValue | None]:
-    """Return what somebody filled in, of the fields that the form asks and of no other.
+    """Return the values of the form's fields; other inputs are ignored.
 
     Raises:
-        ListError: A value is none of its field, or a required one is missing; the place names it.
+        ListError: An input is invalid, or a required one is missing; the place names the field.
     """
     asked = form.asked_of(list_fields(session, newsletter_id))
     answers = {field.key: read_value(field, given.get(field.key)) for field in asked}
@@ -47,7 +47,7 @@ def keep_answers(
     time_zone: str = "",
     is_by_mail: bool = False,
 ) -> None:
-    """Keep what was filled in until the request is confirmed, or forgotten."""
+    """Store the answers until the request is confirmed or expires."""
     consent = session.get_one(ConsentRow, consent_id)
     session.add(
         JoinRequestRow(
@@ -69,9 +69,9 @@ def keep_answers(
 
 
 def take_over_answers(session: Session, consent_id: int) -> None:
-    """Make what was filled in with a confirmed request the person's; other requests are moot.
+    """Write the answers of a confirmed request to the person, and delete other pending answers.
 
-    A field that was deleted or changed since takes no value of before.
+    Answers for fields that were deleted or changed since are ignored.
     """
     request = session.get(JoinRequestRow, consent_id)
     if request is None:
@@ -102,7 +102,7 @@ def take_over_answers(session: Session, consent_id: int) -> None:
 
 
 def forget_requests(session: Session, before: datetime, *, limit: int) -> int:
-    """Forget up to ``limit`` requests of before a moment, with the network they came from."""
+    """Delete up to ``limit`` requests from before a moment, with their network addresses."""
     numbers = session.scalars(
         select(JoinRequestRow.consent_id)
         .where(JoinRequestRow.requested_at < before)

@@ -1,4 +1,4 @@
-"""Forms in the database: found, listed, and how often they were shown, sent and confirmed."""
+"""Queries for forms, and counts of how often they were shown, submitted and confirmed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from subscribers.fields.store import list_fields
 from subscribers.forms.model import JoinForm, own_form
 
 _LATELY = timedelta(days=30)
-#: The newsletter's own form among the sums.
+#: The number of the newsletter's own form in the counts.
 OWN = 0
 
 
 class FormStep(StrEnum):
-    """What is counted of a form; the columns of its tally."""
+    """The counted steps of a form, which are columns of its tally."""
 
     SHOWN = "shown"
     ASKED = "asked"
@@ -36,7 +36,7 @@ class FormStep(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversion:
-    """How a form did within the last 30 days."""
+    """The counts of a form for the last 30 days."""
 
     shown: int = 0
     asked: int = 0
@@ -44,12 +44,12 @@ class Conversion:
 
     @property
     def rate(self) -> float | None:
-        """Which part of those who were shown it confirmed, in percent; None of nobody."""
+        """Confirmations per display in percent; None if the form was never shown."""
         return 100 * self.confirmed / self.shown if self.shown else None
 
 
 def list_forms(session: Session, newsletter_id: int) -> Sequence[JoinForm]:
-    """Return a newsletter's forms by their short names; without its own, which is always there."""
+    """Return a newsletter's forms by short name, without its own form, which always exists."""
     rows = session.scalars(
         select(FormRow).where(FormRow.newsletter_id == newsletter_id).order_by(FormRow.slug)
     )
@@ -57,10 +57,10 @@ def list_forms(session: Session, newsletter_id: int) -> Sequence[JoinForm]:
 
 
 def find_form(session: Session, newsletter_id: int, slug: str) -> JoinForm:
-    """Return a newsletter's form; its own for no name.
+    """Return a newsletter's form; its own form if the name is empty.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: No form has this name.
     """
     if not slug:
         return own_form(list_fields(session, newsletter_id))
@@ -73,9 +73,9 @@ def find_form(session: Session, newsletter_id: int, slug: str) -> JoinForm:
 
 
 def forms_without(session: Session, newsletter_id: int) -> Mapping[str, Sequence[JoinForm]]:
-    """Return which forms do not ask what is asked when somebody subscribes, by the fields' keys.
+    """Return, for each field that is asked for on joining, the forms that do not ask for it.
 
-    A form asks what it was made with: what a newsletter asks later reaches its own form alone.
+    A field that is added later appears only in the newsletter's own form.
     """
     forms = list_forms(session, newsletter_id)
     return {
@@ -87,7 +87,7 @@ def forms_without(session: Session, newsletter_id: int) -> Mapping[str, Sequence
 
 
 def no_such_form(session: Session, newsletter_id: int, slug: str) -> NotFoundError:
-    """Return the error that a name is none of a newsletter's forms."""
+    """Return the error that a newsletter has no form of this name."""
     names = tuple(form.slug for form in list_forms(session, newsletter_id))
     return NotFoundError(
         msg("There is no form “{name}”.", name=slug[:60]),
@@ -96,7 +96,7 @@ def no_such_form(session: Session, newsletter_id: int, slug: str) -> NotFoundErr
 
 
 def form_of_row(row: FormRow) -> JoinForm:
-    """Return a form as its row has it."""
+    """Return the form of a row."""
     return JoinForm(
         id=row.id,
         slug=row.slug,
@@ -113,7 +113,7 @@ def form_of_row(row: FormRow) -> JoinForm:
 
 
 def list_sites(session: Session, newsletter_id: int) -> Sequence[str]:
-    """Return the origins of the websites that a newsletter's forms may stand on."""
+    """Return the origins of the websites that may embed a newsletter's forms."""
     return session.scalars(
         select(FormSiteRow.origin)
         .where(FormSiteRow.newsletter_id == newsletter_id)
@@ -122,7 +122,7 @@ def list_sites(session: Session, newsletter_id: int) -> Sequence[str]:
 
 
 def count_step(session: Session, newsletter_id: int, form_id: int | None, step: FormStep) -> None:
-    """Add one to a form's sum of today; None is the newsletter's own form."""
+    """Increment today's count of a form; None is the newsletter's own form."""
     if form_id is not None and session.get(FormRow, form_id) is None:
         return
     row = {
@@ -135,9 +135,9 @@ def count_step(session: Session, newsletter_id: int, form_id: int | None, step: 
 
 
 def conversions(session: Session, newsletter_id: int) -> defaultdict[int, Conversion]:
-    """Return how a newsletter's forms did lately, by their numbers; its own is `OWN`.
+    """Return the recent counts of a newsletter's forms by id; its own form is `OWN`.
 
-    Of one that nobody saw there are zeros.
+    The counts of a form that was never shown are zero.
     """
     since = f"{now() - _LATELY:%Y-%m-%d}"
     sums = [func.sum(getattr(FormTallyRow, step.value)) for step in FormStep]

@@ -166,7 +166,7 @@ class MergeOutlook:
     revision: str
 
     def united_values(self, take: Collection[str]) -> dict[str, Any]:
-        """Return the values after the merge; ``take`` names those of the merged person that count."""
+        """Return the values after the merge; ``take`` names choices of the merged person's one."""
         chosen = {key: each for key, each in self.merged_values.items() if FIELD + key in take}
         united = {**self.merged_values, **self.kept_values, **chosen}
         topics = [*self.kept_values.get(TOPIC, ())]

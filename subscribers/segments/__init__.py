@@ -1,1 +1,1 @@
-"""Segments: a small query language over subscribers, parsed, judged, compiled to SQL."""
+"""Segments: a small query language over subscribers, which is compiled to SQL."""

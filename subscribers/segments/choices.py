@@ -1,4 +1,4 @@
-"""Whom a part of an issue may be for, as choices: nobody has to write a query for these."""
+"""Choices of readers for a part of an issue, so that editors need not write queries."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from subscribers.segments.saved import list_segments
 from subscribers.segments.wording import ConditionName, labels_of
 from subscribers.tagging import list_tags
 
-#: Tags that are offered; of more, a segment can be built.
+#: The largest number of offered tags; for other tags, a segment can be built.
 _MOST_TAGS = 60
-#: Languages that are offered; any other can be written.
+#: The largest number of offered languages; any other can be typed.
 _MOST_LANGUAGES = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReaderChoices:
-    """Conditions of one kind, each with what it is called beside the others of its kind."""
+    """Conditions of one kind, each with its label."""
 
     label: Worded
     choices: tuple[tuple[str, Worded], ...]
 
 
 def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[ReaderChoices]:
-    """Return whom a part may be for: segments, topics, tags, languages, options of fields."""
+    """Return the choices of readers: segments, topics, tags, languages, options of fields."""
     fields = list_fields(session, newsletter.id)
     segments = tuple(
         (row.name, ConditionName(row.name)) for row in list_segments(session, newsletter.id)
@@ -55,7 +55,7 @@ def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[Read
         ReaderChoices(label=msg("Saved segments"), choices=segments),
         *_of_fields([each for each in fields if each.is_topic]),
         ReaderChoices(label=msg("Tags"), choices=tags),
-        # In one language alone there is nothing to choose.
+        # With a single language there is nothing to choose.
         ReaderChoices(label=msg("Languages"), choices=spoken if len(spoken) > 1 else ()),
         *_of_fields([each for each in fields if not each.is_topic]),
     )
@@ -63,12 +63,12 @@ def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[Read
 
 
 def offered_tags(session: Session, newsletter_id: int) -> Sequence[str]:
-    """Return the tags that are offered of those a newsletter's people have."""
+    """Return the first tags of a newsletter's people, which are offered as choices."""
     return list_tags(session, newsletter_id, limit=_MOST_TAGS)
 
 
 def languages_of_people(session: Session, newsletter_id: int) -> Sequence[str]:
-    """Return the tags of the languages that a newsletter's people have, the most frequent first."""
+    """Return the language tags of a newsletter's people, the most frequent first."""
     language = SubscriptionRow.language
     return session.scalars(
         select(language)
@@ -82,7 +82,7 @@ def languages_of_people(session: Session, newsletter_id: int) -> Sequence[str]:
 def conditions_in_words(
     session: Session, newsletter: NewsletterRow, conditions: Sequence[str]
 ) -> dict[str, Worded]:
-    """Return what conditions are called."""
+    """Return the labels of conditions."""
     labels = labels_of(list_fields(session, newsletter.id))
     return {each: ConditionName(each, labels) for each in conditions}
 
@@ -95,7 +95,7 @@ def _of_fields(fields: Sequence[Field]) -> Iterator[ReaderChoices]:
             for option in field.options
         ]
         if field.type is FieldType.YES_NO:
-            choices = [(_is(asked, True), msg("Yes")), (_is(asked, False), msg("No"))]  # noqa: FBT003 - the value that is asked for
+            choices = [(_is(asked, True), msg("Yes")), (_is(asked, False), msg("No"))]  # noqa: FBT003 - the value to compare with
         yield ReaderChoices(label=field.named, choices=tuple(choices))
 
 

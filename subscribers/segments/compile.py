@@ -1,6 +1,6 @@
-"""Segments as SQL: one condition over a subscription, alike on SQLite and PostgreSQL.
+"""Compiling segments to SQL: one condition on a subscription, for SQLite and PostgreSQL alike.
 
-Every leaf is true or false, never NULL, so that ``not`` means the contrary for everybody.
+Every leaf of the condition is true or false and never NULL, so that ``not`` works for everybody.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def segment_clause(
     """Compile a segment to a condition for a query of ``SubscriberRow`` and ``SubscriptionRow``.
 
     Args:
-        text: The segment; blank means everybody.
-        newsletter_id: Whose subscriptions and mailings it asks about.
-        time_zone: The newsletter's, in which days begin.
+        text: The segment; a blank text means everybody.
+        newsletter_id: The newsletter whose subscriptions and mailings are meant.
+        time_zone: The newsletter's time zone, which determines the beginning of days.
 
     Raises:
-        ListError: The text is no segment.
+        ListError: The text is not a valid segment.
     """
     if not text.strip():
         return literal(value=True)
@@ -150,7 +150,7 @@ def _compared(  # noqa: C901, PLR0911 - one a case
         case BuiltIn.TAG:
             return _tagged((value,), context)
         case BuiltIn.JOINED | BuiltIn.CONFIRMED:
-            assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser has seen to it
+            assert isinstance(value, date | DaysAgo)  # noqa: S101 - the parser guarantees it
             return _subscribed(field, sign, context.day(value), context)
         case BuiltIn.CONSENT:
             return _consented_by(ConsentWay(str(value).lower()), context)
@@ -185,7 +185,7 @@ def _tagged(tags: Sequence[QueryValue], context: _Context) -> ColumnElement[bool
 
 
 def _consented_by(way: ConsentWay, context: _Context) -> ColumnElement[bool]:
-    """Return a condition on the way of the consent that holds, as the consent record has it."""
+    """Return a condition on the way of the current consent, as recorded."""
     asked = (
         select(ConsentRow.source)
         .where(
@@ -217,7 +217,7 @@ def _consented_by(way: ConsentWay, context: _Context) -> ColumnElement[bool]:
 
 
 def _language(sign: Operator, value: str) -> ColumnElement[bool]:
-    """Return a condition on the language; ``en`` is also whoever asked for ``en-US`` (RFC 4647)."""
+    """Return a condition on the language; ``en`` also matches ``en-US`` (RFC 4647)."""
     column = func.lower(SubscriptionRow.language)
     same = _text(column, sign, value)
     if sign is not Operator.EQUAL:
@@ -228,7 +228,7 @@ def _language(sign: Operator, value: str) -> ColumnElement[bool]:
 def _text(
     column: ColumnElement[Any] | InstrumentedAttribute[str], sign: Operator, value: str
 ) -> ColumnElement[bool]:
-    # Parts are compared as a search does; whole values are what they are.
+    # Parts are compared in folded form, as in a search; whole values are compared exactly.
     folded, part = Folded(column), fold_text(value)
     match sign:
         case Operator.CONTAINS:
@@ -239,7 +239,7 @@ def _text(
             first = func.length(folded) - len(part) + 1
             return and_(first > 0, func.substr(folded, first) == literal(part))
         case _:
-            # The literal keeps an enum's column type from judging text that is no word of it.
+            # With a literal, the column type of an enum does not reject text outside of the enum.
             return _sure(column == literal(value))
 
 
@@ -253,7 +253,7 @@ def _custom(
         case bool():
             return _sure(and_(kind == "boolean", text == ("true" if value else "false")))
         case str() if sign is Operator.EQUAL:
-            # Of a field with several options, whoever chose this one among others.
+            # For a field with several options, the chosen ones must include this one.
             return has_option(field.key, value)
         case str():
             return and_(_sure(kind == "string"), _text(text, sign, value))
@@ -261,7 +261,7 @@ def _custom(
             number = AttributeNumber(SubscriptionRow.attributes, name)
             return _sure(_COMPARE[sign](number, literal(float(value), Float())))
         case date() | DaysAgo():
-            # A date is text of the form 2026-01-31; what follows in a timestamp does not count.
+            # A date is text of the form 2026-01-31; the time in a timestamp is ignored.
             day = Ordered(func.substr(text, 1, 10))
             dated = and_(kind == "string", text.like("____-__-__%"))
             compared = _COMPARE[sign](day, literal(context.day(value).isoformat()))

@@ -1,8 +1,8 @@
-"""A segment as a form has it: conditions in groups, which are the same value as its text.
+"""Segments in a form: conditions in groups, which are equivalent to the text of the segment.
 
-Each condition is a subject, a predicate and a value as people enter them; each becomes a piece of
-the query language and is read by its parser, so the form knows no rule that the text does not.
-Every query can be shown as conditions.
+Each condition has a subject, a predicate and an entered value. It is written in the query language
+and read by its parser, so that form and text follow the same rules. Every query can be shown as
+conditions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from subscribers.segments.model import (
 from subscribers.segments.parse import parse_query
 from subscribers.segments.predicates import Criterion, Match, Predicate, SubjectKind, subjects_of
 
-#: How many conditions and groups a form may send.
+#: The largest number of conditions and groups in a form.
 MOST_PARTS = 200
 
 
@@ -87,7 +87,7 @@ _CONTRARY = {
     Predicate.IS_KNOWN: Predicate.IS_UNKNOWN,
     Predicate.HAPPENED: Predicate.HAPPENED_NOT,
 }
-#: Kinds whose values stand in quotation marks.
+#: Kinds whose values are written in quotation marks.
 _QUOTED = frozenset({SubjectKind.TEXT, SubjectKind.WORD, SubjectKind.OPTION})
 _MAY_BE_EMPTY = frozenset({BuiltIn.NAME, BuiltIn.CONSENT_BASIS, BuiltIn.CONSENT_WORDING})
 _PARTIAL = frozenset({Predicate.CONTAINS, Predicate.CONTAINS_NOT, Predicate.STARTS, Predicate.ENDS})
@@ -99,8 +99,8 @@ class Condition:
     """One line of the form.
 
     Attributes:
-        value: As entered; several one a line.
-        error: Why it is none.
+        value: The input; several values on one line each.
+        error: Why the condition is invalid; empty if it is valid.
     """
 
     subject: str
@@ -111,7 +111,7 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
-    """Parts of which all, any or none have to hold."""
+    """Parts of which all, any or none must be true."""
 
     match: Match
     parts: tuple[ConditionPart, ...] = ()
@@ -121,10 +121,10 @@ ConditionPart: TypeAlias = "Condition | Group"
 
 
 def checked_group(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
-    """Return the group with each condition's error, and its text in the query language.
+    """Return the group with the error of each condition, and its text in the query language.
 
-    The text is empty of no condition, which is everybody, and where a condition is none. Each is
-    read once, and the query is put together from what was read.
+    The text is empty without conditions, which means everybody, and if a condition is invalid. Each
+    condition is parsed once, and the query is built from the results.
     """
     subjects = {subject.key: subject for subject in subjects_of(fields)}
     read, query = _checked(group, subjects, fields)
@@ -177,9 +177,9 @@ def _read(
 
 
 def _demand_value(condition: Condition, subject: Criterion | None) -> None:
-    """Refuse a condition that nothing was entered for: it would find nobody, or everybody.
+    """Refuse a condition without a value, which would match nobody or everybody.
 
-    What may be empty of a person, such as the name, may be asked for by an empty value.
+    An empty value is allowed for subjects that can be empty, such as the name.
     """
     predicate = condition.predicate
     if subject is None or subject.kind not in _QUOTED or not predicate.wants_value:
@@ -190,7 +190,7 @@ def _demand_value(condition: Condition, subject: Criterion | None) -> None:
 
 
 def conditions_in(group: Group) -> Iterator[Condition]:
-    """Yield a group's conditions, those of its groups too."""
+    """Yield a group's conditions, including those of its inner groups."""
     for part in group.parts:
         if isinstance(part, Group):
             yield from conditions_in(part)
@@ -199,10 +199,10 @@ def conditions_in(group: Group) -> Iterator[Condition]:
 
 
 def from_text(text: str, fields: Sequence[Field]) -> tuple[Group, str]:
-    """Return a query as conditions, and in its normal form.
+    """Return a query as conditions and as text in normal form.
 
     Raises:
-        ListError: The text is none.
+        ListError: The text is not a valid query.
     """
     if not text.strip():
         return Group(match=Match.ALL), ""
@@ -215,7 +215,7 @@ def from_text(text: str, fields: Sequence[Field]) -> tuple[Group, str]:
 def _condition_text(condition: Condition, subjects: Mapping[str, Criterion]) -> str:
     subject = subjects.get(condition.subject)
     if subject is None:
-        # The parser says what there is.
+        # The parser's error lists the existing subjects.
         return f"{condition.subject} = {quoted(condition.value)}"
     predicate = condition.predicate
     if predicate in _POSITIVE and predicate is not Predicate.IS_NOT:
@@ -225,7 +225,7 @@ def _condition_text(condition: Condition, subjects: Mapping[str, Criterion]) -> 
 
 
 def _asked(subject: Criterion, predicate: Predicate, value: str) -> str:
-    """Write what is asked of a subject."""
+    """Return the text of a condition."""
     match predicate:
         case Predicate.IS_KNOWN:
             return " exists"
@@ -302,5 +302,5 @@ def _membership(field: BuiltIn | CustomField, values: Sequence[QueryValue]) -> C
 
 
 def _shown(value: QueryValue) -> str:
-    """Return a value as people enter it: text without quotation marks."""
+    """Return a value as it is entered: text without quotation marks."""
     return value if isinstance(value, str) else written(value)

@@ -1,4 +1,4 @@
-"""What a segment asks, as values; ``format_query`` writes them as text that parses to the same."""
+"""The syntax tree of segments; ``format_query`` writes it as text that parses to an equal tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from subscribers.fields.model import TOPIC
 
 
 class Operator(StrEnum):
-    """How a field is compared."""
+    """A comparison operator."""
 
     EQUAL = "="
     UNEQUAL = "!="
@@ -28,7 +28,7 @@ class Operator(StrEnum):
 
 
 class BuiltIn(StrEnum):
-    """What of a subscriber can be asked, besides the fields of their newsletter."""
+    """The attributes of subscribers that can be compared, besides the newsletter's fields."""
 
     TAG = "tag"
     NAME = "name"
@@ -36,7 +36,7 @@ class BuiltIn(StrEnum):
     DOMAIN = "domain"
     JOINED = "joined"
     CONFIRMED = "confirmed"
-    #: By which way they consented; when, `JOINED` says.
+    #: The way of the consent; `JOINED` is its time.
     CONSENT = "consent"
     CONSENT_BASIS = "consent_basis"
     CONSENT_WORDING = "consent_wording"
@@ -44,19 +44,19 @@ class BuiltIn(StrEnum):
 
 
 class ConsentWay(StrEnum):
-    """By which way somebody consented to a newsletter."""
+    """The ways of consenting to a newsletter."""
 
     FORM = "form"
     MAIL = "mail"
-    #: Ticked on the page of their preferences.
+    #: Ticked on the reader's page of preferences.
     PAGE = "page"
-    #: As a list said that was imported.
+    #: Stated in an imported list.
     LIST = "list"
-    #: As the staff wrote down who added them.
+    #: Recorded by the staff who added the person.
     STAFF = "staff"
 
 
-#: The words that some of it may be.
+#: The possible values of attributes that are enumerations.
 WORDS: Mapping[BuiltIn, tuple[str, ...]] = {
     BuiltIn.CONSENT: tuple(ConsentWay),
     BuiltIn.FREQUENCY: tuple(Frequency),
@@ -64,7 +64,7 @@ WORDS: Mapping[BuiltIn, tuple[str, ...]] = {
 
 
 class MailEvent(StrEnum):
-    """What may have happened with a subscriber's mail, and the argument that says which."""
+    """Events of a subscriber's mail; the argument restricts them to a mailing or to days."""
 
     RECEIVED = "received"
     ACCEPTED = "accepted"
@@ -72,7 +72,7 @@ class MailEvent(StrEnum):
 
     @property
     def argument(self) -> str:
-        """The name of the one argument."""
+        """The name of the event's single argument."""
         return "mailing" if self is MailEvent.RECEIVED else "days"
 
 
@@ -85,7 +85,7 @@ class CustomField:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DaysAgo:
-    """The day so many days before today."""
+    """The day that is a number of days before today."""
 
     days: int
 
@@ -95,7 +95,7 @@ QueryValue: TypeAlias = str | bool | Decimal | date | DaysAgo
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """A field beside a value."""
+    """A comparison of a field with a value."""
 
     field: BuiltIn | CustomField
     operator: Operator
@@ -104,7 +104,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Membership:
-    """A field equal to one of several values."""
+    """The condition that a field equals one of several values."""
 
     field: BuiltIn | CustomField
     values: tuple[QueryValue, ...]
@@ -112,14 +112,14 @@ class Membership:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Presence:
-    """A field that has a value, whatever it is."""
+    """The condition that a field has any value."""
 
     field: CustomField
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Happened:
-    """An event, of a mailing by number or within the last days."""
+    """The condition that an event happened, for a mailing by id or within the last days."""
 
     event: MailEvent
     number: int
@@ -127,21 +127,21 @@ class Happened:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Not:
-    """The contrary."""
+    """The negation of a query."""
 
     part: Query
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class And:
-    """All of at least two."""
+    """The conjunction of at least two queries."""
 
     parts: tuple[Query, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Or:
-    """Any of at least two."""
+    """The disjunction of at least two queries."""
 
     parts: tuple[Query, ...]
 
@@ -150,7 +150,7 @@ Query: TypeAlias = "Comparison | Membership | Presence | Happened | Not | And | 
 
 
 def fields_of(query: Query) -> frozenset[str]:
-    """Return the keys of the fields that a query asks for."""
+    """Return the keys of the fields in a query."""
     match query:
         case Comparison(field=CustomField(key=key)) | Membership(field=CustomField(key=key)):
             return frozenset({key})
@@ -165,7 +165,7 @@ def fields_of(query: Query) -> frozenset[str]:
 
 
 def format_query(query: Query) -> str:  # noqa: PLR0911 - one a case
-    """Write a query as text."""
+    """Return a query as text."""
     match query:
         case Comparison(field=field, operator=operator, value=value):
             return f"{field_name(field)} {operator} {written(value)}"
@@ -189,14 +189,14 @@ def _nested(query: Query) -> str:
 
 
 def field_name(field: BuiltIn | CustomField) -> str:
-    """Write a field as the query language names it."""
+    """Return the name of a field in the query language."""
     if isinstance(field, BuiltIn):
         return field.value
     return TOPIC if field.key == TOPIC else f"field.{field.key}"
 
 
 def written(value: QueryValue) -> str:
-    """Write a value as the query language has it."""
+    """Return a value in the query language."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -213,6 +213,6 @@ def written(value: QueryValue) -> str:
 
 
 def quoted(text: str) -> str:
-    """Write text as a string of the query language."""
+    """Return text as a string of the query language."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

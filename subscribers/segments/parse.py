@@ -1,4 +1,4 @@
-"""Reading segments: a recursive descent over few tokens, whose errors name column and remedy."""
+"""The parser of segments, a recursive descent, whose errors name the column and a remedy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from subscribers.segments.model import (
 )
 from subscribers.segments.tokens import Token, fault, tokens_of
 
-#: Enough for any question a person asks, little enough for every database's expression depth.
+#: Limits of a query in characters, levels, conditions and values of a list: enough for practical
+#: queries, and below the limits of the databases on the depth of expressions and on parameters.
 _LENGTH, _DEPTH, _CONDITIONS, _VALUES = 8000, 40, 200, 500
 _BUILT_IN = tuple(field.value for field in BuiltIn)
 _DATES = frozenset({BuiltIn.JOINED, BuiltIn.CONFIRMED})
@@ -47,15 +48,15 @@ _YEARS = range(1900, 2201)
 
 
 def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
-    """Read a segment.
+    """Parse a segment.
 
     Args:
         text: The segment.
-        known: The fields that it may ask for, by whose types its values are checked; None where
-            they were checked when it was saved, and a field may be gone since.
+        known: The fields that it may use, whose types determine the allowed values. None for a
+            saved segment, which was checked before and may use a field that was deleted since.
 
     Raises:
-        ListError: It is none; the place names the column, counted from 1.
+        ListError: The text is not a valid segment; the place names the column, counted from 1.
     """
     if len(text) > _LENGTH:
         raise ListError(
@@ -86,7 +87,7 @@ class _Parser:
         return token
 
     def _accept(self, *words: str) -> bool:
-        """Take these words or signs if they come next, all or none."""
+        """Consume these tokens if they all come next; return whether they do."""
         coming = self._tokens[self._at : self._at + len(words)]
         same = [
             token.kind in {"word", "sign"} and token.text.lower() == word
@@ -340,7 +341,7 @@ class _Parser:
                 )
 
 
-#: By which values and how fields of each type are compared.
+#: The types of values and the operators for fields of each type.
 _TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = {
     FieldType.TEXT: ((str,), _EQUAL | _PARTIAL, '= "text"'),
     FieldType.NUMBER: ((Decimal,), _EQUAL | _ORDER, ">= 30"),
@@ -352,7 +353,7 @@ _TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = 
 
 
 def _of_type(definition: Field, operator: Operator, value: QueryValue, token: Token) -> QueryValue:
-    """Return a value as the field has it: an option may be named by its label."""
+    """Return a value as the field stores it; an option may be named by its label."""
     kinds, operators, example = _TYPES[definition.type]
     name = TOPIC if definition.is_topic else f"field.{definition.key}"
     if not isinstance(value, kinds) or operator not in operators:
@@ -375,7 +376,7 @@ def _of_type(definition: Field, operator: Operator, value: QueryValue, token: To
 
 
 def _language(text: str, token: Token) -> str:
-    """Return the tag of a language by its tag or a name of it."""
+    """Return the tag of a language that is given as a tag or by name."""
     tag = read_language(text)
     if not tag:
         raise fault(

@@ -1,4 +1,4 @@
-"""What a form of conditions offers: subjects, what may be asked of each, and how parts combine."""
+"""The choices in a form of conditions: subjects, their predicates, and how parts are combined."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from subscribers.segments.model import WORDS, BuiltIn, MailEvent
 
 
 class Match(StrEnum):
-    """How many of a group's parts have to hold."""
+    """How many of a group's parts must be true."""
 
     ALL = "all"
     ANY = "any"
@@ -20,7 +20,7 @@ class Match(StrEnum):
 
 
 class Predicate(StrEnum):
-    """What is asked of a subject."""
+    """A predicate of a condition."""
 
     IS = "is"
     IS_NOT = "is-not"
@@ -48,12 +48,12 @@ class Predicate(StrEnum):
 
     @property
     def wants_value(self) -> bool:
-        """Whether it compares with something."""
+        """Whether the predicate needs a value."""
         return self not in {Predicate.IS_KNOWN, Predicate.IS_UNKNOWN}
 
 
 class SubjectKind(StrEnum):
-    """What the values of a subject are, and so what may be asked of it."""
+    """The type of a subject's values, which determines its predicates."""
 
     TEXT = "text"
     WORD = "word"
@@ -127,11 +127,11 @@ _BUILT_IN = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Criterion:
-    """What may be asked about.
+    """A subject of conditions.
 
     Attributes:
-        key: As the query language names it.
-        field: Its definition; None for what every newsletter knows.
+        key: The name in the query language.
+        field: The definition of the field; None for attributes that every newsletter has.
     """
 
     key: str
@@ -140,18 +140,18 @@ class Criterion:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that it may be, where it is no field and has only some."""
+        """The possible values, if the subject is an enumeration and not a field."""
         return WORDS.get(BuiltIn(self.key), ()) if self.key in set(BuiltIn) else ()
 
     @property
     def predicates(self) -> tuple[Predicate, ...]:
-        """What may be asked of it."""
+        """The predicates of the subject."""
         known = (Predicate.IS_KNOWN, Predicate.IS_UNKNOWN) if self.field is not None else ()
         return PREDICATES[self.kind] + known
 
 
 def subjects_of(fields: Sequence[Field]) -> tuple[Criterion, ...]:
-    """Return what may be asked about the people of a newsletter with these fields."""
+    """Return the subjects for a newsletter with these fields."""
     return (
         *(
             Criterion(

@@ -1,4 +1,4 @@
-"""Saved segments: named questions, with a count and a sample before anybody is mailed."""
+"""Saved segments: named queries, with a count and a sample of the matching people."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
     """Save a segment in its normal form.
 
     Raises:
-        ListError: The name or the query is none.
+        ListError: The name or the query is invalid.
         ConflictError: The name is taken.
     """
     row = SegmentRow(newsletter_id=newsletter_id)
@@ -56,20 +56,20 @@ def save_segment(session: Session, newsletter_id: int, *, name: str, query: str)
 def change_segment(
     session: Session, newsletter_id: int, former: str, *, name: str, query: str, before: str
 ) -> SegmentRow:
-    """Give a saved segment another name or query; mailings keep the text they were made with.
+    """Change the name or query of a saved segment; existing mailings keep their query.
 
     Args:
-        session: Within the transaction that changes it.
-        newsletter_id: Whose segment it is.
-        former: Its name until now.
-        name: Its name from now on.
-        query: Whom it asks for.
-        before: Whom it asked for when it was opened.
+        session: The database session, in a transaction.
+        newsletter_id: The newsletter of the segment.
+        former: The present name.
+        name: The new name.
+        query: The new query.
+        before: The query when the form was opened.
 
     Raises:
-        ListError: The name or the query is none.
-        NotFoundError: There is no segment of the former name any more.
-        ConflictError: Somebody else changed it meanwhile, or the name is taken.
+        ListError: The name or the query is invalid.
+        NotFoundError: No segment has the former name.
+        ConflictError: Somebody else changed the segment meanwhile, or the name is taken.
     """
     row = session.scalars(
         select(SegmentRow)
@@ -132,7 +132,7 @@ def list_segments(session: Session, newsletter_id: int) -> Sequence[SegmentRow]:
 
 
 def named_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow | None:
-    """Return the saved segment of a name, however it is spaced and composed; None for none."""
+    """Return the saved segment with a name, ignoring differences in spaces and composition."""
     sought = segment_name(name)
     rows = list_segments(session, newsletter_id)
     return next((row for row in rows if segment_name(row.name) == sought), None)
@@ -142,7 +142,7 @@ def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
     """Return a saved segment.
 
     Raises:
-        NotFoundError: There is none of that name.
+        NotFoundError: No segment has this name.
     """
     if (row := named_segment(session, newsletter_id, name)) is not None:
         return row
@@ -154,10 +154,10 @@ def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
 
 
 def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> str:
-    """Return the query of a saved segment, or the text itself when it names none.
+    """Return the query of the saved segment with this name, or else the text itself.
 
     Raises:
-        ListError: It is neither.
+        ListError: The text is neither a name nor a valid query.
     """
     if (row := named_segment(session, newsletter_id, name_or_query)) is not None:
         return row.query
@@ -167,21 +167,21 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
 
 
 def names_of_queries(session: Session, newsletter_id: int) -> Mapping[str, str]:
-    """Return what the saved segments are called, by what they ask for.
+    """Return the names of the saved segments by query.
 
-    A mailing keeps what its segment asked for; where that asks for something else since, or is no
-    more, the query has no name.
+    A mailing stores the query of its segment. If the segment was changed or deleted since, the
+    query has no name.
     """
     return {row.query: row.name for row in reversed(list_segments(session, newsletter_id))}
 
 
 def demand_fields(session: Session, newsletter_id: int, queries: Iterable[str]) -> None:
-    """Refuse queries that ask for a field which was deleted since they were written.
+    """Refuse queries with a field that was deleted since they were written.
 
-    Nobody has a value of it: such a query would find nobody, or with ``not`` everybody.
+    Nobody has a value of such a field, so the query would match nobody or, with ``not``, everybody.
 
     Raises:
-        ListError: One does, or is none.
+        ListError: A query uses a deleted field, or is invalid.
     """
     known = {field.key for field in list_fields(session, newsletter_id)}
     for query in filter(str.strip, queries):
@@ -193,11 +193,11 @@ def demand_fields(session: Session, newsletter_id: int, queries: Iterable[str]) 
 
 
 def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
-    """Delete a saved segment; mailings keep the text they were made with.
+    """Delete a saved segment; existing mailings keep their query.
 
     Raises:
-        NotFoundError: There is none of that name.
-        ConflictError: Something that is yet to be sent names it; the remedy says where.
+        NotFoundError: No segment has this name.
+        ConflictError: The segment is used for mail that is not sent yet; the remedy says where.
     """
     row = find_segment(session, newsletter_id, name)
     demand_unused(session, newsletter_id, row)
@@ -205,7 +205,7 @@ def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
 
 
 def count_segment(session: Session, newsletter: NewsletterRow, query: str) -> int:
-    """Return how many confirmed, mailable subscribers a segment has now."""
+    """Return the current number of confirmed, mailable subscribers in a segment."""
     people = _people(newsletter, query).subquery()
     return session.scalar(select(func.count()).select_from(people)) or 0
 
@@ -232,23 +232,23 @@ def _people(newsletter: NewsletterRow, query: str) -> Select[str | None]:
     )
 
 
-#: The signs of a query, and those that mean something in an address of the web.
+#: Characters with a meaning in queries or in URLs.
 _NOT_IN_NAMES = re.compile(r"""[=<>()",.\\/?#%\[\]]""")
 LONGEST_NAME = 64
-#: Its page would be that of a segment to be made.
+#: This name is the path of the page that creates a segment.
 _RESERVED_NAMES = frozenset({"new"})
 
 
 def segment_name(text: str) -> str:
-    """Return a segment's name as it is kept: composed letters, one blank between words."""
+    """Return a segment's name in stored form: composed letters, one space between words."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def is_segment_name(name: str) -> bool:
-    """Return whether a segment may be called so: words in which nobody can read a query.
+    """Return whether a name is allowed: it must not look like a query.
 
     Args:
-        name: In the form of ``segment_name``.
+        name: The name in the form of ``segment_name``.
     """
     return (
         re.match(r"\w", name) is not None
@@ -272,20 +272,20 @@ _MOST = 20
 
 
 class SegmentUser(StrEnum):
-    """What can use a segment."""
+    """The kinds of objects that can use a segment."""
 
     DRAFT = "draft"
     PATTERN = "pattern"
-    #: An issue whose approval is asked for, to be sent to the segment.
+    #: An issue for the segment with a pending request for approval.
     APPROVAL = "approval"
-    #: It has the segment's query as it was when it was ordered.
+    #: It stores the segment's query from the time of its order.
     MAILING = "mailing"
-    #: Likewise, as it was when the series was set.
+    #: It stores the segment's query from the time when the series was set up.
     SERIES = "series"
 
     @property
     def by_name(self) -> bool:
-        """Whether it names the segment, and so cannot be without it."""
+        """Whether it refers to the segment by name, so that the segment cannot be deleted."""
         return self not in {SegmentUser.MAILING, SegmentUser.SERIES}
 
 
@@ -294,7 +294,7 @@ class SegmentUse:
     """A use of a segment.
 
     Attributes:
-        number: Of the draft, pattern, issue, mailing or series.
+        number: The id of the draft, pattern, issue, mailing or series.
     """
 
     user: SegmentUser
@@ -303,15 +303,15 @@ class SegmentUse:
 
 
 def uses_of_segment(session: Session, newsletter_id: int, row: SegmentRow) -> Sequence[SegmentUse]:
-    """Return where a segment is used, the first twenty."""
+    """Return the first twenty uses of a segment."""
     return list(islice(_uses(session, newsletter_id, row), _MOST))
 
 
 def demand_unused(session: Session, newsletter_id: int, row: SegmentRow) -> None:
-    """Refuse to go on where something names a segment.
+    """Refuse if a segment is used by name.
 
     Raises:
-        ConflictError: It does; the words say where.
+        ConflictError: The segment is used; the message says where.
     """
     titles = [use.title for use in uses_of_segment(session, newsletter_id, row) if use.user.by_name]
     if titles:
@@ -373,12 +373,12 @@ def _uses(session: Session, newsletter_id: int, row: SegmentRow) -> Iterator[Seg
 
 
 def _sent(issue_id: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
-    """Whether an issue has a mailing, which has its queries; one cancelled unsent has none."""
+    """Return the condition that an issue has a mailing, except one cancelled before sending."""
     return select(MailingRow.id).where(MailingRow.issue_id == issue_id, keeps_its_issue()).exists()
 
 
 def _has_conditions(content: InstrumentedAttribute[dict[str, Any]]) -> ColumnElement[bool]:
-    """Whether an issue's JSON may have a part for some readers in it."""
+    """Return the condition that an issue's JSON may contain a part for some readers."""
     return cast(content, Text).like('%"condition"%')
 
 
