@@ -1,4 +1,4 @@
-"""The Celery application: tasks carry ids only and are hints; the ledger decides what is done."""
+"""The Celery application: tasks are hints that carry ids; the ledger decides which work to do."""
 
 from __future__ import annotations
 
@@ -85,28 +85,29 @@ def create_celery(settings: Settings) -> Celery:
         worker_soft_shutdown_timeout=30.0,
         worker_enable_soft_shutdown_on_idle=False,
         worker_hijack_root_logger=False,
-        # Whoever reaches the broker could end workers by it; drains go by the database.
+        # Remote control would allow anybody with access to the broker to stop workers. Draining
+        # uses the database instead.
         worker_enable_remote_control=False,
-        # Events, for Flower and the like; nobody hears them, so they cost, unless asked for.
+        # Events are for monitors such as Flower; without one, they only cost time.
         worker_send_task_events=settings.task_events,
         task_send_sent_event=settings.task_events,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
-        # Redis may be away for as long as it likes; by default a worker ends after about an hour.
+        # Reconnect to Redis forever; by default a worker stops after about an hour.
         broker_connection_max_retries=None,
         broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
         task_default_queue="bulk",
         task_serializer="json",
         accept_content=["json"],
         timezone="UTC",
-        # The round is all there is, so beat needs no file to remember when it last ran.
+        # The round is the only periodic task, so beat needs no file with the time of the last run.
         beat_scheduler="workers.intervals:SteadyScheduler",
         beat_schedule={
             "round": {
                 "task": "newsletter.round",
                 "schedule": Steadily(_ROUND_SECONDS),
-                # A round that could not run in time is worth nothing any more; hosts' clocks may
-                # differ by as much.
+                # A late round is useless, since another one follows. The clocks of hosts may differ
+                # by up to this time.
                 "options": {"expires": _ROUND_SECONDS * 30, "queue": "control"},
             }
         },
@@ -120,7 +121,7 @@ def _register(app: Celery) -> None:
 
     @app.task(name="newsletter.round")
     def run_round() -> None:
-        """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
+        """Run a round on the ledger: recover stalled work, plan, publish hints, finish mailings."""
         with _unless_a_server_is_away():
             current = services()
             periodic.go(current, planned=partial(_try_to_hint, current, send_batch))
@@ -133,7 +134,7 @@ def _register(app: Celery) -> None:
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
-        """Send one batch and those whose turn is next, then see what is due without beat."""
+        """Send one batch and the next ones, then publish hints without waiting for beat."""
         with _unless_a_server_is_away(), bound(mailing=mailing_id, batch=number):
             current = services()
             if stopping.stop_requested():
@@ -151,11 +152,11 @@ def _register(app: Celery) -> None:
 
 
 def _register_long_work(app: Celery) -> tuple[_LongTask, _LongTask, _LongTask, _LongTask]:
-    """Register what works through many people or links; without its turn, a task does nothing."""
+    """Register the long tasks on people or links; a task that has no turn returns at once."""
 
     @app.task(name="newsletter.import_list")
     def import_list(upload_id: int) -> None:
-        """Import a list that somebody brought by a browser, then see which is next."""
+        """Import a list that was uploaded by a browser, then publish a hint for the next one."""
         with _unless_a_server_is_away(), bound(list=upload_id):
             current = services()
             with _turn(current) as ours:
@@ -168,21 +169,21 @@ def _register_long_work(app: Celery) -> tuple[_LongTask, _LongTask, _LongTask, _
 
     @app.task(name="newsletter.undo_import")
     def undo_import(import_id: int) -> None:
-        """Undo an import; hosts may do so together."""
+        """Undo an import; several hosts may run this at once."""
         with _unless_a_server_is_away(), bound(list_import=import_id), _turn(services()) as ours:
             if ours:
                 lists.undo_import(services(), import_id)
 
     @app.task(name="newsletter.tag_people")
     def tag_people(order_id: int) -> None:
-        """Give many people a tag, or take it from them; hosts may do so together."""
+        """Add a tag to many people, or remove it; several hosts may run this at once."""
         with _unless_a_server_is_away(), bound(tagging=order_id), _turn(services()) as ours:
             if ours:
                 lists.tag_people(services(), order_id)
 
     @app.task(name="newsletter.open_links")
     def open_links(draft_id: int) -> None:
-        """Open a draft's links, as an editor asked for."""
+        """Check the links of a draft at an editor's request."""
         with _unless_a_server_is_away(), bound(draft=draft_id), _turn(services()) as ours:
             if ours:
                 opened_links.open_links(services().engine, draft_id)
@@ -192,7 +193,7 @@ def _register_long_work(app: Celery) -> tuple[_LongTask, _LongTask, _LongTask, _
 
 @contextmanager
 def _turn(current: WorkerServices) -> Iterator[bool]:
-    """Have the turn for the block; False where another process has it, or this one is to stop."""
+    """Hold the turn of long tasks during the block; False if it is taken or the process stops."""
     if stopping.stop_requested():
         yield False
         return
@@ -202,7 +203,7 @@ def _turn(current: WorkerServices) -> Iterator[bool]:
 
 @contextmanager
 def _unless_a_server_is_away() -> Iterator[None]:
-    """Say so in one line; the next round finds in the ledger what was not done."""
+    """Log the loss of a server in one line; the next round continues the work of the ledger."""
     try:
         yield
     except AWAY as error:
@@ -216,7 +217,7 @@ def _hint(
 ) -> None:
     """Publish hints after the ledger's transaction that marked them is committed.
 
-    As many as processes can take at once, and one ahead: all else waits in the ledger.
+    The number of hints is that of the processes plus one; all other work stays in the ledger.
     """
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     for queue, worker in _QUEUES.items():
@@ -229,13 +230,13 @@ def _hint(
 def _try_to_hint(
     current: WorkerServices, task: Task[[int, int, bool], None] | Callable[[int, int, bool], None]
 ) -> None:
-    """Publish hints amid a round, at whose end it is said if Redis takes none."""
+    """Publish hints during a round, whose end logs a failure of Redis."""
     with suppress(BrokerError, RedisError):
         _hint(current, task)
 
 
 def _hint_at_list(current: WorkerServices, task: _LongTask) -> None:
-    """Publish a hint at the list that is to be imported next, if none is under way."""
+    """Publish a hint for the next list to import, if no import is running."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     upload_id = next_upload(current.engine)
     if upload_id is not None:
@@ -243,7 +244,7 @@ def _hint_at_list(current: WorkerServices, task: _LongTask) -> None:
 
 
 def _hint_at_undo(current: WorkerServices, task: _LongTask) -> None:
-    """Publish a hint at the import that is to be undone next, if the queue holds none."""
+    """Publish a hint for the next import to undo, if the queue has none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     import_id = next_undo(current.engine)
     if import_id is not None and not _depth(task.app, LISTS):
@@ -251,7 +252,7 @@ def _hint_at_undo(current: WorkerServices, task: _LongTask) -> None:
 
 
 def _hint_at_tagging(current: WorkerServices, task: _LongTask) -> None:
-    """Publish a hint at the tag that is to be given next, if the queue holds none."""
+    """Publish a hint for the next order of tags, if the queue has none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     order_id = next_tagging(current.engine)
     if order_id is not None and not _depth(task.app, LISTS):
@@ -259,25 +260,25 @@ def _hint_at_tagging(current: WorkerServices, task: _LongTask) -> None:
 
 
 def _hint_at_links(current: WorkerServices, task: _LongTask) -> None:
-    """Publish a hint at the draft whose links are to be opened next, if the queue holds none."""
+    """Publish a hint for the next draft whose links are to be checked, if the queue has none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     draft_id = opened_links.next_waiting(current.engine)
     if draft_id is not None and not _depth(task.app, LISTS):
         task.apply_async(args=(draft_id,), queue=LISTS)
 
 
-#: Which worker's processes take the hints of a queue.
+#: The role of the workers that consume a queue of hints.
 _QUEUES = {"urgent": WorkerRole.CONTROL, "bulk": WorkerRole.BULK}
 
 
 def _depth(app: Celery, queue: str) -> int:
-    """Return how many tasks wait in a queue, beyond those that a process took."""
+    """Return the number of tasks in a queue, without those that a process has taken."""
     with app.connection_or_acquire() as connection:
         waiting: int = connection.default_channel.client.llen(queue)
     return waiting
 
 
-#: This worker's name, known before its pool forks; and what tells that this process lives.
+#: This worker's name, which is set before the pool forks; and the sign of life of this process.
 _node: list[str] = []
 _signs: list[liveness.SignOfLife] = []
 
@@ -291,7 +292,7 @@ def _sign_of_life() -> liveness.SignOfLife:
 
 @setup_logging.connect
 def _set_up_logs(loglevel: object = None, **_signal: object) -> None:
-    """Write logs our way; a receiver keeps Celery from setting up its own."""
+    """Set up the product's logs; a receiver of this signal keeps Celery from setting up its own."""
     del loglevel
     settings = load_settings()
     set_up_logs(settings)
@@ -311,16 +312,17 @@ def _follow_drains(sender: Consumer, **_signal: object) -> None:
 @worker_process_init.connect
 def _begin_process(**_signal: object) -> None:
     _sign_of_life()
-    # Celery ends a process that does not begin within seconds.
+    # Celery kills a process that takes more than some seconds to start.
     Thread(target=_look_back_at_once, name="first-look-back", daemon=True).start()
-    # Modules live as long as the process: looking for garbage among them took 0.2 s each time.
+    # Modules live as long as the process; without this, each full collection took 0.2 s.
     gc.freeze()
 
 
 def _look_back_at_once() -> None:
-    """Let the database know of this host, and bring its journals back, before its first task.
+    """Register this host in the database and replay its journals before its first task.
 
-    Rounds go to whichever host asks first, and whoever restored a database waits for this one.
+    A round runs on any one host, and after the database was restored, the product waits for every
+    host's journals.
     """
     with isolated("the first look back"), _unless_a_server_is_away():
         own = build(load_settings())
@@ -334,7 +336,7 @@ def _look_back_at_once() -> None:
 def _give_a_sign_of_beat(**_signal: object) -> None:
     sign = liveness.of_beat(load_settings())
     _signs.append(sign)
-    # Celery has a signal for beat's beginning and none for its end.
+    # Celery has a signal for the start of beat and none for its end.
     atexit.register(sign.end)
 
 
@@ -362,7 +364,7 @@ def _application() -> Celery:
 
 
 def __getattr__(name: str) -> Celery:
-    """Build ``app`` when Celery's command line asks for it: nothing happens at import."""
+    """Create ``app`` when Celery's command line accesses it; the import has no side effects."""
     if name in {"app", "celery"}:
         return _application()
     raise AttributeError(name)

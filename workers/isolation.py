@@ -1,4 +1,4 @@
-"""Isolates the steps of periodic work: what fails is logged, and the next step runs."""
+"""Isolation of the steps of periodic work: a failure is logged, and the next step runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def isolated(what: str) -> Iterator[None]:
-    """Log what goes wrong with ``what`` and go on; a database that is away ends everything."""
+    """Log errors in the step ``what`` and continue; a lost database connection is raised."""
     try:
         yield
     except AWAY as error:
         if not is_damaged(error):
             raise
         _log.error("%s failed; everything else goes on: %s", what, reason_of(error))
-    except Exception:  # noqa: BLE001 - the point of it: whatever fails must not hold up the rest
+    except Exception:  # noqa: BLE001 - no failure of one step may prevent the other steps
         _log.exception("%s failed; everything else goes on", what)

@@ -1,1 +1,1 @@
-"""Languages: which there are, and what is written in them."""
+"""Languages, translations, and the formats of values in each language."""

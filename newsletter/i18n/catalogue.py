@@ -1,8 +1,8 @@
-"""Words by language, from gettext catalogues: ``ja.po`` beside this module.
+"""Translations from gettext catalogues, such as ``ja.po`` in this package.
 
-The words in source and templates are English, and their own keys; English has no catalogue.
-What varies stands as ``{name}`` and is put in after translation. A catalogue is read when its
-language is first asked for, so that a command which shows none of it does not pay for it.
+The texts in source code and templates are English and serve as keys; English has no catalogue.
+Placeholders ``{name}`` are replaced after translation. A catalogue is read on first use of its
+language, so that commands which show no translated text start faster.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.values import Worded
 
 FOLDER = Path(__file__).parent
-#: The language of the words in source and templates.
+#: The language of the texts in source code and templates.
 SOURCE_LANGUAGE = Language.ENGLISH
 _FORMATTER = Formatter()
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -32,9 +32,9 @@ _FIELD = re.compile(
 
 
 class Catalogue(NullTranslations):
-    """The words of one language, by what they are called in source and templates.
+    """The translations of one language.
 
-    Read without Babel, which takes longer than the commands that show a few words.
+    They are read without Babel, whose import takes longer than a whole short command.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,15 +56,15 @@ class Catalogue(NullTranslations):
             self._forms[fields.get("msgctxt", ""), text] = forms
 
     def gettext(self, message: str) -> str:
-        """Return a text in the language; as it is where the catalogue does not have it."""
+        """Return a text in the language; unchanged if the catalogue does not contain it."""
         return self._forms.get(("", message), (message,))[0]
 
     def pgettext(self, context: str, message: str) -> str:
-        """Return a text that has several meanings in the language."""
+        """Return a text in the language; ``context`` distinguishes its meanings."""
         return self._forms.get((context, message), (message,))[0]
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        """Return the form of a text that fits a number."""
+        """Return the form of a text for a number."""
         forms = self._forms.get(("", msgid1))
         if forms is None:
             return msgid1 if n == 1 else msgid2
@@ -79,17 +79,17 @@ def _fields(entry: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def catalogue_of(language: Language) -> NullTranslations:
-    """Return the words of a language, read on first use."""
+    """Return the translations of a language, which are read on first use."""
     if language is SOURCE_LANGUAGE:
         return NullTranslations()
     return Catalogue(FOLDER / f"{language.value}.po")
 
 
 class Words:
-    """The functions that templates write words with, for one language.
+    """The translation functions of templates, for one language.
 
-    They return plain text, which the template escapes, unless a value is markup: then the text
-    is escaped and the markup kept, so that a catalogue never brings markup of its own.
+    They return plain text, which the template escapes. If a value is markup, the text is escaped
+    and the markup is kept; a catalogue can therefore never contain markup.
     """
 
     def __init__(self, language: Language) -> None:
@@ -101,15 +101,15 @@ class Words:
         return self._filled(self._catalogue.gettext(text) if text else "", values)
 
     def pgettext(self, context: str, text: str, /, **values: object) -> str:
-        """Return a text in the language that has several meanings, told apart by ``context``."""
+        """Return a text in the language; ``context`` distinguishes its meanings."""
         return self._filled(self._catalogue.pgettext(context, text), values)
 
     def labelled(self, label: str, value: object) -> str:
-        """Return a value behind what it is called: ``Tags: press``, ``タグ：press``."""
+        """Return a value after its label: ``Tags: press``, ``タグ：press``."""
         return self.pgettext("label and value", "{label}: {value}", label=label, value=value)
 
     def ngettext(self, one: str, many: str, number: int, /, **values: object) -> str:
-        """Return the form of a text that fits a number, which is ``{count}`` in it."""
+        """Return the form of a text for a number, which is ``{count}`` in the text."""
         return self._filled(
             self._catalogue.ngettext(one, many, number), {"count": number, **values}
         )
@@ -118,7 +118,8 @@ class Words:
         if not values:
             return text
         for _, name, form, conversion in _FORMATTER.parse(text):
-            # Own templates bring words, too: "{value.attribute}" would reach past their sandbox.
+            # Customers' templates contain texts, too, and "{value.attribute}" would bypass their
+            # sandbox.
             if name is not None and (name not in values or form or conversion):
                 raise KeyError(name)
         values = {
@@ -130,7 +131,7 @@ class Words:
         return text.format(**values)
 
     def globals(self) -> dict[str, object]:
-        """Return what a template environment calls these functions."""
+        """Return these functions by their names in templates."""
         return {
             "_": self.gettext,
             "gettext": self.gettext,

@@ -1,4 +1,4 @@
-"""Days, moments, numbers, sizes and lists as a language writes them, by the data of CLDR."""
+"""Formats of days, moments, numbers, sizes and lists in each language, from the data of CLDR."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from newsletter.i18n.language import Language
 if TYPE_CHECKING:
     from babel import Locale
 
-#: Which region's manner a language follows where the tag names none: 1 December 2026, 18:30.
+#: The default region of a language, which determines its formats: 1 December 2026, 18:30.
 _REGIONS = {"en": "en-GB"}
 _CLOCK = "HH:mm"
-#: A moment to come with its day of the week, where running text has another manner than CLDR.
+#: Formats of future moments with weekday, where running text differs from CLDR.
 _PLANNED = {"ja": f"y年M月d日（E）{_CLOCK}", "en": f"E d MMM y, {_CLOCK}"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
@@ -23,7 +23,7 @@ _STEP = 1000
 
 @cache
 def locale_of(language: Language) -> Locale:
-    """Return the data of a language; those of English for a tag that CLDR does not have."""
+    """Return the locale data of a language; those of English if CLDR lacks the tag."""
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - most commands do without it
 
     try:
@@ -47,7 +47,7 @@ def format_moment(
     year: bool = True,
     seconds: bool = False,
 ) -> str:
-    """Return an instant by the clock of a zone (None: this machine's)."""
+    """Return a moment in a time zone (None: that of this machine)."""
     local = moment.astimezone(zone)
     clock = format_clock(local, language, seconds=seconds)
     joined = str(locale_of(language).datetime_formats["medium"])
@@ -55,9 +55,9 @@ def format_moment(
 
 
 def format_planned(moment: datetime, language: Language, zone: tzinfo | None) -> str:
-    """Return an instant to come: ``Tue 1 Dec 2026, 08:00``, ``2026年12月1日（火）08:00``.
+    """Return a future moment: ``Tue 1 Dec 2026, 08:00``, ``2026年12月1日（火）08:00``.
 
-    Who decides on a day thinks of the day of the week, and sees by it that the day is wrong.
+    People plan by weekday, and the weekday shows them that they chose a wrong day.
     """
     from babel.dates import format_datetime  # noqa: PLC0415 - as above
 
@@ -71,7 +71,7 @@ def format_planned(moment: datetime, language: Language, zone: tzinfo | None) ->
 
 
 def format_wall_time(local: datetime, language: Language) -> str:
-    """Return a planned time on a day that belongs to no zone yet, such as 08:00 everywhere."""
+    """Return a planned time without time zone, such as 08:00 in each reader's zone."""
     return format_planned(local.replace(tzinfo=UTC), language, UTC)
 
 
@@ -89,14 +89,14 @@ def _short_day(day: date, language: Language, *, year: bool) -> str:
 
 
 def format_event_day(day: date, language: Language, *, year: bool) -> str:
-    """Return a day in short with that of the week: ``Tue, 1 Dec 2026``, ``2026年12月1日(火)``."""
+    """Return a day in short with the weekday: ``Tue, 1 Dec 2026``, ``2026年12月1日(火)``."""
     from babel.dates import format_skeleton  # noqa: PLC0415 - as above
 
     return format_skeleton("yMMMEd" if year else "MMMEd", day, locale=locale_of(language))
 
 
 def format_month(day: date, language: Language) -> str:
-    """Return the month of a day by itself, in short: ``Dec``, ``12月``."""
+    """Return the abbreviated month of a day: ``Dec``, ``12月``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above
 
     return format_date(day, "LLL", locale=locale_of(language))
@@ -110,14 +110,14 @@ def format_year_month(day: date, language: Language) -> str:
 
 
 def format_weekday(day: date, language: Language, *, short: bool = False) -> str:
-    """Return the day of the week: ``Tuesday``, ``火曜日``; in short ``Tue``, ``火``."""
+    """Return the weekday: ``Tuesday``, ``火曜日``; in short ``Tue``, ``火``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above
 
     return format_date(day, "ccc" if short else "EEEE", locale=locale_of(language))
 
 
 def format_number(value: float, language: Language) -> str:
-    """Return a number with its thousands apart; small fractions keep one digit."""
+    """Return a number with thousands separators; small fractions have one decimal."""
     from babel.numbers import format_decimal  # noqa: PLC0415 - as above
 
     small = value < 10 and value != int(value)  # noqa: PLR2004
@@ -127,8 +127,8 @@ def format_number(value: float, language: Language) -> str:
 def format_percent(value: float, language: Language, *, digits: int | None = None) -> str:
     """Return a share that is given in percent: ``0.25%``.
 
-    Without ``digits`` it has as many after the point as tell it from its like: none of nothing and
-    from ten on, two below a tenth, where a complaint in a thousand counts.
+    Without ``digits``, the number of decimals depends on the size: none for zero and from ten on,
+    one from a tenth on, and two below, since one complaint in a thousand mails matters.
     """
     from babel.numbers import format_percent  # noqa: PLC0415 - as above
 
@@ -150,7 +150,7 @@ def format_size(octets: int, language: Language) -> str:
 def format_list(
     items: Iterable[str], language: Language, style: Literal["standard", "or"] = "standard"
 ) -> str:
-    """Return items as a language lists them: ``a, b and c``, ``a、b、c``."""
+    """Return items as a list in a language: ``a, b and c``, ``a、b、c``."""
     from babel.lists import format_list  # noqa: PLC0415 - as above
 
     return format_list(list(items), style=style, locale=locale_of(language))

@@ -1,4 +1,4 @@
-"""The languages that templates, pages and issues speak, and the tags of all others (BCP 47)."""
+"""The languages of templates, pages and issues, and the tags of all other languages (BCP 47)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 if TYPE_CHECKING:
     from babel import Locale
 
-#: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
+#: The syntax of tags (RFC 5646, 2.1) without grandfathered tags, which do not occur in lists.
 _TAG = re.compile(
     r"(?P<language>[a-z]{2,3}|[a-z]{5,8})(?P<extended>(?:-[a-z]{3}){0,3})"
     r"(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|\d{3}))?"
@@ -22,15 +22,15 @@ _TAG = re.compile(
     r"(?:-x(?:-[a-z\d]{1,8})+)?)"
 )
 _LONGEST_TAG = 64
-#: ISO 15924 names scripts by four letters.
+#: Codes of scripts have four letters (ISO 15924).
 _SCRIPT_LENGTH = 4
-#: Languages whose own names are known, besides their names in English and Japanese: each costs
-#: the data of a locale.
+#: Languages that are recognized by their own names, besides the English and Japanese names; each
+#: needs the data of a locale.
 _SPOKEN = (
     "ar bn cs da de el es fi fil fr he hi hu id it km ko lo mn my ne nl no pl pt ro ru si sv th tr "
     "uk ur vi zh"
 )
-#: What is often written for a language and is no name of it: countries, scripts.
+#: Words that are often written instead of a language: countries, scripts.
 _USUAL = {
     **dict.fromkeys(("jp", "日本", "和文", "邦文"), "ja"),
     **dict.fromkeys(("英文", "英"), "en"),
@@ -38,36 +38,37 @@ _USUAL = {
     **dict.fromkeys(("繁體中文", "繁体字", "繁体中文"), "zh-Hant"),
     **dict.fromkeys(("やさしい日本語", "easy japanese", "plain japanese"), "ja-simple"),
 }
-#: What the foreign residents of Japan read most (Immigration Services Agency), and plain Japanese.
+#: The most common languages of foreign residents of Japan (Immigration Services Agency), and easy
+#: Japanese.
 SUGGESTED_LANGUAGES = (
     *("ja-simple", "en", "zh-Hans", "zh-Hant", "ko", "vi", "ne", "pt", "id", "fil", "my", "si"),
     *("es", "th", "bn", "hi", "ru", "uk", "fr", "de", "ja"),
 )
-#: What CLDR has no name for. ``simple`` is a registered variant of any language (BCP 47).
+#: Names that CLDR lacks. ``simple`` is a registered variant of any language (BCP 47).
 _NAMES = {("ja-simple", "ja"): "やさしい日本語", ("ja-simple", "en"): "Easy Japanese"}
 
 
 class Language(StrEnum):
-    """A language that pages and mails speak, by its BCP 47 tag."""
+    """A language of pages and mails, by its BCP 47 tag."""
 
     JAPANESE = "ja"
     ENGLISH = "en"
-    #: And whatever else has a catalogue beside this module.
+    #: Further members are the catalogues in this package.
     _ignore_ = "_tag"
     for _tag in sorted(path.stem for path in Path(__file__).parent.glob("*.po")):
         if _tag != JAPANESE:
             vars()[_tag.upper().replace("-", "_")] = _tag
 
 
-#: "Territories" of CLDR whose zones nobody lives in: offsets and abbreviations.
+#: "Territories" of CLDR whose time zones are offsets and abbreviations and not places.
 _NOWHERE = frozenset({"001", "ZZ"})
 _Fallback = TypeVar("_Fallback")
 
 
 def nearest_language(tag: str, fallback: _Fallback) -> Language | _Fallback:
-    """Return what somebody is written to who asked for ``tag``: ``en`` for ``en-US``.
+    """Return the language of mails and pages for a requested tag: ``en`` for ``en-US``.
 
-    Browsers and forms may ask for anything: of what is longer than any tag, the rest says nothing.
+    Browsers and forms can send any text, so only the length of the longest tag is read.
     """
     known = {language.value.lower(): language for language in Language}
     parts = tag[:_LONGEST_TAG].lower().split("-")
@@ -76,20 +77,21 @@ def nearest_language(tag: str, fallback: _Fallback) -> Language | _Fallback:
 
 
 def language_of_words(tag: str) -> Language:
-    """Return the language of the fixed words around content in another: English for most."""
+    """Return the language of the fixed texts around content in a language: English for most."""
     return nearest_language(tag, Language.ENGLISH)
 
 
 def language_for(tag: str, own: Language) -> Language:
-    """Return what somebody is written to who chose a language, or none (empty): ``own``."""
+    """Return the language of mails to a person who chose a tag, or nothing (empty): ``own``."""
     return language_of_words(tag) if tag else own
 
 
 def tags_within(tag: str) -> tuple[str, ...]:
-    """Return the tags of which each other form is one of a language: its own, and whose script is.
+    """Return the prefixes of all tags that are forms of a language.
 
-    ``zh-Hant`` is what is written in Taiwan and Hong Kong, so ``zh-TW`` and ``zh-HK`` are within
-    it, though neither begins with it (CLDR, likely subtags).
+    These are the tag itself and tags with the same likely script: ``zh-Hant`` is written in Taiwan
+    and Hong Kong, so it includes ``zh-TW`` and ``zh-HK``, though neither begins with it (CLDR,
+    likely subtags).
     """
     language, _, script = tag.partition("-")
     if len(script) != _SCRIPT_LENGTH:
@@ -111,9 +113,9 @@ def tags_within(tag: str) -> tuple[str, ...]:
 
 @cache
 def own_language_name(tag: str) -> str:
-    """Return what a language is called by those who speak it; its tag where that is not known.
+    """Return the name of a language in itself; the tag if the name is unknown.
 
-    A form of a language that has no name, as a romanisation, is told apart by the rest of its tag.
+    A form of a language without a name, such as a romanisation, is shown with the rest of its tag.
     """
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
 
@@ -129,14 +131,14 @@ def own_language_name(tag: str) -> str:
 
 
 def offered_languages(first: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the languages that a list of them has: those given, the usual ones, then others."""
+    """Return the languages for a list of choices: the given ones, the usual ones, then others."""
     usual = dict.fromkeys((*first, *SUGGESTED_LANGUAGES))
     others = (each for each in _SPOKEN.split() if each not in {*usual, "zh"})
     return (*usual, *sorted(others, key=own_language_name))
 
 
 def closest_language(tag: str, offered: Sequence[str]) -> str:
-    """Return the longest of tags that is a language or a more general form of it; empty for none.
+    """Return the longest offered tag that equals a tag or is more general; empty if there is none.
 
     This is the lookup of RFC 4647 (3.4).
     """
@@ -145,14 +147,14 @@ def closest_language(tag: str, offered: Sequence[str]) -> str:
 
 
 def is_form_of(tag: str, general: str) -> bool:
-    """Whether a tag is a language or a more exact form of it: ``zh-TW`` of ``zh-Hant``."""
+    """Return whether a tag equals another or is more specific: ``zh-TW`` for ``zh-Hant``."""
     folded = tag.lower()
     forms = (form.lower() for form in tags_within(general))
     return any(folded == form or folded.startswith(f"{form}-") for form in forms)
 
 
 def closer_tags(tag: str, others: Iterable[str]) -> list[str]:
-    """Return which of other tags are more exact forms of one; who reads these gets these."""
+    """Return the other tags that are more specific than one; their readers get those instead."""
     return sorted(
         {each for each in others if each.lower() != tag.lower() and is_form_of(each, tag)}
     )
@@ -160,7 +162,7 @@ def closer_tags(tag: str, others: Iterable[str]) -> list[str]:
 
 @cache
 def _names_by(speaker: Language) -> Locale:
-    """Return what a language calls others and places; English for a tag that CLDR lacks."""
+    """Return the locale with a language's names of languages and places; English as fallback."""
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
 
     try:
@@ -170,7 +172,7 @@ def _names_by(speaker: Language) -> Locale:
 
 
 def language_name(tag: str, speaker: Language) -> str:
-    """Return what a language is called in another; empty for one without a name there."""
+    """Return the name of a language in another language; empty if it has none."""
     if known := _NAMES.get((tag.lower(), speaker.value)):
         return known
     names = _names_by(speaker).languages
@@ -183,23 +185,23 @@ def language_name(tag: str, speaker: Language) -> str:
 
 @cache
 def time_zone_name(zone: str, speaker: Language) -> str:
-    """Return what a zone is called, such as ``日本時間``; its IANA name where it has no other."""
-    # Babel takes long to load, which a command that names no zone is spared.
+    """Return the name of a time zone, such as ``日本時間``; the IANA name if there is no other."""
+    # Babel is slow to import, so only commands that need it do so.
     from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
 
     place = "/" in zone and not zone.startswith("Etc/")
     return get_timezone_location(zone, locale=_names_by(speaker)) if place else zone
 
 
-#: The time zone in which most live who speak a language, where that is one.
+#: The time zone of most speakers of a language, if there is a single one.
 _ZONES_OF_SPEAKERS = {"ja": "Asia/Tokyo"}
 
 
 def usual_time_zone(language: Language, told: str = "") -> str:
-    """Return the zone that a browser told of, if people live by it, or that is usual.
+    """Return the zone reported by a browser, if people live in it, or else the usual zone.
 
-    It is that of most who speak the language, else this computer's. Computers often keep UTC, by
-    which nobody lives.
+    The usual zone is that of most speakers of the language, or else that of this computer.
+    Computers are often set to UTC, in which nobody lives.
     """
     from babel.localtime import get_localzone  # noqa: PLC0415 - as above
 
@@ -212,8 +214,8 @@ def usual_time_zone(language: Language, told: str = "") -> str:
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     """Return the time zones that people live in, by IANA name, with their names in a language.
 
-    First that of most who speak the language, then from west to east, of one offset by name. Names
-    end with how far the clock is ahead in winter or summer, whichever is the standard time there.
+    The zone of most speakers of the language comes first; the others are sorted from west to east,
+    and by name within an offset. Each name ends with the offset of the zone's standard time.
     """
     from babel.core import get_global  # noqa: PLC0415 - as above
     from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
@@ -238,7 +240,7 @@ def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _standard_offset(zone: str) -> timedelta:
-    """Return how far a zone's clock is ahead of UTC while no summer time is kept."""
+    """Return the offset of a zone's standard time from UTC, without daylight saving time."""
     year = datetime.now(UTC).year
     days = (datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
     return min(day.utcoffset() or timedelta() for day in days)
@@ -251,7 +253,7 @@ def _offset_words(ahead: timedelta) -> str:
 
 
 def read_language(text: str) -> str:
-    """Return the BCP 47 tag that a text is or names (``en_US``, ``日本語``); empty for none."""
+    """Return the BCP 47 tag of a text that is a tag or a name (``en_US``, ``日本語``), or empty."""
     folded = text.strip().lower()
     if not folded:
         return ""
@@ -284,9 +286,10 @@ def _as_tag(folded: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    """Return the tags of languages by their names in each language that pages speak.
+    """Return the tags of languages by their names in each language of the pages.
 
-    So lists that people download read back. English and Japanese count where others differ.
+    Therefore exported lists can be imported again. If the same name means different languages,
+    English and Japanese names take precedence.
     """
     names: dict[str, str] = {}
     usual = (Language.ENGLISH, Language.JAPANESE)
@@ -298,7 +301,7 @@ def _names() -> dict[str, str]:
 
 @cache
 def _own_names() -> dict[str, str]:
-    """Return the tags of languages by what their speakers call them."""
+    """Return the tags of languages by their names in themselves."""
     from babel import Locale  # noqa: PLC0415 - as above
 
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Texts of strangers in one normal form (NFKC), in time that grows with their length."""
+"""Unicode normalization (NFKC) of untrusted texts in linear time."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 import unicodedata
 from urllib.parse import SplitResult, urlsplit
 
-#: Marks that stand in a row on one letter; UAX #15 (stream-safe text) knows no language with more.
+#: Successive combining marks; no language has more on one letter (UAX #15, stream-safe text).
 _MOST_MARKS = 30
 _TOO_MANY = re.compile(rb"(?<=[^\0]{%d})[^\0]+" % _MOST_MARKS)
-#: Letters that become marks, by what they become.
+#: Characters that NFKC replaces by combining marks, and these marks.
 _BECOME_MARKS = {
     letter: unicodedata.normalize("NFKC", letter) for letter in "\u0f73\u0f75\u0f81\uff9e\uff9f"
 }
 
 
 def normal_form(text: str) -> str:
-    """Return a text in NFKC: letters of full and half width, and composed ones, are alike.
+    """Return a text in NFKC, which unifies letters of full and half width and composed letters.
 
-    Marks in a row are put in order by comparing each with those before it, while no other thread
-    of the process goes on: a hundred thousand of them take ten seconds. So of more in a row than
-    any language has, the rest is left out.
+    Python sorts successive combining marks in quadratic time and holds the interpreter's lock
+    meanwhile: a hundred thousand marks take ten seconds. Therefore marks beyond the number that any
+    language has are removed.
     """
     if len(text) > _MOST_MARKS and not text.isascii():
         text = _without_heaps(text)
@@ -28,19 +28,19 @@ def normal_form(text: str) -> str:
 
 
 def single_spaced(text: str) -> str:
-    """Return a text in its normal form without space around it, each gap within it one space.
+    """Return a text in normal form, stripped and with single spaces.
 
-    For patterns of what people type, whose parts may have gaps between them. Several gaps that may
-    each be there or not divide a wide one in every way there is.
+    This is for regular expressions with optional spaces between their parts, which could otherwise
+    match a long run of spaces in exponentially many ways.
     """
     return " ".join(normal_form(text).split())
 
 
 def split_url(url: str) -> SplitResult:
-    """Return the parts of an address that somebody wrote, of which the library normalises the host.
+    """Return the parts of an untrusted URL, whose host the library normalizes.
 
     Raises:
-        ValueError: It is none, or has more marks in a row than any language.
+        ValueError: The URL is invalid, or has too many successive combining marks.
     """
     if not url.isascii() and _TOO_MANY.search(_classes(_with_marks(url))):
         raise ValueError("more marks in a row than any language has")
@@ -54,7 +54,7 @@ def _with_marks(text: str) -> str:
 
 
 def _classes(text: str) -> bytes:
-    """Return for each letter the class of mark that it is; 0 for none."""
+    """Return the canonical combining class of each character; 0 for those that do not combine."""
     return bytes(map(unicodedata.combining, text))
 
 

@@ -1,4 +1,4 @@
-"""Messages as JSON, so that what a database or file keeps is worded for whoever reads it later."""
+"""Messages as JSON for databases and files, so that they can be translated when they are read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from newsletter.i18n.values import (
 
 
 def dump_message(message: Message) -> str:
-    """Return a message as JSON; values of other kinds than those of messages become text."""
+    """Return a message as JSON; values of unknown types are converted to text."""
     return json.dumps(_dumped(message), ensure_ascii=False)
 
 
 def load_message(text: str) -> Message:
-    """Return a message that was kept; plain text of an earlier time stays as it was written."""
+    """Return the message of JSON; plain text of earlier versions is returned unchanged."""
     try:
         return _message(json.loads(text)["message"])
     except (ValueError, TypeError, KeyError, AttributeError):

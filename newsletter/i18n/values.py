@@ -1,4 +1,4 @@
-"""Values of messages that each language writes in its own way."""
+"""Values of messages whose format depends on the language."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from newsletter.i18n.language import Language, language_name
 
 
 class Worded(ABC):
-    """What is written when the language of its reader is known."""
+    """A value whose text depends on the language of the reader."""
 
     __slots__ = ()
 
     @abstractmethod
     def in_language(self, language: Language) -> str:
-        """Return this as a reader of the language gets it."""
+        """Return the text in a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Number(Worded):
     value: float
 
     def in_language(self, language: Language) -> str:
-        """Return it with its thousands apart."""
+        """Return the number with thousands separators."""
         return formats.format_number(self.value, language)
 
 
@@ -39,19 +39,19 @@ class Size(Worded):
     octets: int
 
     def in_language(self, language: Language) -> str:
-        """Return it in the unit that fits."""
+        """Return the size in a suitable unit."""
         return formats.format_size(self.octets, language)
 
 
 @dataclass(frozen=True, slots=True)
 class Percent(Worded):
-    """A share in percent, with so many digits after the point."""
+    """A share in percent with a number of decimals."""
 
     value: float
     digits: int
 
     def in_language(self, language: Language) -> str:
-        """Return it with the sign, as the language writes it."""
+        """Return the share with the percent sign."""
         return formats.format_percent(self.value, language, digits=self.digits)
 
 
@@ -62,19 +62,19 @@ class Sentences(Worded):
     items: tuple[Worded, ...]
 
     def in_language(self, language: Language) -> str:
-        """Return them as running text: Japanese puts no space between sentences."""
+        """Return the sentences as running text, in Japanese without spaces between them."""
         space = "" if language is Language.JAPANESE else " "
         return space.join(each.in_language(language) for each in self.items)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Worded):
-    """Several names, all of which are meant."""
+    """Several names, joined by "and"."""
 
     items: tuple[str | Worded, ...]
 
     def in_language(self, language: Language) -> str:
-        """Return them as one list; a dash when there are none."""
+        """Return the names as one list; a dash if there are none."""
         names = [
             item.in_language(language) if isinstance(item, Worded) else item for item in self.items
         ]
@@ -88,35 +88,35 @@ class LanguageName(Worded):
     tag: str
 
     def in_language(self, language: Language) -> str:
-        """Return what it is called there; the tag itself where it has no name."""
+        """Return the name of the language; the tag if it has no name."""
         return language_name(self.tag, language) or self.tag
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled(Worded):
-    """What its owners call something in several languages, by tag.
+    """A label in several languages, by tag.
 
     Attributes:
-        name: What it is called where it has no words at all.
+        name: The text to show without any label.
     """
 
     labels: tuple[tuple[str, str], ...]
     name: str
 
     def in_language(self, language: Language) -> str:
-        """Return the words in the language, or else the first there are."""
+        """Return the label in the language, or else the first label."""
         labels = {tag: words for tag, words in self.labels if words}
         return labels.get(language.value) or next(iter(labels.values()), self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Alternatives(Worded):
-    """Several names, one of which is meant."""
+    """Several names, joined by "or"."""
 
     items: tuple[str, ...]
 
     def in_language(self, language: Language) -> str:
-        """Return them with the language's word for or."""
+        """Return the names as one list with "or"."""
         return formats.format_list(self.items, language, "or")
 
 
@@ -127,39 +127,39 @@ class Day(Worded):
     day: date
 
     def in_language(self, language: Language) -> str:
-        """Return it in full."""
+        """Return the day in full."""
         return formats.format_day(self.day, language)
 
 
 @dataclass(frozen=True, slots=True)
 class Weekday(Worded):
-    """The day of the week on which a day falls."""
+    """The weekday of a day."""
 
     day: date
 
     def in_language(self, language: Language) -> str:
-        """Return its name."""
+        """Return the name of the weekday."""
         return formats.format_weekday(self.day, language)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment(Worded):
-    """An instant, by the clock of a zone."""
+    """A moment in a time zone."""
 
     moment: datetime
     zone: str = "UTC"
 
     def in_language(self, language: Language) -> str:
-        """Return it with its day, to the minute."""
+        """Return the day and the time to the minute."""
         return formats.format_moment(self.moment, language, ZoneInfo(self.zone))
 
 
 @dataclass(frozen=True, slots=True)
 class WallTime(Worded):
-    """A time of day on a day that belongs to no zone yet."""
+    """A day and time of day without time zone."""
 
     local: datetime
 
     def in_language(self, language: Language) -> str:
-        """Return it with its day, to the minute."""
+        """Return the day and the time to the minute."""
         return formats.format_wall_time(self.local, language)

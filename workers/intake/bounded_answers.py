@@ -1,7 +1,7 @@
-"""Sockets for a mailbox whose server must answer each command within bounds of time and size.
+"""Sockets for mailboxes, which limit the time and the size of the server's reply to each command.
 
-A socket's own timeout begins anew with each octet that comes: a server that sends one now and then
-would be waited for without end, and one that never stops would fill the memory.
+The timeout of a socket restarts with each received octet. Without these limits, a server that sends
+one octet now and then would block the client forever, and an endless reply would fill the memory.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-#: Seconds without a single octet; the libraries set it.
+#: Seconds without any received octet; the libraries set it as the socket's timeout.
 SILENCE_SECONDS = 60.0
-#: Seconds for one whole answer: a mail of 2 MB comes with 7 KB a second.
+#: Seconds for one whole reply: enough for a mail of 2 MB at 7 KB per second.
 _ANSWER_SECONDS = 300.0
-#: Octets of one answer: a list of a million mails has less.
+#: Octets of the largest reply; a list of a million mails is smaller.
 _ANSWER_OCTETS = 64 * 1024 * 1024
-#: Lines of one answer: the libraries take some fifty octets of memory for each, however short.
+#: Lines of the longest reply; the libraries need about fifty octets of memory for each.
 _ANSWER_LINES = 3_000_000
 
 
 def demand_size(octets: int, lines: int = 0) -> None:
-    """Refuse more octets, or lines, than one answer may have.
+    """Refuse a reply with too many octets or lines.
 
     Raises:
-        OSError: It is larger than any answer should be.
+        OSError: The reply exceeds a limit.
     """
     if octets > _ANSWER_OCTETS or lines > _ANSWER_LINES:
         raise OSError("an answer is too large")
 
 
 class _Bounded(socket.socket):
-    """Counts from each command on, and for the greeting from the first look."""
+    """A socket that counts the reply to each command and, from the first read, the greeting."""
 
     _began: float | None = None
     _octets = _lines = 0
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
-        """See socket; what comes after it is the next answer."""
+        """See socket; the data received afterwards is the next reply."""
         self._began, self._octets, self._lines = time.monotonic(), 0, 0
         super().sendall(data, flags)
 
@@ -49,8 +49,8 @@ class _Bounded(socket.socket):
         """See socket.
 
         Raises:
-            TimeoutError: The answer is not whole in time.
-            OSError: It is larger than any answer should be.
+            TimeoutError: The reply takes too long.
+            OSError: The reply exceeds a limit.
         """
         if self._began is None:
             self._began = time.monotonic()
@@ -66,11 +66,11 @@ class _Bounded(socket.socket):
 
 
 class _BoundedTls(_Bounded, ssl.SSLSocket):
-    """The same, encrypted; each read, and the handshake as a whole, has the timeout in all."""
+    """The same with TLS; the timeout applies to each read and to the handshake as a whole."""
 
 
 def bounded(plain: socket.socket) -> socket.socket:
-    """Return a connected socket as one with bounds, in its place."""
+    """Return a limited socket that replaces a connected one."""
     timeout = plain.gettimeout()
     mine = _Bounded(fileno=plain.detach())
     mine.settimeout(timeout)
@@ -78,6 +78,6 @@ def bounded(plain: socket.socket) -> socket.socket:
 
 
 def bound_tls(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Let a context make sockets with bounds; return it."""
+    """Make a context create limited sockets; return the context."""
     context.sslsocket_class = _BoundedTls
     return context

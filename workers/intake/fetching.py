@@ -1,6 +1,6 @@
-"""Fetching: what lies in a mailbox is taken, and forgotten there only after it is committed.
+"""Fetching mail from a mailbox, where it is deleted only after it was committed to the database.
 
-Killed between the two, the mail is fetched again, and the log knows it by its content.
+If the process is killed in between, the mail is fetched again and recognized by its content.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from workers.mail_servers import Redactor
 _log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
-#: Seconds of one look at a mailbox. Each answer has its bound, but a server that always has one
-#: mail more, and each slowly, would be listened to for ever. What is left waits for the next look,
-#: by a connection of its own: what was taken is deleted where this one ends.
+#: Seconds of one pass over a mailbox. Each reply is limited, but a slow server that always has
+#: another mail would keep the pass running forever. The next pass fetches the remaining mail with a
+#: new connection, since some servers delete mail only when a connection ends.
 _LOOK_SECONDS = 3600.0
 
 Tell = Callable[[TakenCounts], None]
@@ -50,24 +50,24 @@ class Fetcher:
         self._redactor = Redactor(account.username, account.password)
 
     def once(self) -> TakenCounts:
-        """Take what lies there now; return what became of it.
+        """Fetch the present mail; return the counts of its outcomes.
 
         Raises:
-            UnavailableError: The mailbox does not answer, or refuses.
+            UnavailableError: The mailbox does not reply, or refuses.
         """
         with self._open() as mailbox:
             counts, _ = self._take_all(mailbox)
         return counts
 
     def follow(self, tell: Tell, *, poll_seconds: float) -> None:
-        """Take what lies there, and what comes, until interrupted."""
+        """Fetch the present mail and then new mail, until interrupted."""
         pause = _SHORTEST_PAUSE
         while True:
             try:
                 with self._open() as mailbox:
                     pause = _SHORTEST_PAUSE
                     is_whole = self._follow_one(mailbox, tell, poll_seconds)
-                # POP3 shows what came only to a new session, and deletes when one ends.
+                # POP3 shows new mail only in a new session, and deletes mail when one ends.
                 time.sleep(poll_seconds if is_whole else 0)
             except UnavailableError as error:
                 _log.warning("%s Asked again in %.0f s.", error.what, pause)
@@ -84,9 +84,9 @@ class Fetcher:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _follow_one(self, mailbox: Mailbox, tell: Tell, poll_seconds: float) -> bool:
-        """Follow one connection: for ever by IMAP, for one look by POP3, or until a look is cut.
+        """Follow one connection: forever with IMAP, for one pass with POP3, or until time runs out.
 
-        Return whether the last look was whole.
+        Return whether the last pass was complete.
         """
         while True:
             counts, is_whole = self._take_all(mailbox)
@@ -97,7 +97,7 @@ class Fetcher:
             mailbox.wait(poll_seconds)
 
     def _take_all(self, mailbox: Mailbox) -> tuple[TakenCounts, bool]:
-        """Return what became of what lies there, and whether there was time for all of it."""
+        """Fetch the present mail; return the counts, and whether there was time for all of it."""
         counts, ends = TakenCounts(), time.monotonic() + _LOOK_SECONDS
         for letter in mailbox.letters():
             if counts and time.monotonic() >= ends:
@@ -117,7 +117,7 @@ class Fetcher:
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - see below
-            # A defect met by one mail must not hold up the others; the mail stays where it is.
+            # A bug with one mail must not block the others; the mail stays in the mailbox.
             _log.exception(
                 "a mail of %s could not be taken, and stays there: %s",
                 self._account.name,
@@ -127,7 +127,7 @@ class Fetcher:
 
     @contextmanager
     def _open(self) -> Iterator[Mailbox]:
-        """Open the mailbox; the many errors of the protocols come out as one."""
+        """Open the mailbox; errors of the protocols are raised as `UnavailableError`."""
         try:
             mailbox = self._connect()
             try:
@@ -135,7 +135,7 @@ class Fetcher:
             finally:
                 mailbox.close()
         except (imaplib.IMAP4.error, poplib.error_proto, OSError, ValueError) as error:
-            # A ValueError is the libraries' word for numbers and letters that are none.
+            # The libraries raise ValueError for malformed numbers and characters.
             raise UnavailableError(
                 msg(
                     "The mailbox {name} is not responding: {reason}.",

@@ -1,7 +1,7 @@
 """A mailbox by IMAP4rev1 (RFC 3501), with IDLE (RFC 2177), MOVE (RFC 6851) and UIDPLUS (RFC 4315).
 
-Where the server lacks one of these, the plain way is taken: asking again, copying, and expunging
-only when nobody else's deletions would go with ours.
+If the server lacks one of these extensions, the client polls, copies, and expunges only if no
+other client's deletions would be expunged, too.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from newsletter.i18n.messages import msg
 from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded, demand_size
 from workers.intake.mailbox import Account, Letter
 
-#: A keyword of ours on what is kept; servers that take none get ``\\Seen`` alone.
+#: Our keyword for stored mail; on servers without keywords, only ``\\Seen`` is set.
 _KEPT = "$NewsletterKept"
-#: RFC 2177 allows half an hour; a connection that died silently is noticed sooner so.
+#: Seconds of one IDLE. RFC 2177 allows half an hour; a shorter time detects dead connections.
 _IDLE_SECONDS = 5 * 60.0
 
 
@@ -52,12 +52,12 @@ class ImapMailbox:
     def _log_in(self) -> None:
         username, password = self._account.username, self._account.password
         if "AUTH=PLAIN" in self._imap.capabilities:
-            # RFC 4616: unlike LOGIN, it takes any character.
+            # Unlike LOGIN, SASL PLAIN (RFC 4616) allows all characters.
             said = [f"\0{username}\0{password}".encode()]
 
             def say_once(_asked: bytes) -> bytes:
                 if not said:
-                    # A server that asks without end would be answered for ever.
+                    # Without this, a server that repeats its challenge would be answered forever.
                     raise imaplib.IMAP4.error("the server asks again for what it was told")
                 return said.pop()
 
@@ -98,11 +98,11 @@ class ImapMailbox:
             self._expunge_ours()
             self._imap.logout()
         except (imaplib.IMAP4.error, OSError):
-            # What is flagged and not expunged is found in the log the next time.
+            # Mail that is flagged and not expunged is recognized as known the next time.
             self._imap.shutdown()
 
     def wait(self, seconds: float) -> None:
-        """Return when something came, or after so many seconds where the server does not tell."""
+        """Wait for new mail, or for a number of seconds if the server has no IDLE."""
         self._expunge_ours()
         if "IDLE" not in self._can:
             time.sleep(seconds)
@@ -133,7 +133,7 @@ class ImapMailbox:
         return [key for part in data if isinstance(part, bytes) for key in part.decode().split()]
 
     def _fetch(self, key: str) -> bytes | None:
-        """Return the start of a mail, without marking it as read; None when it is gone."""
+        """Return the first part of a mail without marking it as read; None if it was deleted."""
         data = self._uid("FETCH", key, f"(BODY.PEEK[]<0.{MAIL_OCTETS}>)")
         return next((bytes(part[1]) for part in data if isinstance(part, tuple)), None)
 
@@ -162,13 +162,13 @@ class ImapMailbox:
 
 
 class _Literals(imaplib.IMAP4):
-    """Reads no literal beyond the bound of an answer: the library asks for its memory at once."""
+    """Refuses too large literals, since the library allocates their memory at once."""
 
     def read(self, size: int) -> bytes:
         """See imaplib.
 
         Raises:
-            OSError: No answer may be so large.
+            OSError: The literal exceeds the limit.
         """
         demand_size(size)
         return super().read(size)
@@ -180,7 +180,7 @@ class _Plain(_Literals):
 
 
 class _ByTls(_Literals, imaplib.IMAP4_SSL):
-    """With TLS before the first word, whose context bounds the socket."""
+    """A connection with implicit TLS, whose context creates limited sockets."""
 
 
 def _connect(account: Account) -> imaplib.IMAP4:
@@ -195,7 +195,7 @@ def _connect(account: Account) -> imaplib.IMAP4:
 
 
 def _quoted(folder: str) -> str:
-    """Return a folder's name as a quoted string, in IMAP's own UTF-7 (RFC 3501 section 5.1.3)."""
+    """Return a folder's name as a quoted string in IMAP's modified UTF-7 (RFC 3501, 5.1.3)."""
     escaped = _modified_utf7(folder).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
@@ -204,7 +204,7 @@ def _modified_utf7(text: str) -> str:
     def shifted(match: re.Match[str]) -> str:
         if match[0] == "&":
             return "&-"
-        # UTF-7 itself with another sign in front, and a comma for its slash.
+        # Modified UTF-7 starts with "&" instead of "+" and has "," instead of "/".
         return match[0].encode("utf-7").decode().replace("+", "&", 1).replace("/", ",")
 
     return re.sub(r"&|[^\x20-\x7e]+", shifted, text)

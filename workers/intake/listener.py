@@ -1,7 +1,7 @@
-"""The listener: an LMTP or SMTP server that takes bounces and requests to leave, and nothing else.
+"""The listener: an LMTP or SMTP server that accepts only bounces and requests to unsubscribe.
 
-Its 250 means that the mail is committed; while the database is away it answers 4xx, and the sender
-keeps the mail and comes again.
+Its reply 250 means that the mail is committed. While the database is unavailable it replies 4xx, so
+that the sender tries again later.
 """
 
 from __future__ import annotations
@@ -33,51 +33,52 @@ from workers.intake.receiving import Capacity, read_mail
 
 _log = logging.getLogger(__name__)
 
-#: A notice returns a whole message at most.
+#: Octets of the largest mail; a bounce contains at most the whole original message.
 _MOST_OCTETS = 20 * 1024 * 1024
-#: Longer lines than RFC 5321 allows are common in what mail systems return.
+#: Octets of the longest line; bounces often have longer lines than RFC 5321 allows.
 _LINE_OCTETS = 262_144
-#: For the next command, and for a whole mail.
+#: Seconds to wait for the next command, and for a whole mail.
 _IDLE_SECONDS = 60
-#: For a session: who only says something again and again would keep its place. Postfix, which keeps
-#: sessions for further mails, gives each five minutes.
+#: Seconds of a session; otherwise a client could keep it open by repeating a command. Postfix,
+#: which reuses sessions, limits each to five minutes.
 _SESSION_SECONDS = 600
-#: Connections that may wait to be taken.
+#: Connections that wait to be accepted (the backlog of the socket).
 _WAITING = 100
-#: Connections that are served at once: each may hold a mail of the largest size.
+#: Simultaneous connections, each of which may send a mail of the largest size.
 _MOST_CONNECTIONS = 20
-#: Mails that are read at once: reading one takes several times its octets.
+#: Mails that are parsed at once; parsing needs several times a mail's octets of memory.
 _READ_AT_ONCE = 4
-#: Octets of mails that are received at once; the others wait for DATA to be granted. A mail in
-#: hand takes its octets twice while the dots are taken out that SMTP adds.
+#: Octets of all mails that are received at once; for further mails, the reply to DATA is delayed.
+#: The memory for a mail is twice this while the dots that SMTP adds are removed.
 _RECEIVED_AT_ONCE = 2 * _MOST_OCTETS
-#: Of these, those from one network: who is slow in sending holds up no other.
+#: Octets of these for each network, so that a slow sender does not block the others.
 _OF_ONE_NETWORK = _MOST_OCTETS
-#: An announced size is an estimate (RFC 1870, 6.3), often before line ends are two octets.
+#: Octets and divisor of the tolerance: an announced size is an estimate (RFC 1870, 6.3), often with
+#: line ends of one octet.
 _BEYOND_ANNOUNCED, _OF_ANNOUNCED = 65_536, 8
 _BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
 def quiet_server() -> None:
-    """Leave out of the log what the server says of each command: it is anybody's to write."""
+    """Suppress the server's log of each command, since anybody can write its content."""
     logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 class _Places:
-    """Who is served, and the capacity for their mails, shared between the networks that call."""
+    """The present connections and the capacity for their mails, shared between networks."""
 
     def __init__(self) -> None:
-        #: The longest served first.
+        #: The networks of the connections, the oldest connection first.
         self._served: dict[_Served, str] = {}
         self._whole = Capacity(_RECEIVED_AT_ONCE)
         self._shares: WeakValueDictionary[str, Capacity] = WeakValueDictionary()
 
     def admit(self, newcomer: _Served, network: str) -> bool:
-        """Give a place to a connection; False where there is none for its network.
+        """Admit a connection; return False if there is no place for its network.
 
-        Where all are taken, one goes back that is held by whoever holds the most, if that is more
-        than the newcomer's network would hold with it: so nobody keeps the others out.
+        If all places are taken, the network with the most connections loses one, provided that it
+        has more than the newcomer's network would have. Therefore no network can block the others.
         """
         if len(self._served) >= _MOST_CONNECTIONS:
             held = Counter(self._served.values())
@@ -89,19 +90,19 @@ class _Places:
         return True
 
     def _end_one_of(self, network: str) -> None:
-        """End the session that was there first, if possible one that brings no mail just now."""
+        """End the oldest session of a network, preferably one that is not receiving a mail."""
         theirs = [each for each, of in self._served.items() if of == network]
         ended = next((each for each in theirs if not each.receives), theirs[0])
         del self._served[ended]
         ended.give_up_place()
 
     def leave(self, served: _Served) -> None:
-        """Take back a connection's place."""
+        """Release a connection's place."""
         self._served.pop(served, None)
 
     @asynccontextmanager
     async def room(self, served: _Served, octets: int) -> AsyncIterator[None]:
-        """Keep room for a mail for the block; one network has half of it all at most."""
+        """Reserve memory for a mail during the block; a network gets at most half of all memory."""
         network = self._served.get(served, "")
         share = self._shares.get(network)
         if share is None:
@@ -111,7 +112,7 @@ class _Places:
 
 
 class _Served(SMTP):
-    """A connection that is served."""
+    """An admitted connection."""
 
     line_length_limit = _LINE_OCTETS
     places: _Places
@@ -119,13 +120,13 @@ class _Served(SMTP):
     envelope: Envelope | None
     session: Session | None
     connection: asyncio.WriteTransport
-    #: Ends the session.
+    #: The timer that ends the session.
     end: asyncio.TimerHandle
-    #: Whether a mail is on its way in.
+    #: Whether a mail is being received.
     receives = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the session, which may last only so long."""
+        """Start the session and its timer."""
         assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a stream server
         loop = asyncio.get_running_loop()
         self.connection = transport
@@ -133,19 +134,19 @@ class _Served(SMTP):
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Count it no more."""
+        """Release the place of the connection."""
         self.places.leave(self)
         self.end.cancel()
         super().connection_lost(error)
 
     def give_up_place(self) -> None:
-        """End the session for another's sake."""
+        """End the session to free its place for another one."""
         self.connection.write(_BUSY)
         self.connection.abort()
 
     @wraps(SMTP.smtp_DATA)
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - the server's
-        """Receive a mail when there is capacity; mail servers announce its size (RFC 1870)."""
+        """Receive a mail once there is capacity for its announced size (RFC 1870)."""
         if self.envelope is None or self.session is None or not self.envelope.rcpt_tos:
             await self.push("503 Error: need RCPT command")
         elif arg:
@@ -170,7 +171,7 @@ class _Served(SMTP):
 
 
 def _room_for(envelope: Envelope) -> int:
-    """Return how many octets a mail may have: some more than announced, or the most there are."""
+    """Return the allowed octets of a mail: somewhat more than announced, or else the maximum."""
     for option in envelope.mail_options:
         name, _, value = str(option).partition("=")
         if name.upper() == "SIZE" and value.isdecimal():
@@ -181,23 +182,23 @@ def _room_for(envelope: Envelope) -> int:
 
 
 class _ServedLmtp(_Served, LMTP):
-    """The same, over LMTP."""
+    """An admitted connection with LMTP."""
 
 
 class _Door(asyncio.Protocol):
-    """Lets a connection in, or tells it to come again."""
+    """Admits a connection, or refuses it temporarily."""
 
     def __init__(self, places: _Places, server: Callable[[], _Served]) -> None:
         self._places = places
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection to a server, or answer and end."""
+        """Pass the connection to a server, or reply and close it."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream server
         peer = transport.get_extra_info("peername")
         server = self._server()
         server.places = self._places
-        # At a Unix socket all come from this machine.
+        # All clients of a Unix socket are on this machine.
         if self._places.admit(server, network_of(peer[0]) if peer else ""):
             transport.set_protocol(server)
             server.connection_made(transport)
@@ -208,7 +209,7 @@ class _Door(asyncio.Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListenAddress:
-    """Where to listen; ``path`` is a Unix socket in place of host and port."""
+    """An address to listen on; ``path`` is a Unix socket instead of host and port."""
 
     protocol: str
     host: str = ""
@@ -220,10 +221,10 @@ class ListenAddress:
 
 
 def read_listen_address(url: str) -> ListenAddress:
-    """Return the address that a URL names: ``lmtp://host:port``, ``lmtp:///socket``, ``smtp://…``.
+    """Return the address of a URL: ``lmtp://host:port``, ``lmtp:///socket``, ``smtp://…``.
 
     Raises:
-        SettingError: It names none.
+        SettingError: The URL is invalid.
     """
     place = Place(source=msg("settings"), field="BOUNCE_LISTEN")
     try:
@@ -233,7 +234,7 @@ def read_listen_address(url: str) -> ListenAddress:
         raise SettingError(msg("This is not an address to listen on."), place=place) from None
     if parts.scheme in {"lmtp", "smtp"} and host and port is not None:
         return ListenAddress(protocol=parts.scheme, host=host, port=port)
-    # Without slashes a host and its port would be the name of a socket in the present folder.
+    # Without this check, "lmtp:host:port" would be a socket in the current directory.
     if parts.scheme in {"lmtp", "smtp"} and not host and parts.path.startswith("/"):
         return ListenAddress(protocol=parts.scheme, path=unquote(parts.path))
     raise SettingError(
@@ -244,7 +245,7 @@ def read_listen_address(url: str) -> ListenAddress:
 
 
 class MailHandler:
-    """Answers RCPT and DATA."""
+    """Replies to RCPT and DATA."""
 
     def __init__(self, engine: Engine, keys: Keys, joining: JoiningByMail | None = None) -> None:
         self._engine = engine
@@ -260,7 +261,7 @@ class MailHandler:
         address: str,
         _options: list[str],
     ) -> str:
-        """Take an address of ours; one at a time, since one mail may be about one delivery."""
+        """Accept one of our addresses, and only one per mail, since it identifies a delivery."""
         if envelope.rcpt_tos:
             return "452 4.5.3 One recipient at a time"
         try:
@@ -275,7 +276,7 @@ class MailHandler:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's hook
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        """Say 250 once the mail is committed."""
+        """Process a mail, and reply 250 after it is committed."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
             async with self._reading:
@@ -304,7 +305,7 @@ class MailHandler:
         return taken.value
 
     async def handle_exception(self, error: Exception) -> str:
-        """Answer a defect so that the mail is not lost by it."""
+        """Reply to an unexpected error with a temporary failure, so that no mail is lost."""
         name = type(error).__name__
         _log.error("a mail could not be taken, and must come again: %s", name, exc_info=error)
         return "451 4.3.0 Something went wrong here; come again"
@@ -318,7 +319,7 @@ def _put_off(error: SQLAlchemyError) -> str:
 async def listen_until_signal(
     address: ListenAddress, handler: MailHandler, *, ready: Callable[[], None]
 ) -> None:
-    """Listen until SIGTERM or SIGINT; a mail under way is not acknowledged, and comes again.
+    """Listen until SIGTERM or SIGINT; an unfinished mail gets no reply, so it is sent again.
 
     Raises:
         UnavailableError: See `listen`.
@@ -333,10 +334,10 @@ async def listen_until_signal(
 
 @asynccontextmanager
 async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[None]:
-    """Listen for as long as the context lasts.
+    """Listen during the block.
 
     Raises:
-        UnavailableError: The address is taken, or not ours to listen at.
+        UnavailableError: The address is in use, or the process may not listen on it.
     """
     kind = _ServedLmtp if address.protocol == "lmtp" else _Served
     loop, places = asyncio.get_running_loop(), _Places()

@@ -1,4 +1,4 @@
-"""A mailbox to fetch from, as a URL names it, and what became of what lay in it."""
+"""The mailbox to fetch mail from, which is configured by a URL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
 from workers.mail_servers import demand_authorities, split_url
 
-#: Port, and whether TLS comes before the first word, by the URL's scheme.
+#: Port, and whether TLS is implicit, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
 _PLACE = Place(source=msg("settings"), field="BOUNCE_MAILBOX")
 _EXAMPLE = msg("Use imaps://user:secret@host/INBOX or pop3s://user:secret@host.")
@@ -23,14 +23,14 @@ _EXAMPLE = msg("Use imaps://user:secret@host/INBOX or pop3s://user:secret@host."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """Where a mailbox is.
+    """The account of a mailbox.
 
     Attributes:
         protocol: ``imap`` or ``pop3``.
-        tls: ``implicit``, ``starttls``, or ``none``, which only this machine itself may be asked
-            without.
-        folder: The folder that is read; of IMAP alone.
-        move_to: The folder for what was taken; deleted when empty. Of IMAP alone.
+        tls: ``implicit``, ``starttls``, or ``none``, which is allowed only for servers on this
+            machine.
+        folder: The folder to read; only for IMAP.
+        move_to: The folder for processed mail; if empty, the mail is deleted. Only for IMAP.
     """
 
     protocol: str
@@ -45,14 +45,14 @@ class Account:
 
     @property
     def name(self) -> str:
-        """What operators see: without a secret."""
+        """The name for operators, without the password."""
         return f"{self.protocol}:{self.host}:{self.port}"
 
     def demand_authorities(self) -> None:
-        """Refuse a file of authorities that would keep every look at the mailbox from it.
+        """Check the file of certificate authorities, without which no connection is possible.
 
         Raises:
-            SettingError: It cannot be read, or holds no certificate.
+            SettingError: The file cannot be read, or holds no certificate.
         """
         demand_authorities(self.ca_file, _PLACE)
 
@@ -62,10 +62,10 @@ class Account:
 
 
 def read_account(url: str) -> Account:
-    """Return the mailbox that BOUNCE_MAILBOX names.
+    """Return the account of the URL in BOUNCE_MAILBOX.
 
     Raises:
-        SettingError: It names none. The message does not repeat the URL, which holds a password.
+        SettingError: The URL is invalid. The message does not contain it, since it has a password.
     """
     parts = split_url(url, _PLACE, msg("The mailbox URL cannot be read."))
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username:
@@ -119,7 +119,7 @@ def _is_this_machine(host: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """A mail in a mailbox; ``key`` is what its server knows it by."""
+    """A mail in a mailbox; ``key`` is its identifier at the server."""
 
     key: str
     raw: bytes
@@ -129,16 +129,16 @@ class Mailbox(Protocol):
     """An open connection to a mailbox."""
 
     def letters(self) -> Iterator[Letter]:
-        """Yield what nobody has looked at, one at a time."""
+        """Yield the unprocessed mails one by one."""
 
     def forget(self, letter: Letter) -> None:
-        """Delete a mail, or move it away: it is kept elsewhere."""
+        """Delete or move a mail, after it was stored in the database."""
 
     def keep(self, letter: Letter) -> None:
-        """Leave a mail where it is, and pass it by from now on."""
+        """Leave a mail in the mailbox, and skip it from now on."""
 
     def close(self) -> None:
-        """Delete for good what was marked as deleted, and log out."""
+        """Expunge the deleted mails, and log out."""
 
 
 TakenCounts = Counter[Taken]

@@ -1,4 +1,4 @@
-"""A mailbox by POP3 (RFC 1939): it has no flags, so what is kept is remembered by its UIDL."""
+"""A mailbox by POP3 (RFC 1939), which has no flags; mails to skip are remembered by their UIDL."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded
 from workers.intake.mailbox import Account, Letter
 
-#: Of a larger mail only the start is fetched: its headers and so many lines.
+#: Octets of a mail that is fetched whole; of a larger one, only the headers and the first lines.
 _WHOLE_OCTETS = 2 * 1024 * 1024
 _LINES = 2000
-#: RFC 1939 section 7: a UIDL is of visible ASCII; other servers take other signs, too.
+#: A UIDL consists of printable ASCII (RFC 1939, 7); some servers use other characters, too.
 _OF_LIST = re.compile(rb"([0-9]{1,10}) +([^ ]+)")
-#: Of a longer line only the start is kept, which is more than RFC 5321 allows by far.
+#: Octets of a line that are kept, far more than RFC 5321 allows.
 _LINE_OCTETS = 262_144
 
 
 class Pop3Mailbox:
-    """See `Mailbox`; ``kept`` outlives the connection, for the next one."""
+    """See `Mailbox`; ``kept`` is shared with later connections."""
 
     def __init__(self, account: Account, kept: set[str]) -> None:
         self._kept = kept
@@ -40,7 +40,7 @@ class Pop3Mailbox:
         by_number = {number: int(size) for number, size in map(_listed, sizes)}
         _, names, _ = self._pop.uidl()
         listed = [_listed(line) for line in names]
-        # What somebody else deleted need not be remembered.
+        # Forget mails that another client has deleted.
         self._kept &= {name.decode("ascii", "replace") for _, name in listed}
         for number, name in listed:
             if name.decode("ascii", "replace") in self._kept:
@@ -68,10 +68,10 @@ class Pop3Mailbox:
 
 
 def _listed(line: bytes) -> tuple[bytes, bytes]:
-    """Return the number of a mail, and what a list says of it.
+    """Return the number of a mail and its value in a listing.
 
     Raises:
-        poplib.error_proto: The line is none of a list.
+        poplib.error_proto: The line is malformed.
     """
     match = _OF_LIST.match(line)
     if match is None:
@@ -80,14 +80,14 @@ def _listed(line: bytes) -> tuple[bytes, bytes]:
 
 
 class _LongLines(poplib.POP3):
-    """Reads lines of any length.
+    """A connection that accepts lines of any length.
 
-    The library ends the session at a line of more than 2,048 octets. One such mail, which anybody
-    can send, would keep all others from being read, each time anew.
+    The library raises an error at a line of more than 2,048 octets. One such mail, which anybody
+    can send, would keep all other mails from being read in each session.
     """
 
     def _getline(self) -> tuple[bytes, int]:
-        """Return a line without its end, as far as it is kept, and its octets."""
+        """Return the kept part of a line without its end, and the octets of the whole line."""
         line = piece = self.file.readline(_LINE_OCTETS)
         octets = len(line)
         while piece and not piece.endswith(b"\n"):
@@ -104,7 +104,7 @@ class _Plain(_LongLines):
 
 
 class _ByTls(_LongLines, poplib.POP3_SSL):
-    """With TLS before the first word, whose context bounds the socket."""
+    """A connection with implicit TLS, whose context creates limited sockets."""
 
 
 def _connect(account: Account) -> poplib.POP3:

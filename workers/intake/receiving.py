@@ -1,7 +1,7 @@
-"""Receiving a mail up to its final dot, in no more memory than was given to it.
+"""Receiving a mail up to its final dot within a limit of memory.
 
-Not the server's own way: that one keeps each line apart, so that empty ones take forty times their
-octets, and keeps a line that does not end for as long as it goes on.
+This replaces the method of the server library, which stores each line as an object, so that empty
+lines need forty times their octets, and which buffers endless lines without limit.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ async def read_mail(reader: asyncio.StreamReader, most: int) -> bytes | None:
     """Return a mail without the dots that SMTP adds (RFC 5321, 4.5.2).
 
     Args:
-        reader: What follows the command DATA.
-        most: Octets that the mail may have. Of a larger one the rest is passed over, so that its
-            sender comes to read why it is refused.
+        reader: The data after the command DATA.
+        most: The maximum size of the mail in octets. The rest of a larger mail is read and
+            discarded, so that its sender reads the reply.
 
     Returns:
-        The mail; None for one that is larger.
+        The mail; None if it is too large.
     """
-    # The end of the command's line is that of the line before the mail's first.
+    # The line end of the command counts as the one before the mail's first line.
     mail, is_larger = bytearray(_LINE_END), False
     while not mail.endswith(_LINE_END + _END):
         try:
@@ -44,7 +44,7 @@ async def read_mail(reader: asyncio.StreamReader, most: int) -> bytes | None:
 
 
 class Capacity:
-    """So many octets, given out in the order in which they are asked for."""
+    """A number of octets of memory, assigned in the order of the requests."""
 
     def __init__(self, octets: int) -> None:
         self._octets = self._free = octets
@@ -53,7 +53,10 @@ class Capacity:
 
     @asynccontextmanager
     async def of(self, octets: int) -> AsyncIterator[None]:
-        """Wait until so many are free, and keep them for the block; at most all there are."""
+        """Wait until these octets are free, and reserve them during the block.
+
+        A request for more than the whole capacity gets the whole capacity.
+        """
         wanted = min(octets, self._octets)
         async with self._turn:
             while self._free < wanted:
