@@ -1,11 +1,12 @@
-"""Access: who asks, what they may do, and whether a form is theirs; one dependency for all routes.
+"""Access control: sessions, roles and form tokens, checked by one dependency for all routes.
 
-A signed-in route takes ``visit: EditorVisit`` (or another of the names at the end). The dependency
-finds the session, refuses roles that do not reach, and on every method that may change something
-demands a form token and an origin of ours. With ``{newsletter}`` (a slug) in the route's path the
-role must be held in that newsletter, and who holds none there learns not even that it exists;
-without it, in any, and the handler narrows by `Rights.demand`. A route that does one action asks
-for what that action needs (`doing`), as its button does (`Visit.may_do`).
+A route for signed-in accounts takes ``visit: EditorVisit`` (or another of the names at the end).
+The dependency finds the session, checks the role, and requires a form token and our own origin for
+every method that may change something. If the route's path has ``{newsletter}`` (a slug), the role
+is required in that newsletter, and an account without any role there gets the same reply as for an
+unknown newsletter. Otherwise the role is required in any newsletter, and the handler checks further
+with `Rights.demand`. A route for a single action requires the permission of that action (`doing`),
+as its button does (`Visit.may_do`).
 """
 
 from __future__ import annotations
@@ -49,21 +50,22 @@ from newsletter.web.routing import Guard, network_of_request
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: An issue of a thousand blocks has some ten thousand fields.
+#: Limits of a form; an issue of a thousand blocks has some ten thousand fields.
 _MAX_FIELDS, _MAX_FILES = 20_000, 50
 
 
 class SignInRequiredError(NewsletterError):
-    """A page was asked for by somebody who is not signed in."""
+    """A page that requires signing in was requested without a session."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Visit:
-    """One request of somebody signed in.
+    """One request of a signed-in account.
 
     Attributes:
-        csrf: What each form must carry in its field ``csrf`` (or header ``X-CSRF-Token``).
-        newsletter_id: The newsletter that the route's path names, if it does.
+        csrf: The token that each form must send in its field ``csrf`` (or in the header
+            ``X-CSRF-Token``).
+        newsletter_id: The newsletter in the route's path, if there is one.
     """
 
     account_id: int
@@ -81,21 +83,21 @@ class Visit:
 
     @property
     def actor(self) -> Actor:
-        """Who it is in the audit log."""
+        """The actor for the audit log."""
         return Actor(account_id=self.account_id, name=self.address, network=self.browser.network)
 
     def may(self, permission: Permission) -> bool:
-        """Return whether something is allowed where the route's path says; in any, if nowhere."""
+        """Return whether the account has a permission in the path's newsletter, or else in any."""
         return self.rights.may(permission, self.newsletter_id)
 
     def may_do(self, action: Action) -> bool:
-        """Return whether an action is allowed where the route's path says; in all, if nowhere."""
+        """Return whether an action is allowed in the path's newsletter, or else in all."""
         return self.rights.may_do(action, self.newsletter_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
-    """What the guards need; ``app.state.access``."""
+    """The dependencies of the guards, in ``app.state.access``."""
 
     engine: Engine
     sealer: Sealer
@@ -103,7 +105,7 @@ class Access:
 
     @property
     def secure(self) -> bool:
-        """Whether cookies are for HTTPS alone; on this machine there may be no HTTPS."""
+        """Whether cookies are restricted to HTTPS, which may be missing on the local machine."""
         return self.public_url.startswith("https://")
 
     @property
@@ -113,32 +115,32 @@ class Access:
 
     @property
     def form_cookie(self) -> str:
-        """The name of the cookie that forms are tied to before anybody is signed in."""
+        """The name of the cookie that form tokens are bound to before signing in."""
         return "__Host-form" if self.secure else "form"
 
     @property
     def browser_cookie(self) -> str:
-        """The name of the cookie by which a browser is known that signed in before."""
+        """The name of the cookie that identifies a browser which has signed in before."""
         return "__Host-browser" if self.secure else "browser"
 
     def session_token(self, request: Request) -> str:
-        """Return the session's token, or nothing."""
+        """Return the session's token, or an empty string."""
         return request.cookies.get(self.session_cookie, "")
 
     def holder(self, request: Request) -> str:
-        """Return what forms are tied to."""
+        """Return the value that form tokens are bound to."""
         return self.session_token(request) or request.cookies.get(self.form_cookie, "")
 
 
 def access_of(request: Request) -> Access:
     """Return the application's `Access`."""
     access = request.app.state.access
-    assert isinstance(access, Access)  # noqa: S101 - put there by `create_app`
+    assert isinstance(access, Access)  # noqa: S101 - set by `create_app`
     return access
 
 
 def browser_of(request: Request) -> Browser:
-    """Return where a request comes from."""
+    """Return the browser that sent a request."""
     agent = request.headers.get("user-agent", "")
     account, since, known = _known_browser(request)
     return Browser(
@@ -152,7 +154,10 @@ def browser_of(request: Request) -> Browser:
 
 
 def remember_browser(request: Request, answer: Response, account_id: int) -> None:
-    """Let a browser that signed in be known to its account: strangers' tries are not its own."""
+    """Set the cookie by which a browser is known to its account.
+
+    Failed attempts of unknown browsers do not block known ones.
+    """
     access = access_of(request)
     with reading(access.engine) as session:
         since = count_of_ends(session, account_id)
@@ -179,10 +184,10 @@ def _known_browser(request: Request) -> tuple[int, int, str]:
 
 
 async def check_form(request: Request) -> None:
-    """Refuse a change that was not asked for from a page of ours.
+    """Refuse a change that was not requested from a page of this product (CSRF).
 
     Raises:
-        ForbiddenError: Its origin is foreign, or it carries no token of this browser.
+        ForbiddenError: The request has another origin, or no valid token of this browser.
     """
     if request.method in _SAFE_METHODS:
         return
@@ -209,17 +214,17 @@ def _is_own_origin(request: Request, access: Access) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Requires(Guard):
-    """The guard of a route; ``permission`` None asks only that somebody is signed in.
+    """The guard of a route; ``permission`` None only requires signing in.
 
     Attributes:
-        everywhere: Whether it must be held in all newsletters, also those to come.
+        everywhere: Whether the permission is required in all present and future newsletters.
     """
 
     permission: Permission | None = None
     everywhere: bool = False
 
     def allows(self, rights: Rights, newsletter_id: int | None = None) -> bool:
-        """Return whether rights reach: in the newsletter visited or, in none, in any."""
+        """Return whether rights suffice in the given newsletter, or else in any."""
         if self.permission is None:
             return True
         if self.everywhere:
@@ -227,13 +232,13 @@ class Requires(Guard):
         return rights.may(self.permission, newsletter_id)
 
     async def admit(self, request: Request) -> Visit:
-        """Return the visit, or refuse it, by session and role; the body is not touched.
+        """Return the visit after checking session and role; the body is not read.
 
         Raises:
-            SignInRequiredError: Nobody is signed in.
+            SignInRequiredError: The request has no session.
             ForbiddenError: The role is missing.
-            NotFoundError: The path names a newsletter that does not exist, or in which they have
-                no role.
+            NotFoundError: The path names a newsletter that does not exist, or in which the account
+                has no role.
         """
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
@@ -245,15 +250,15 @@ class Requires(Guard):
         return visit
 
     async def __call__(self, request: Request) -> Visit:
-        """Return the visit, or refuse it.
+        """Return the visit after all checks.
 
         Raises:
-            SignInRequiredError: Nobody is signed in.
-            ForbiddenError: The role is missing, or the form is not of this browser.
-            NotFoundError: The path names a newsletter that does not exist, or in which they have
-                no role.
+            SignInRequiredError: The request has no session.
+            ForbiddenError: The role is missing, or the form token is invalid.
+            NotFoundError: The path names a newsletter that does not exist, or in which the account
+                has no role.
         """
-        # What the route asked a moment ago need not be asked again; a stream, later, must.
+        # The route has just admitted the request; a stream, which lasts longer, checks again.
         admitted = getattr(request.state, "admitted", None)
         visit = admitted if isinstance(admitted, Visit) else await self.admit(request)
         request.state.admitted = None
@@ -303,7 +308,7 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
 
 
 def find_visit(request: Request) -> Visit | None:
-    """Return the visit of whoever is signed in, whatever their roles; None of anybody else."""
+    """Return the visit of a signed-in account, regardless of roles; None without a session."""
     try:
         return _visit_of(request, None)
     except SignInRequiredError:
@@ -311,12 +316,12 @@ def find_visit(request: Request) -> Visit | None:
 
 
 def newsletter_of(session: Session, visit: Visit) -> Newsletter:
-    """Return the newsletter that a route's path names; the guard has seen that it is there."""
+    """Return the newsletter in a route's path, whose existence the guard has checked."""
     return get_newsletter(session, own(visit))
 
 
 def newsletters_where(session: Session, visit: Visit, permission: Permission) -> list[int] | None:
-    """Return where a visit may do something; None for all, with what belongs to no newsletter."""
+    """Return the newsletters in which a visit has a permission; None for all and global data."""
     if visit.rights.may_everywhere(permission):
         return None
     rows = list_newsletters(session)
@@ -324,25 +329,25 @@ def newsletters_where(session: Session, visit: Visit, permission: Permission) ->
 
 
 def own(visit: Visit) -> int:
-    """Return the newsletter that a route's path names."""
-    assert visit.newsletter_id is not None  # noqa: S101 - the path names it; see `Requires`
+    """Return the id of the newsletter in a route's path."""
+    assert visit.newsletter_id is not None  # noqa: S101 - the path has one; see `Requires`
     return visit.newsletter_id
 
 
 def settings_path(visit: Visit) -> str:
-    """Return the path of the settings of the newsletter visited; empty for who may not open it."""
+    """Return the path of the newsletter's settings; empty if the account may not open them."""
     if not visit.may(Permission.ADMINISTER):
         return ""
     return "/".join((*visit.path.split("/")[:3], "settings"))
 
 
-def doing(action: Action) -> Any:  # noqa: ANN401 - what the framework makes of a dependency
-    """Return the guard of a route that does an action; one by a rule of its own has no line."""
-    assert action.needed is not None  # noqa: S101 - else whoever is signed in would come in
+def doing(action: Action) -> Any:  # noqa: ANN401 - the framework's type
+    """Return the guard of a route for an action; actions with rules of their own have none."""
+    assert action.needed is not None  # noqa: S101 - otherwise every account would be admitted
     return Depends(Requires(action.needed))
 
 
-#: A form of ours, from somebody who need not be signed in.
+#: The guard of a form for which nobody needs to be signed in.
 OwnForm = Annotated[None, Depends(check_form)]
 SignedInVisit = Annotated[Visit, Depends(Requires())]
 EditorVisit = Annotated[Visit, Depends(Requires(Permission.WRITE))]

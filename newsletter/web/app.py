@@ -1,4 +1,4 @@
-"""The web application: what subscribers reach from their mail, and the inbox of the mailbox."""
+"""The web application: pages for subscribers and staff, and the inbox of the local mailbox."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ from newsletter.web.subscribers.person import person_router
 from newsletter.web.subscribers.preferences import preferences_router
 from newsletter.web.tracing import Tracer
 
-#: What search engines may list.
+#: Paths that search engines may index.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/looks", "/sitemap.xml", "/robots.txt")
 
 
@@ -106,14 +106,15 @@ def create_app(
     """Build the application.
 
     Args:
-        settings: Where and how it is served.
+        settings: The settings.
         engine: The database.
-        signer: Signs and reads the links of mails.
-        mailbox: What the inbox pages show, to this machine alone; None for no such pages.
-        fetch: Asks Amazon SNS for its certificate.
-        figures: What is known of the database's figures already; None for nothing.
+        signer: Signs and verifies the links in mails.
+        mailbox: The mailbox of the inbox pages, which only this machine can open; None for no such
+            pages.
+        fetch: Fetches the certificate of Amazon SNS.
+        figures: The cache of the database's figures; None for a new one.
     """
-    # The last is innermost: what is sent in pieces is in use until the last of them.
+    # The last middleware is the innermost one: the others see a response until its last piece.
     within = [Middleware(HeadRequests), Middleware(AnswersInPieces)]
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=within)
     pages = Pages(settings.templates_dir)
@@ -121,7 +122,7 @@ def create_app(
     pseudonyms = signer.pseudonyms
     _include_joining(app, settings, engine, signer, pages)
     sealer = Sealer(signing_keys(settings))
-    # Whoever serves the application says when it ends.
+    # The server replaces this function with one that returns whether it is stopping.
     app.state.is_ending, app.state.streams = (lambda: False), Counter[int]()
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
     _include_accounts(app, settings, engine, sealer, signer, pages)
@@ -133,7 +134,7 @@ def create_app(
     _include_series(app, series, pseudonyms)
     _include_lists(app, engine, figures, pseudonyms, pages)
     add_routes(app, operating_router(settings, engine, pseudonyms, pages))
-    # Before all that has a newsletter's name in its path.
+    # Registered before the routes with a newsletter's name in their path.
     _include_newsletters(app, settings, engine, pages)
     _include_writing(app, sending, pseudonyms, pages)
     add_routes(app, leaving_router(settings, engine, signer, pages))
@@ -143,7 +144,7 @@ def create_app(
     _include_reading(app, settings, engine, signer, pages)
     add_routes(app, clicks_router(engine, signer))
     if mailbox is not None and settings.is_local:
-        # It is for trials: whoever reads it finds the links that let accounts in.
+        # Only for trials, since its readers see the one-time links of accounts.
         add_routes(app, inbox_router(mailbox, pages, public_url=settings.public_url))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
@@ -165,7 +166,7 @@ def create_app(
 
     @app.middleware("http")
     async def guard(request: Request, call_next: object) -> Response:
-        assert callable(call_next)  # noqa: S101 - starlette's contract
+        assert callable(call_next)  # noqa: S101 - guaranteed by Starlette
         refusal = hosts.refusal(request)
         response: Response = (
             PlainTextResponse(refusal, status_code=400, headers={"Connection": "close"})
@@ -179,7 +180,7 @@ def create_app(
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
-    # Last added is outermost: what goes wrong further in is logged under the request's number.
+    # The middleware added last is the outermost, so all errors are logged with the request's id.
     tracer = Tracer(registry)
     app.state.clients = tracer.clients
     app.middleware("http")(tracer.trace)
@@ -216,7 +217,7 @@ def _include_joining(
     joining = JoinPages(settings, engine, signer, pages)
     add_routes(app, joining_router(joining, pages))
     add_routes(app, confirming_router(settings, engine, signer, pages))
-    # Before the page of a person: it would take the word for a number.
+    # Registered before the page of a person, whose path would also match.
     add_routes(app, forms_router(settings, engine, pages, joining))
     add_routes(app, invitations_router(settings, engine, pages))
 
@@ -250,7 +251,7 @@ def _include_lists(
     pages: Pages,
 ) -> None:
     import_pages = ImportPages(engine=engine, pseudonyms=pseudonyms, pages=pages)
-    # Before the page of a person: it would take the word for a number.
+    # Registered before the page of a person, whose path would also match.
     add_routes(app, importing_router(import_pages))
     add_routes(app, editing_router(engine, pages, pseudonyms))
     add_routes(app, growth_router(engine, figures, pages))
@@ -270,7 +271,7 @@ def _include_feedback(
     fetch: Callable[[str], bytes],
 ) -> None:
     feedback_keys = build_services(settings, engine).feedback_keys
-    # Before the page of one bounce: it would take the word for a number.
+    # Registered before the page of a bounce, whose path would also match.
     add_routes(app, rates_router(engine, figures, pages))
     add_routes(app, bounces_router(engine, feedback_keys, pages))
     add_routes(app, webhooks_router(settings, engine, fetch))
@@ -298,7 +299,7 @@ def _include_writing(
     add_routes(app, reuse_router(engine, pages))
     add_routes(app, links_router(engine, pages))
     add_routes(app, issue_list_router(engine, pages))
-    # Behind the list of issues, whose page "new" it would take for a number.
+    # Registered after the list of issues, whose page "new" this path would also match.
     add_routes(app, sent_router(workspace, pages))
     add_routes(app, deciding_router(sending, drafts, pseudonyms))
     add_routes(app, correcting_router(sending, drafts))
@@ -313,9 +314,9 @@ def _include_writing(
 
 
 def _ask_to_sign_in(request: Request) -> Response:
-    """Lead whoever is not signed in to the page to do so, and a page's script to nothing."""
+    """Redirect to the page for signing in; requests of scripts get the status 401."""
     if request.headers.get("hx-request") or "json" in request.headers.get("accept", ""):
-        # A page's script goes on with what is typed; another page would be no answer to it.
+        # A script keeps the typed text and cannot use the page for signing in.
         return Response(status_code=401)
     asked = request.url
     path = f"{asked.path}?{asked.query}" if asked.query else asked.path

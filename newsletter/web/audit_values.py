@@ -1,4 +1,4 @@
-"""What the details of the audit log's events say, in words; the log itself keeps their codes."""
+"""Descriptions of the details of audit events, which the log stores as codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from newsletter.web.newsletters.choice_names import (
 )
 from subscribers.history_entries import SETTING_NAMES, WAY_NAMES
 
-#: What these record of a value is what it was before, and what it is now.
+#: Actions whose details are pairs of the previous and the new value.
 _CHANGES = frozenset(
     action.value
     for action in (
@@ -45,7 +45,7 @@ _CHANGES = frozenset(
         Action.NEWSLETTER_SETTINGS,
     )
 )
-#: Values of details that are no words of a vocabulary.
+#: Descriptions of values that belong to no enumeration, by detail.
 _VALUES: Mapping[str, Mapping[str, Worded]] = {
     "at": {"now": pmsg("audit", "At once")},
     "changed": SETTING_NAMES,
@@ -76,7 +76,7 @@ _VALUES: Mapping[str, Mapping[str, Worded]] = {
     },
     "way": {way.value: name for way, name in WAY_NAMES.items()},
 }
-#: Details whose values are words of a vocabulary.
+#: Details whose values belong to an enumeration.
 _VOCABULARIES: Mapping[str, type[StrEnum]] = {
     "action": FeedbackAction,
     "after": Archived,
@@ -88,20 +88,20 @@ _VOCABULARIES: Mapping[str, type[StrEnum]] = {
     "state": SubscriptionState,
     "type": FieldType,
 }
-#: Details whose values are days or moments as ISO 8601 has them, or tags of languages.
+#: Details whose values are days or moments in ISO 8601, or language tags.
 _DAYS = frozenset({"date", "next", "since"})
 _MOMENTS = frozenset({"at", "decide_at"})
 _TAGS = frozenset({"language", "languages"})
 
 
 def detail_words(value: object, key: str, action: str = "", zone: str = "UTC") -> Worded:
-    """Return what a detail says, whatever it is made of; of a change, from what to what.
+    """Return the description of a detail; for a change, of the previous and the new value.
 
     Args:
-        value: As it was recorded.
-        key: The detail's name.
-        action: What was done.
-        zone: By whose clock instants are written.
+        value: The recorded value.
+        key: The name of the detail.
+        action: The action of the event.
+        zone: The time zone of shown moments.
     """
     if action in _CHANGES and isinstance(value, list) and len(value) == len(("before", "after")):
         before, after = value
@@ -114,7 +114,7 @@ def detail_words(value: object, key: str, action: str = "", zone: str = "UTC") -
 
 
 def _entries(value: Mapping[str, Any], key: str) -> Worded:
-    """Return what a value of several is known by: a picture's words, a link's, an option's."""
+    """Return the description of an object: the alternative text of a picture, a link, an option."""
     if "alt" in value or "label" in value:
         return written(str(value.get("alt", value.get("label"))))
     if "value" in value:
@@ -125,7 +125,7 @@ def _entries(value: Mapping[str, Any], key: str) -> Worded:
 
 
 def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> Worded:
-    """Return what changed of values that have names, such as the colours of a palette."""
+    """Return the changes of named values, such as the colours of a palette."""
     if "alt" in before:
         return _from_to(before, after, key)
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
@@ -144,7 +144,7 @@ def _from_to(before: object, after: object, key: str, zone: str = "UTC") -> Mess
 
 
 def _entry(name: str, value: Worded, key: str) -> Message:
-    """Return a value with its name: a colour's, or the language that something is said in."""
+    """Return a value with its name, such as that of a colour, or with its language."""
     if key == "palette":
         called: Worded = COLOURS.get(name) or written(name)
     elif key == "labels":
@@ -172,6 +172,6 @@ def _single(value: object, key: str, zone: str) -> Worded:
                 words = Day(date.fromisoformat(text))
             elif key in _MOMENTS:
                 moment = datetime.fromisoformat(text)
-                # What was ordered is a wall clock's, and no instant.
+                # A time without offset was ordered in each reader's time zone.
                 words = Moment(moment, zone) if moment.tzinfo else WallTime(moment)
     return words

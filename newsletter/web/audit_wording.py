@@ -1,4 +1,4 @@
-"""What the audit log's actions are called on its page; the log itself keeps their codes."""
+"""Descriptions of audit events, which the log stores as codes."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.WORKER_UNDRAIN: msg("Worker continues"),
 }
 
-#: What was acted on: the log keeps a kind and a name, such as ``mailing 12``.
+#: Descriptions of objects, which the log stores as kind and name, such as ``mailing 12``.
 _OBJECTS: Mapping[str, Callable[[str], Message]] = {
     "alarm": lambda name: msg("alarm {name}", name=name),
     "account": lambda name: msg("account {name}", name=name),
@@ -175,7 +175,7 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
     "word": lambda name: msg("word “{name}”", name=name),
     "worker": lambda name: msg("worker {name}", name=name),
 }
-#: What the product itself writes for a person or a reason, by the code that the log keeps.
+#: Descriptions of the codes that the product stores instead of a person or a reason.
 _CODES: Mapping[str, Message] = {
     **ORIGINS,
     "by one-time link": msg("By one-time link"),
@@ -184,7 +184,7 @@ _CODES: Mapping[str, Message] = {
     "asked to leave": msg("Asked to unsubscribe"),
     **{role.value: name_of(role) for role in Role},
 }
-#: The same of what ends in a name, by how it begins and ends.
+#: Descriptions of such codes that contain a name, by their beginning and end.
 _NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
     **{(begin, ""): named for begin, named in NAMED_ORIGINS.items()},
 }
@@ -320,13 +320,13 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
 
 
 def object_of(recorded: str) -> Message:
-    """Return what was acted on; as it is recorded where its kind has no name."""
+    """Return the description of an object; the recorded text if its kind is unknown."""
     kind, _, name = recorded.partition(" ")
     return _OBJECTS[kind](name) if name and kind in _OBJECTS else written(recorded)
 
 
 def recorded_words(recorded: str) -> Message:
-    """Return what somebody gave as a reason, or what the product wrote by itself."""
+    """Return the reason that a person entered, or the description of the product's code."""
     if recorded in _CODES:
         return _CODES[recorded]
     for (begin, end), named in _NAMED_CODES.items():
@@ -336,5 +336,5 @@ def recorded_words(recorded: str) -> Message:
 
 
 def detail_name(key: str) -> Message:
-    """Return what a detail of an event is called."""
+    """Return the label of an event's detail."""
     return DETAIL_NAMES[key] if is_detail(key) else written(key)

@@ -1,4 +1,4 @@
-"""Charts: bars as numbers that a template draws; the same figures always stand in a table too."""
+"""Charts as numbers that a template draws; each page also shows the figures in a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from newsletter.database.vocabulary import DeliveryState
 
-#: From the axis up, best to worst.
+#: The states from the axis upwards, from best to worst.
 STACK = (
     DeliveryState.ACCEPTED,
     DeliveryState.UNCERTAIN,
@@ -17,13 +17,13 @@ STACK = (
 )
 WIDTH, HEIGHT = 720, 180
 _LEFT, _BOTTOM, _TOP = 72, 6, 10
-#: Fewer bars do not grow wider than if there were so many.
+#: The width of bars is that of at least this number of bars.
 _SLOTS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BarSegment:
-    """A rectangle of one state, in the picture's units."""
+    """A rectangle for one state, in the units of the picture."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class BarSegment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
-    """Stacked bars with the axis' end."""
+    """Stacked bars and the end of the axis."""
 
     pieces: Sequence[BarSegment]
     top: int
@@ -47,7 +47,7 @@ class Chart:
 
 
 def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
-    """Lay bars out from left to right."""
+    """Return stacked bars from left to right."""
     top = max((sum(bar.get(state, 0) for state in STACK) for bar in bars), default=0)
     step = (WIDTH - _LEFT) / max(len(bars), _SLOTS)
     room = HEIGHT - _BOTTOM - _TOP
@@ -72,7 +72,7 @@ def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChartLine:
-    """A line over an axis that begins at zero, as SVG has its points."""
+    """A line above an axis at zero, as SVG points."""
 
     points: str
     area: str
@@ -83,7 +83,7 @@ class ChartLine:
 
 
 def line_chart(counts: Sequence[int]) -> ChartLine:
-    """Lay a line out from left to right; all of it lies on the axis where there is nothing."""
+    """Return a line from left to right; it lies on the axis if all counts are zero."""
     width, height, room = 320, 84, 70
     top = max((*counts, 1))
     step = (width - 8) / max(len(counts) - 1, 1)
@@ -98,7 +98,7 @@ def line_chart(counts: Sequence[int]) -> ChartLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bar:
-    """A rectangle above or below the axis, in the picture's units."""
+    """A rectangle above or below the axis, in the units of the picture."""
 
     x: float
     y: float
@@ -109,11 +109,11 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BalanceChart:
-    """Bars that rise from an axis by what came, and hang from it by what went.
+    """Bars above an axis for gains, and below it for losses.
 
     Attributes:
-        top: What the upper end stands for; ``bottom`` the lower one, without its sign.
-        axis: Where the axis lies.
+        top: The value of the upper end; ``bottom`` is that of the lower end without sign.
+        axis: The position of the axis.
     """
 
     bars: Sequence[Bar]
@@ -128,7 +128,7 @@ class BalanceChart:
 
 
 def balance_bars(pairs: Sequence[tuple[int, int]]) -> BalanceChart:
-    """Lay out from left to right what came and what went; both are drawn to one scale."""
+    """Return bars for pairs of gains and losses from left to right, in one scale."""
     top = max((came for came, _ in pairs), default=0)
     bottom = max((went for _, went in pairs), default=0)
     room = HEIGHT - 2 * _TOP

@@ -1,4 +1,4 @@
-"""What is said where somebody else saved the same form meanwhile."""
+"""Messages about edit conflicts, when somebody else saved the same form meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.i18n.values import Listing, Worded
 from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import detail_name
 
-#: Characters of a text that are shown of what is saved now.
+#: Characters of the saved text that are shown.
 _SHOWN = 80
 
 
@@ -20,12 +20,12 @@ def worded_clash(
     names: Mapping[str, Worded] | None = None,
     values: Mapping[str, Worded | str] | None = None,
 ) -> ConflictError:
-    """Return an error that says what is saved now of what both changed.
+    """Return an error that names the parts that both changed, with their saved values.
 
     Args:
-        error: What the action raised.
-        names: What parts are called that have no name in the audit log.
-        values: What is saved now of a part, where its value is no word for people.
+        error: The error of the action.
+        names: The labels of parts that have none in the audit log.
+        values: Descriptions of saved values that are codes.
     """
     changes = tuple(
         msg(

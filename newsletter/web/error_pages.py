@@ -1,6 +1,6 @@
-"""What a browser sees when a request fails: a page that says so and what to do, never a trace.
+"""Error pages, which say what failed and what to do, and never show a stack trace.
 
-Programs, which ask for no HTML, get the framework's JSON.
+Programs, which do not accept HTML, get the framework's JSON.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
 _BY_STATUS = {400: "unreadable", _NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
-#: Kinds of failure that somebody signed in is told on a page of their own.
+#: Kinds of failure that signed-in accounts see within the layout of their pages.
 _WITHIN = frozenset({"missing", "unreadable", "refused"})
 _OF_READERS = (
     "/archive",
@@ -61,7 +61,7 @@ _OF_READERS = (
 
 
 def content_policy(*, frame_ancestors: Sequence[str] = (), form_action: Sequence[str] = ()) -> str:
-    """Return what a page may load, be framed by (nothing, unless named), and send its forms to."""
+    """Return the Content-Security-Policy of a page; by default, nothing may frame it."""
     ancestors = " ".join(frame_ancestors) or "'none'"
     targets = " ".join(("'self'", *form_action))
     return (
@@ -73,7 +73,7 @@ def content_policy(*, frame_ancestors: Sequence[str] = (), form_action: Sequence
 
 
 def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
-    """Set what every answer carries, where it has not said otherwise; ``secure`` under HTTPS."""
+    """Set the default security headers of a response; ``secure`` if HTTPS is used."""
     if secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     headers.setdefault("Content-Security-Policy", content_policy())
@@ -81,13 +81,13 @@ def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
     headers.setdefault("Referrer-Policy", "no-referrer")
 
 
-#: Where links to leave and to settings lead.
+#: Paths of readers' links for unsubscribing and preferences.
 _READERS_LINKS = ("/u/", "/p/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _FailurePages:
-    """What a browser is shown of a failure."""
+    """Renders error pages for browsers."""
 
     pages: Pages
 
@@ -99,7 +99,7 @@ class _FailurePages:
         error: NewsletterError | None = None,
         removed: RemovedError | None = None,
     ) -> HTMLResponse:
-        """Show what failed: to somebody signed in on a page of their own, where that helps."""
+        """Show an error page, for signed-in accounts within the layout of their pages if useful."""
         visit = _visit_of(request) if kind in _WITHIN else None
         language = visit.language if visit else self.pages.language_of(request)
         text = error.in_language(language) if error else ""
@@ -119,7 +119,7 @@ class _FailurePages:
         )
 
     def later(self, request: Request, kind: str) -> Response:
-        """Ask to come back in a minute."""
+        """Show an error page that asks to try again in a minute."""
         answer = (
             self.show(request, kind, 503)
             if _is_browser(request)
@@ -130,19 +130,19 @@ class _FailurePages:
 
 
 def show_failures(app: FastAPI, pages: Pages) -> None:
-    """Answer failures with pages."""
+    """Register the error pages."""
     failed = _FailurePages(pages=pages)
     _show_own_failures(app, failed)
     _show_failures_of_requests(app, failed)
 
 
 def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
-    """Answer what the product, or its database, refuses."""
+    """Register error pages for errors of the product and of its database."""
 
     @app.exception_handler(TokenError)
     @app.exception_handler(NotFoundError)
     def missing(request: Request, error: Exception) -> HTMLResponse:
-        # A reader's link that is damaged, or whose reader is erased: what helps is the same.
+        # The advice is the same if a reader's link is damaged or if the reader was erased.
         is_readers = request.url.path.startswith(_READERS_LINKS)
         kind = "lost" if is_readers else "missing"
         removed = error if isinstance(error, RemovedError) else None
@@ -154,13 +154,13 @@ def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
 
     @app.exception_handler(NewsletterError)
     def impossible(request: Request, error: NewsletterError) -> HTMLResponse:
-        # Whatever else the product says of what was asked for; no defect.
+        # All other errors of the product are refusals of the request, and not bugs.
         return failed.show(request, "refused", _UNREADABLE, error)
 
     @app.exception_handler(OverflowError)
     @app.exception_handler(DataError)
     def unkeepable(request: Request, error: Exception) -> Response:
-        # A number that no column holds, a day that no calendar has, a text with a NUL.
+        # For example a too large number, an invalid day, or a text with NUL.
         del error
         if request.method in {"GET", "HEAD"}:
             return failed.show(request, "missing", _NOT_FOUND)
@@ -183,7 +183,7 @@ def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
 
 
 def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
-    """Answer what no route takes, what cannot be read, and defects."""
+    """Register error pages for unknown paths, unreadable requests and unexpected errors."""
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:
@@ -191,7 +191,7 @@ def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
         if not _is_browser(request) or kind is None:
             return await http_exception_handler(request, error)
         if error.status_code == _NOT_ALLOWED and request.method == "GET":
-            # Where a form was sent to, opened again: the page that the form is on.
+            # The target of a form was opened by GET; redirect to the page of the form.
             page = request.url.path.rpartition("/")[0]
             if page and _answers(app, page):
                 return RedirectResponse(page, status_code=303)
@@ -202,7 +202,7 @@ def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
         if not _is_browser(request):
-            # Without what was sent: an answer is no place for it.
+            # The submitted values are left out, since they must not be in the response.
             known = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
             return JSONResponse({"detail": known}, status_code=_UNREADABLE)
         if request.method == "GET":
@@ -211,13 +211,14 @@ def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
 
     @app.exception_handler(ClientDisconnect)
     def gone(request: Request, error: Exception) -> Response:
-        # Left amid sending a form, as an autosave is when its page is closed: nobody reads this.
+        # The browser disconnected while sending, for example during an autosave when its page was
+        # closed. Nobody reads this response.
         del request, error
         return Response(status_code=400)
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> Response:
-        # The server logs the trace. This answer passes outside the application's middleware.
+        # The server logs the stack trace. The middleware does not see this response.
         del error
         answer = (
             failed.show(request, "broken", 500)
@@ -230,13 +231,13 @@ def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
 
 
 def _answers(app: FastAPI, path: str) -> bool:
-    """Return whether a path is a page."""
+    """Return whether a GET route exists for a path."""
     scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
     return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 def _visit_of(request: Request) -> Visit | None:
-    """Return the visit of an editor or operator; None on readers' pages, whoever reads."""
+    """Return the visit of a signed-in account; always None on pages for readers."""
     if request.url.path.startswith(_OF_READERS):
         return None
     try:

@@ -1,4 +1,4 @@
-"""HEAD answered as GET would be, without its body (RFC 9110 section 9.3.2)."""
+"""HEAD requests, which are answered like GET without the body (RFC 9110, 9.3.2)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _T = TypeVar("_T")
 
-#: Where HEAD has a meaning of its own: following a counted link counts nothing then.
+#: Paths with their own implementation of HEAD; for example, it does not count a click on a link.
 _OWN_ANSWER = ("/r/", "/static/")
 
 
-#: The mark of such a request, for what counts readers and writes down exports.
+#: Key in the scope of such a request; it is not counted and no export is logged.
 _ASKED_BY_HEAD = "newsletter.asked_by_head"
 
 
 class HeadRequests:
-    """Middleware: asks the application by GET, which changes nothing, and keeps the body back.
+    """Middleware that runs GET for a HEAD request and drops the body.
 
-    Feed readers, link checkers of mail gateways and monitors ask by HEAD, and call a link dead
-    that refuses it.
+    Feed readers, link checkers of mail gateways and monitors send HEAD and report a link as broken
+    if it is refused.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,7 +40,7 @@ class HeadRequests:
         answered = False
 
         async def receive_until_answered() -> Message:
-            # What streams without end stops as it does for a reader who has gone.
+            # Endless streams stop as if the client had disconnected.
             return {"type": "http.disconnect"} if answered else await receive()
 
         async def send_head(message: Message) -> None:
@@ -55,10 +55,10 @@ class HeadRequests:
 
 
 def asked_by_head(request: Request) -> bool:
-    """Return whether a request's answer is not looked at."""
+    """Return whether the request was HEAD."""
     return _ASKED_BY_HEAD in request.scope
 
 
 def unless_by_head(request: Request, export: Callable[[], Iterator[_T]]) -> Iterator[_T]:
-    """Return what an export gives; nothing where nobody reads it: then none is written down."""
+    """Return the data of an export; nothing for HEAD, for which no export is logged."""
     return iter(()) if asked_by_head(request) else export()

@@ -1,4 +1,4 @@
-"""Home: what waits for whoever signed in, what is due, how it went, and writing at one press."""
+"""The home page: pending decisions, due drafts, recent results, and a button to start writing."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from newsletter.web.routing import Router
 from subscribers.growth import Growth, PeriodLength, measure_growth
 
 _SHOWN = 5
-#: A draft is due from so many days before its date.
+#: A draft is shown as due from this time before its date.
 _DUE = timedelta(days=3)
 _READER_DAYS, _LATELY_DAYS = 7 * 12, 7 * 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Draft:
-    """A draft with what waits in it."""
+    """A draft with its open questions."""
 
     newsletter: Newsletter
     draft: Draft
@@ -62,7 +62,7 @@ class _Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
-    """A mailing that has ended, with its figures; no clicks where none are counted."""
+    """A finished mailing with its figures; clicks are None if they are not counted."""
 
     newsletter: Newsletter
     summary: MailingSummary
@@ -70,14 +70,14 @@ class _Outcome:
 
     @property
     def undelivered(self) -> int:
-        """How many were refused at once, or came back."""
+        """The number of mails that were refused or bounced."""
         refused = self.summary.of(DeliveryState.REJECTED) + self.summary.of(DeliveryState.FAILED)
         return refused + self.summary.bounced
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Readers:
-    """A newsletter's readers over twelve weeks, as a line; who came and went in the last four."""
+    """A newsletter's readers: a line over twelve weeks, gains and losses in the last four."""
 
     newsletter: Newsletter
     growth: Growth
@@ -87,7 +87,7 @@ class _Readers:
 
 
 def home_router(workspace: Workspace, pages: Pages) -> Router:
-    """Return the route of the first page."""
+    """Return the route of the home page."""
     router = Router()
 
     @router.get("/home")
@@ -140,7 +140,7 @@ def _where(visit: Visit, rows: Sequence[Newsletter], permission: Permission) -> 
 def _unsettled(
     session: Session, visit: Visit, rows: Sequence[Newsletter]
 ) -> tuple[list[HaltedMailing], list[UnsettledMailing]]:
-    """Return what somebody may let go on, and what an operator must decide."""
+    """Return the mailings that the account may resume, and those that an operator must decide."""
     held = [row.id for row in rows if visit.rights.may_do(Action.MAILING_RESUME, row.id)]
     operated = _where(visit, rows, Permission.OPERATE)
     halted = [row for row in halted_mailings(session) if row.newsletter_id in held]
@@ -149,7 +149,7 @@ def _unsettled(
 
 
 def _due(session: Session, workspace: Workspace, written: Sequence[Newsletter]) -> list[_Draft]:
-    """Return the drafts whose day is near or past, with what is in their way."""
+    """Return the drafts whose date is near or past, with their open problems."""
     by_id = {row.id: row for row in written}
     return [
         _with_errors(session, workspace, by_id[draft.newsletter_id], draft)
@@ -179,7 +179,7 @@ def _with_errors(
 
 
 def _drafts(session: Session, written: Sequence[Newsletter]) -> list[_Draft]:
-    """Return the drafts edited last that may still be written on."""
+    """Return the most recently edited drafts that can still be edited."""
     drafts = [
         _Draft(newsletter=row, draft=draft)
         for row in written

@@ -1,7 +1,7 @@
-"""Hosts: which names requests may be for, and whether clients can be told apart.
+"""Host names: the names that are served, and the detection of an unconfigured proxy.
 
-A request's Host is the client's to write; where an answer is built from it, as the redirect of a
-trailing slash is, it would lead to whatever the client named.
+The Host header is untrusted. Responses built from it, such as the redirect for a trailing slash,
+could otherwise lead to any host.
 """
 
 from __future__ import annotations
@@ -14,41 +14,41 @@ from fastapi import Request
 
 from newsletter.settings import LOOPBACK, Settings
 
-#: Probes come by the address of a container, which no setting can know.
+#: Probes use the address of a container, which cannot be configured.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _HOUR = 3600.0
-#: Requests of an hour from which one client stands out as a proxy.
+#: Requests per hour from which a single client is regarded as a proxy.
 _MANY = 50
 
 
 def host_of(url: str) -> str:
-    """Return the host and port that a foreign URL, such as an Origin, names; empty for none."""
+    """Return host and port of an untrusted URL, such as an Origin; empty if there are none."""
     try:
         return urlsplit(url).netloc
     except ValueError:
         return ""
 
 
-#: Together they say in two ways where a request ends (RFC 9112 section 6.1). To a proxy that
-#: believes the other one, what is behind its end is the request of whoever comes next.
+#: A request with both headers has two ends (RFC 9112, 6.1). If a proxy uses the other one, the rest
+#: of the request becomes the beginning of another client's request (request smuggling).
 _LENGTHS = frozenset({"content-length", "transfer-encoding"})
 
 
 class Hosts:
-    """The names that are served: that of PUBLIC_URL, ALLOWED_HOSTS, and this machine's own."""
+    """The host names that are served: those of PUBLIC_URL, ALLOWED_HOSTS and this machine."""
 
     def __init__(self, settings: Settings) -> None:
         own = urlsplit(settings.public_url).hostname or ""
         self._names = LOOPBACK | {own, *(name.lower() for name in settings.allowed_hosts)}
 
     def refusal(self, request: Request) -> str:
-        """Return why a request is not answered, nor any behind it; nothing for one that is."""
+        """Return why a request and its connection are refused; empty if the request is accepted."""
         if set(request.headers) >= _LENGTHS:
             return "A request has one length."
         return "" if self._allow(request) else "This host is not served here."
 
     def _allow(self, request: Request) -> bool:
-        """Return whether a request is for one of them."""
+        """Return whether the host of a request is served."""
         if request.url.path in _PROBES:
             return True
         try:
@@ -59,7 +59,7 @@ class Hosts:
 
 
 class Clients:
-    """Whether all requests of an hour came from one address, which is then a proxy's."""
+    """Detects a proxy: a single address that sends all requests of an hour."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
@@ -78,7 +78,7 @@ class Clients:
 
     @property
     def proxy(self) -> str:
-        """The private address that all of an hour's many requests came from; else empty."""
+        """The private address that sent all of many requests in an hour; empty if there is none."""
         if len(self._hosts) > 1:
             return ""
         return self._one() or self._last

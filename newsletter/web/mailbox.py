@@ -1,4 +1,4 @@
-"""The inbox of the local mailbox: what arrived, as HTML, text, source and headers."""
+"""The inbox of the local mailbox, which shows mails as HTML, text, source and headers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
 _PAGE = 50
-#: The mail is shown in a frame without scripts; its links open beside the inbox. Our pictures
-#: are shown as to readers; other hosts would learn from theirs that the mail is looked at.
+#: The policy of the frame with the mail: no scripts, and links open in another tab. Pictures of
+#: this product are shown; those of other hosts are not, since the hosts would learn of the display.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src {ours} data:; base-uri 'self'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -25,7 +25,7 @@ _FRAME_POLICY = (
 
 
 def inbox_router(mailbox: MailboxStore, pages: Pages, *, public_url: str) -> Router:
-    """Return the routes of the inbox; pictures below ``public_url`` are ours."""
+    """Return the routes of the inbox; pictures under ``public_url`` are shown."""
     own = urlsplit(public_url)
     policy = _FRAME_POLICY.format(ours=f"{own.scheme}://{own.netloc}")
     router = Router(prefix="/inbox")
@@ -78,7 +78,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages, *, public_url: str) -> Rou
 
 
 def _zone_of(request: Request) -> str:
-    """Return the time zone of whoever is signed in; of anybody else, that of new accounts."""
+    """Return the time zone of the signed-in account, or else that of new accounts."""
     visit = find_visit(request)
     return visit.time_zone if visit and visit.time_zone else "Asia/Tokyo"
 

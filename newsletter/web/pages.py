@@ -1,4 +1,4 @@
-"""Pages in every language from ``templates/web``."""
+"""Rendering of pages in each language from ``templates/web``."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ from subscribers.lists.line_numbers import in_sheet, line_named
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
-#: Languages of a browser that are looked at; people name a few.
+#: The largest number of a browser's languages that are considered.
 _MOST_LANGUAGES = 20
-#: JSON, lines of a text and links in it.
+#: JSON, texts of several lines, and links to addresses.
 _GOES_BACK = re.compile(r"\A\{|\n|mailto:")
 
 
 class Pages:
-    """Renders pages, in each language from the same templates with the words of its catalogue."""
+    """Renders pages in each language, from the same templates and the catalogue of the language."""
 
     DEFAULT_LANGUAGE = Language.JAPANESE
 
@@ -71,17 +71,17 @@ class Pages:
     def show(
         self, name: str, *, language: Language, status: int = 200, **values: object
     ) -> HTMLResponse:
-        """Render a page."""
+        """Return a response with a page."""
         return HTMLResponse(self.render(name, language=language, **values), status_code=status)
 
     def render(self, name: str, *, language: Language, **values: object) -> str:
-        """Render a page's text."""
+        """Return the HTML of a page."""
         return environment_of(self._folders, language).get_template(name).render(**values)
 
     def show_to(
         self, visit: Visit, request: Request, name: str, *, status: int = 200, **values: object
     ) -> HTMLResponse:
-        """Render a page of somebody signed in; it extends ``_layout/shell.html``."""
+        """Return a page for a signed-in account; its template extends ``_layout/shell.html``."""
         page = self.show(
             name,
             language=visit.language,
@@ -94,20 +94,20 @@ class Pages:
             entries=entries_for(visit),
             colleagues=cache(lambda: _colleagues(access_of(request).engine)),
             is_current=is_current,
-            # What the addresses of our own pictures begin with.
+            # The prefix of the URLs of our own pictures.
             images=f"{access_of(request).public_url.rstrip('/')}/images/",
             **values,
         )
-        # Not no-referrer: with it browsers hide the origin of a form, which the guard asks for.
+        # With "no-referrer", browsers would omit the origin of forms, which the guard requires.
         page.headers["Referrer-Policy"] = "same-origin"
         return page
 
     def show_entry(
         self, request: Request, name: str, *, status: int = 200, **values: object
     ) -> HTMLResponse:
-        """Render a page with a form for somebody not signed in; it extends ``_layout/entry.html``.
+        """Return a page with a form for people without session, based on ``_layout/entry.html``.
 
-        Its form token is tied to a cookie that this answer sets, when the browser has none.
+        The form token is bound to a cookie, which this response sets if the browser has none.
         """
         access = access_of(request)
         holder = access.holder(request)
@@ -130,7 +130,7 @@ class Pages:
 
     @staticmethod
     def language_of(request: Request, fallback: Language = Language.JAPANESE) -> Language:
-        """Return what ``?lang=`` names, or was chosen before, or the browser asks for first."""
+        """Return the language in ``?lang=``, or the one chosen before, or the browser's first."""
         if (named := named_language(request)) is not None:
             return named
         if (chosen := request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
@@ -144,18 +144,18 @@ class Pages:
 
 
 def named_language(request: Request) -> Language | None:
-    """Return the language that a page's address names with ``?lang=``; None for none."""
+    """Return the language in the parameter ``?lang=``; None if there is none."""
     named = request.query_params.get("lang", "")
     return Language(named) if named in set(Language) else None
 
 
 @lru_cache(maxsize=16)
 def environment_of(folders: tuple[Path, ...], language: Language) -> Environment:
-    """Return the environment of a language, whose templates are compiled once a process.
+    """Return the environment of a language, whose templates are compiled once per process.
 
-    Templates that are imported without context know the language, too. White space stays as it is
-    written, also beside blocks: so the templates' formatter may treat all of it alike. Addresses
-    are shown as people read them, wherever they stand.
+    The language is also available in templates that are imported without context. White space is
+    kept, also next to blocks, so that the formatter of the templates need not distinguish it.
+    International domains in addresses are shown in Unicode everywhere.
     """
     environment = Environment(
         loader=FileSystemLoader(folders),
@@ -203,25 +203,25 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
 
 
 def _as_read(value: object) -> object:
-    """Write the addresses in a text as people read them.
+    """Return a text with the domains of addresses in Unicode.
 
-    What a form says it showed, and what is written in Markdown, goes back as it came.
+    Texts that a form sends back, such as the shown state and Markdown, are not changed.
     """
-    # Markup was made of values that came here already.
+    # Markup consists of values that were converted before.
     if type(value) is str and "xn--" in value and not _GOES_BACK.search(value):
         return as_read(value)
     return value
 
 
 def theme_of(request: Request) -> str:
-    """Return the appearance chosen; the system's when none was."""
+    """Return the chosen appearance, or else that of the system."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else THEMES[0]
 
 
 @pass_context
 def _worded(context: Context, sentence: str | Worded | None) -> str:
-    """Write a message in the reader's language; plain text is somebody's own words."""
+    """Return a message in the reader's language; plain text is returned unchanged."""
     if isinstance(sentence, Worded):
         return sentence.in_language(Language(context["lang"]))
     return sentence or ""
@@ -229,20 +229,20 @@ def _worded(context: Context, sentence: str | Worded | None) -> str:
 
 @pass_context
 def _line_named(context: Context, line: int) -> str:
-    """Return where a row of a list stands, within a sentence."""
+    """Return the position of a list's row as part of a sentence."""
     return line_named(line).in_language(Language(context["lang"]))
 
 
 @pass_context
 def _line_shown(context: Context, line: int) -> str:
-    """Return where a row of a list stands in a column of lines."""
+    """Return the position of a list's row for a column of line numbers."""
     shown = line_named(line) if in_sheet(line) else Number(line)
     return shown.in_language(Language(context["lang"]))
 
 
 @pass_context
 def _reply(context: Context, kept: str | None) -> str:
-    """Return what is shown of a delivery's reply; see `newsletter.mailings.ledger.outcomes`."""
+    """Return the displayed reply of a delivery; see `newsletter.mailings.ledger.outcomes`."""
     return _worded(context, worded_reply(kept or ""))
 
 
@@ -253,14 +253,14 @@ def _colleagues(engine: Engine) -> Mapping[str, str]:
 
 @pass_context
 def _person(context: Context, recorded: str) -> str:
-    """Write who did something: a colleague by name, by address where two have that name."""
+    """Return the actor's name, or the address if two accounts have the same name."""
     colleagues = context["colleagues"]() if "colleagues" in context else {}
     return _worded(context, name_actor(recorded, colleagues))
 
 
 @pass_context
 def _action_name(context: Context, action: str) -> str:
-    """Write what an action of the audit log is called; its code where it has no name."""
+    """Return the label of an action in the audit log; its code if it has none."""
     known = ACTIONS.get(action)
     return ACTION_NAMES[known].in_language(Language(context["lang"])) if known else action
 
@@ -269,9 +269,9 @@ def _action_name(context: Context, action: str) -> str:
 def _moment(
     context: Context, value: datetime | None, *, seconds: bool = False, full: bool = False
 ) -> Markup:
-    """Write an instant in the reader's zone; with seconds, the day is left out when it is today.
+    """Return a moment in the reader's time zone; with ``seconds``, the day is omitted for today.
 
-    The year is left out when it is this one, unless it is to be ``full``, as on paper.
+    The current year is omitted, unless the moment must be ``full``, such as for printing.
     """
     if value is None:
         return Markup("–")
@@ -288,7 +288,7 @@ def _moment(
 
 @pass_context
 def _planned(context: Context, value: datetime) -> Markup:
-    """Write an instant to come in the reader's zone, with its day of the week."""
+    """Return a future moment in the reader's time zone, with its weekday."""
     zone = _zone_of(context)
     shown = formats.format_planned(value, Language(context["lang"]), zone)
     return _time(value.astimezone(zone), shown)
@@ -302,24 +302,24 @@ def _time(local: datetime, shown: str) -> Markup:
 
 @pass_context
 def _wall_time(context: Context, value: datetime | str) -> str:
-    """Write an hour that is meant by each reader's own clock, or named with its zone."""
+    """Return a time of day in each reader's own time zone, or one shown with its zone."""
     local = datetime.fromisoformat(value) if isinstance(value, str) else value
     return formats.format_wall_time(local, Language(context["lang"]))
 
 
 def _typed_options(options: Iterable[str]) -> str:
-    """Write tags or options as a form takes them back, whatever commas they have."""
+    """Return tags or options as text for a form, which may contain commas."""
     return written_value([*options])
 
 
 @pass_context
 def _zone_name(context: Context, zone: str) -> str:
-    """Write what a time zone is called; its IANA name where it has no other."""
+    """Return the name of a time zone; the IANA name if there is no other."""
     return time_zone_name(zone, Language(context["lang"]))
 
 
 def _zone_of(context: Context) -> ZoneInfo | None:
-    """Return the zone a page names, or its newsletter's; None is this machine's own."""
+    """Return the time zone of a page or of its newsletter; None for that of this machine."""
     if "zone" in context:
         return ZoneInfo(str(context["zone"])) if context["zone"] else None
     newsletter = context.get("newsletter")
@@ -328,7 +328,7 @@ def _zone_of(context: Context) -> ZoneInfo | None:
 
 @pass_context
 def _day(context: Context, value: date | str) -> Markup:
-    """Write a day in full; an instant (also in ISO 8601) falls on a day of the reader's zone."""
+    """Return a day in full; a moment (also in ISO 8601) is converted to the reader's time zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     day = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
     shown = formats.format_day(day, Language(context["lang"]))
@@ -337,35 +337,35 @@ def _day(context: Context, value: date | str) -> Markup:
 
 @pass_context
 def _language_name(context: Context, tag: str) -> str:
-    """Write a language's name in the page's; its tag where it has none there."""
+    """Return a language's name in the language of the page; its tag if it has no name."""
     return language_name(tag, Language(context["lang"])) or tag
 
 
 @pass_context
 def _look_sheet(context: Context, newsletter: Newsletter) -> str:
-    """Write where the style sheet of a newsletter's look is, for the page's language."""
+    """Return the URL of the style sheet of a newsletter's look, for the page's language."""
     return look_sheet_path(newsletter, Language(context["lang"]))
 
 
 @pass_context
 def _file_size(context: Context, octets: int) -> str:
-    """Write a size of data in the unit that fits."""
+    """Return a size of data in a suitable unit."""
     return formats.format_size(octets, Language(context["lang"]))
 
 
 @pass_context
 def _number(context: Context, value: float) -> str:
-    """Write a number with its thousands apart; small fractions keep one digit."""
+    """Return a number with thousands separators; small fractions have one decimal."""
     return formats.format_number(value, Language(context["lang"]))
 
 
 @pass_context
 def _percent(context: Context, value: float, digits: int | None = None) -> str:
-    """Write a share in percent, with so many digits after the point."""
+    """Return a share in percent with a number of decimals."""
     return formats.format_percent(value, Language(context["lang"]), digits=digits)
 
 
-#: What of a newsletter's pages lies elsewhere than with its issues.
+#: Pages of a newsletter that do not belong to the menu entry of its issues.
 _ELSEWHERE = re.compile(
     r"/newsletters/[^/]+(/mailings|/series|/digests|/subscribers|/segments)(?:[/.]|$)"
 )
@@ -373,7 +373,7 @@ _ELSEWHERE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MenuEntry:
-    """A place to go to, with the guard of its page."""
+    """An entry of the menu with the guard of its page."""
 
     path: str
     name: Message
@@ -402,12 +402,12 @@ ENTRIES = (
 
 
 def entries_for(visit: Visit) -> list[MenuEntry]:
-    """Return what a visit's roles let it open."""
+    """Return the menu entries that a visit may open."""
     return [entry for entry in ENTRIES if entry.guard.allows(visit.rights)]
 
 
 def is_current(entry: MenuEntry, path: str) -> bool:
-    """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
+    """Return whether a path belongs to an entry; all pages of a newsletter have one prefix."""
     match = _ELSEWHERE.match(path)
     place = match[1] if match else path
     place = {"/segments": "/subscribers", "/series": "/mailings", "/digests": "/mailings"}.get(
@@ -416,18 +416,18 @@ def is_current(entry: MenuEntry, path: str) -> bool:
     return place == entry.path or place.startswith(f"{entry.path}/")
 
 
-#: What a sentence or its lead-in ends with, as wide as the letters around it.
+#: Full-width punctuation at the end of sentences and introductions.
 _ENDS = ("。", "！", "？", "：")
-#: Elements that go on with the sentence before; links and small print keep their distance.
+#: Elements that continue a sentence; before links and small print, a space is kept.
 _GOES_ON = ("<strong", "<b>", "<em")
 
 
 def join_japanese(pieces: Iterable[str]) -> str:
-    """Join what a Japanese page's template yields, without blanks between its sentences.
+    """Return the joined output of a Japanese page's template, without spaces between sentences.
 
-    In a template each sentence has a line of its own; the browser would show the end of that line
-    as a space. What somebody wrote is left as it is, as only what stands between two values or
-    words of ours is taken out, and a bare end of a line, which is meant as one, stays.
+    In templates, each sentence is on its own line, and browsers show a line end as a space. Only
+    white space between two outputs of the template is removed. Therefore texts of people are not
+    changed, and a line end that is an output by itself is kept.
     """
     joined: list[str] = []
     blanks: list[str] = []

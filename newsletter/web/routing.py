@@ -1,8 +1,8 @@
-"""Routes that ask who may come in, and how much they may bring, before they read what is brought.
+"""Routes that check access and the size of a request before they read its body.
 
-The framework reads a form or JSON before it asks any dependency. Whoever is not signed in could so
-have gigabytes read, parsed and kept on disk. Every route here asks its guards first (the
-dependencies that have ``admit``), and reads no more than its bound.
+The framework reads forms and JSON before it calls any dependency, so that clients without session
+could make it read, parse and store gigabytes. Each route here calls its guards first (the
+dependencies with ``admit``), and then reads no more than its limit.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from starlette.types import Message, Receive, Scope
 from newsletter.database.engine import is_overtaken
 from newsletter.networks import network_of
 
-#: Octets of a body, unless the route says otherwise with `up_to`.
+#: Octets of the largest body, unless the route sets another limit with `up_to`.
 LARGEST = 64 * 1024
-#: Of a form's field that is no file, which is held in memory.
+#: Octets of a form's field that is not a file; such fields are held in memory.
 _LARGEST_FIELD = 12_000_000
-#: A field of a reader may have 200 options, each of which is one of the form when it is ticked.
+#: Fields of a form; a reader's field may have 200 options, each of which is one form field.
 _MOST_FIELDS = 1000
 
 
 class Guard(ABC):
-    """A dependency that can tell by a request's head alone whether it may come in."""
+    """A dependency that decides on access without the body of the request."""
 
     @abstractmethod
     async def admit(self, request: Request) -> object:
-        """Refuse, by raising, or do nothing."""
+        """Raise an error to refuse the request."""
 
 
 class BodyLimit:
-    """How many octets a route's body may have."""
+    """The maximum octets of a route's body."""
 
     def __init__(self, octets: int) -> None:
         self.octets = octets
 
     def __call__(self) -> None:
-        """Do nothing: `GuardedRoute` has looked at it before the body was read."""
+        """Do nothing, since `GuardedRoute` reads this limit before the body."""
 
 
 async def read_form(request: Request) -> FormData:
-    """Read the fields of a form; files in it are passed over.
+    """Return the fields of a form; files in it are ignored.
 
-    A route that takes it is a plain function, which runs in a thread of its own: one that were
-    asynchronous for the sake of its form would hold up everybody while it waits for the database.
+    Routes use this dependency so that they can be plain functions, which run in threads. An
+    asynchronous route that reads its form would block all requests while it waits for the database.
     """
     async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
         return FormData([(n, value) for n, value in form.multi_items() if isinstance(value, str)])
@@ -66,20 +66,20 @@ async def read_form(request: Request) -> FormData:
 SubmittedForm = Annotated[FormData, Depends(read_form)]
 
 
-def up_to(octets: int) -> Any:  # noqa: ANN401 - what the framework makes of a dependency
-    """Return the entry of a route's ``dependencies`` that bounds its body."""
+def up_to(octets: int) -> Any:  # noqa: ANN401 - the framework's type
+    """Return an entry for a route's ``dependencies`` that limits its body."""
     return Depends(BodyLimit(octets))
 
 
 class GuardedRoute(APIRoute):
-    """A route that asks its guards, then reads no more than its bound."""
+    """A route that calls its guards, and then reads no more than its limit."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - the framework's
         plain = not inspect.iscoroutinefunction(endpoint)
         super().__init__(path, _try_again(endpoint) if plain else endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the framework's handler behind the guards."""
+        """Return the framework's handler, wrapped by the guards."""
         handle = super().get_route_handler()
         calls: list[object] = [dependency.call for dependency in flatten(self.dependant)]
         guards = [call for call in calls if isinstance(call, Guard)]
@@ -88,7 +88,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             if b"%00" in request.scope["query_string"] or "\0" in request.scope["path"]:
-                # PostgreSQL keeps no NUL and would fail amid an answer that has begun.
+                # PostgreSQL cannot store NUL and would fail after the response has started.
                 raise HTTPException(HTTPStatus.NOT_FOUND)
             for guard in guards:
                 await guard.admit(request)
@@ -97,16 +97,16 @@ class GuardedRoute(APIRoute):
             try:
                 return await handle(bounded)
             finally:
-                # Whoever read a form: files in it may lie on the disk.
+                # If a form was read, its files may be on disk.
                 await bounded.close()
 
         return guarded
 
 
 class _BoundedRequest(Request):
-    """A request whose form may have fields as large as its body, up to a bound of their own.
+    """A request whose form fields may be as large as the body, up to their own limit.
 
-    The framework refuses a field of 1 MiB, and a letter of Japanese takes nine octets there.
+    The framework refuses fields of 1 MiB, and one Japanese letter takes nine octets in a form.
     """
 
     def __init__(self, scope: Scope, receive: Receive, *, octets: int) -> None:
@@ -120,7 +120,7 @@ class _BoundedRequest(Request):
         max_fields: float = 1000,
         max_part_size: int | None = None,
     ) -> AwaitableOrContextManager[FormData]:
-        """Read the form; arguments as of the framework's."""
+        """Read the form; the arguments are those of the framework."""
         return super().form(
             max_files=max_files,
             max_fields=max_fields,
@@ -129,11 +129,11 @@ class _BoundedRequest(Request):
 
 
 def _without_charset(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Return a header of a request; that of a form in parts with its boundary alone.
+    """Return a header of a request; a multipart Content-Type is reduced to its boundary.
 
-    No browser names a charset there (RFC 7578, 5.1.2). The framework would decode every field by
-    whatever is named, and some codecs of the language, such as ``punycode``, take seconds for
-    64 KB, in which nobody else is answered; others make letters that no database keeps.
+    No browser sends a charset there (RFC 7578, 5.1.2). The framework would decode every field with
+    any given codec. Some of Python's codecs, such as ``punycode``, take seconds for 64 KB, which
+    block all requests; others return characters that no database can store.
     """
     name, value = header
     if name != b"content-type":
@@ -146,10 +146,10 @@ def _without_charset(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 def _try_again(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a request that another one overtook be answered once more, by how things stand then.
+    """Repeat a request once if a concurrent one has changed the same rows.
 
-    Two presses of a button come at once, and both find that nothing is there yet. The later one is
-    then answered as though it had come later; nothing of its first try was kept.
+    For example, a button is clicked twice, and both requests find no row yet. The second request is
+    rolled back and repeated, as if it had arrived later.
     """
 
     @wraps(answer)
@@ -169,33 +169,33 @@ def _try_again(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Router(APIRouter):
-    """A router whose routes are such."""
+    """A router with `GuardedRoute` routes."""
 
     def __init__(self, *, prefix: str = "") -> None:
         super().__init__(prefix=prefix, route_class=GuardedRoute)
 
 
 def add_routes(into: FastAPI | APIRouter, *routers: APIRouter) -> None:
-    """Serve the routes of ``routers`` as they are.
+    """Add the routes of ``routers`` without building them again.
 
-    The framework's own way builds each of them once more when it is first asked for a page: by
-    hundreds of routes, the first visitor would wait a third of a second for it.
+    The framework's method builds each route a second time at the first request, which takes a third
+    of a second for hundreds of routes.
     """
     for router in routers:
         into.routes.extend(router.routes)
 
 
 def flatten(dependant: Dependant) -> Iterator[Dependant]:
-    """Yield the dependencies of a route, and theirs."""
+    """Yield the direct and indirect dependencies of a route."""
     for inner in dependant.dependencies:
         yield inner
         yield from flatten(inner)
 
 
 def _bounded(request: Request, limit: int) -> Callable[[], Awaitable[Message]]:
-    """Return a way to receive a body that refuses to receive more than its bound.
+    """Return a function that receives a body and refuses to receive more than the limit.
 
-    A length that is announced is refused at once; one that is not, as soon as too much has come.
+    A too large announced length is refused at once, an unannounced one as soon as it is exceeded.
     """
     announced = request.headers.get("content-length", "0")
     too_large = announced.isdigit() and int(announced[:20]) > limit
@@ -212,7 +212,7 @@ def _bounded(request: Request, limit: int) -> Callable[[], Awaitable[Message]]:
             raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The request has more than {limit:,} octets.",
-                # Or the server would go on receiving, if only to forget it.
+                # Otherwise the server would receive and discard the rest.
                 headers={"Connection": "close"},
             )
         return message
@@ -221,20 +221,20 @@ def _bounded(request: Request, limit: int) -> Callable[[], Awaitable[Message]]:
 
 
 def client_of(request: Request) -> str:
-    """Return the address a request came from; uvicorn reads it from a trusted proxy's header."""
+    """Return the client's address, which uvicorn reads from the header of a trusted proxy."""
     return request.client.host if request.client else ""
 
 
 def network_of_request(request: Request) -> str:
-    """Return from which network a request comes, which is what limits count by."""
+    """Return the client's network, for which requests are counted and limited."""
     return network_of(client_of(request))
 
 
-#: Digits of the greatest number that a column holds. The language reads none of thousands of
-#: digits: it fails, where no page is expected to.
+#: Digits of the greatest number in a column. Python raises an unexpected error for numbers with
+#: thousands of digits.
 _DIGITS = 18
 
 
 def read_number(text: str) -> int | None:
-    """Return a natural number in digits of ASCII; None for whatever else stands there."""
+    """Return a natural number written in ASCII digits; None for other texts."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

@@ -21,19 +21,19 @@ from newsletter.web.slow_clients import BoundedProtocol
 
 _log = logging.getLogger(__name__)
 
-#: Connections beyond which a process answers 503. Each may hold a request's bounded body.
+#: Connections beyond which a process replies 503; each may hold the limited body of a request.
 _MOST_CONNECTIONS = 1000
 
 
 def serve(settings: Settings, *, before: Callable[[], None] = lambda: None) -> None:
-    """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written.
+    """Serve until stopped; uvicorn's access log is off, since URLs contain tokens.
 
     Args:
-        settings: What to serve, and where.
-        before: Called once the port is taken, before the first answer.
+        settings: The settings.
+        before: Called after the port is bound and before the first response.
 
     Raises:
-        UnavailableError: The address is taken, or not this machine's.
+        UnavailableError: The address is in use, or does not belong to this machine.
     """
     set_up_logs(settings)
     if settings.public_url_is_plain:
@@ -45,7 +45,7 @@ def serve(settings: Settings, *, before: Callable[[], None] = lambda: None) -> N
         signer=services.signer,
         mailbox=MailboxStore(settings.mailbox_file) if settings.mailbox_file else None,
     )
-    # uvicorn raises the signal that ended it once more.
+    # uvicorn raises the signal again after it has stopped.
     with suppress(KeyboardInterrupt), _listening(settings.web_host, settings.web_port) as taken:
         before()
         server_of(
@@ -57,7 +57,7 @@ def serve(settings: Settings, *, before: Callable[[], None] = lambda: None) -> N
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Listen before the server starts, which would end by a code of its own."""
+    """Return a listening socket; uvicorn itself would exit with its own code if this fails."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -75,10 +75,11 @@ def _listening(host: str, port: int) -> socket.socket:
 def server_of(
     app: FastAPI, *, host: str, port: int, trusted_proxies: Sequence[str] = ()
 ) -> uvicorn.Server:
-    """Return the application's server, which ends its pages' streams when told to end.
+    """Return the application's server, which ends the streams of pages when it is stopped.
 
-    A client's address is the right-most in ``X-Forwarded-For`` that is no trusted proxy's: what
-    stands further left is the client's own to write. Without such proxies the header is not read.
+    A client's address is the rightmost one in ``X-Forwarded-For`` that does not belong to a trusted
+    proxy, since the client can forge everything to its left. Without trusted proxies, the header is
+    ignored.
     """
     config = uvicorn.Config(
         app,
@@ -87,7 +88,7 @@ def server_of(
         http=BoundedProtocol,
         log_config=None,
         access_log=False,
-        # Within it, streams come to their next tick and end.
+        # Long enough for streams to end at their next tick.
         timeout_graceful_shutdown=5,
         server_header=False,
         proxy_headers=bool(trusted_proxies),

@@ -1,8 +1,8 @@
-"""Clients that take their time: bounds on their connections, and long answers in pieces.
+"""Protection against slow clients: time limits for connections, and long responses in pieces.
 
-The server itself bounds only the rest between two requests. A client that sends its head or body an
-octet at a time, or never reads its answer, would hold a connection for as long as it likes, and so
-few as `_MOST_CONNECTIONS` of them would keep everybody else out.
+The server itself limits only the time between two requests. A client that sends its request octet
+by octet, or never reads the response, would keep its connection forever, and `_MOST_CONNECTIONS`
+such connections would block everybody else.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: Seconds from one look at a connection to the next.
+#: Seconds between two checks of a connection.
 _LOOK = 1.0
-#: Seconds for a request's head, from the connection's beginning or the first octet of the next.
+#: Seconds for the head of a request, from the start of the connection or the first octet.
 _HEAD = 30.0
-#: Seconds for a body, and the octets a second that earn it further ones.
+#: Seconds for a body, and the octets per second that extend this time.
 _BODY = 30.0
 _OCTETS = 500
-#: Seconds in which a full buffer's worth of an answer, or what is left of it, must be taken.
+#: Seconds in which a client must read a full buffer of a response, or the rest of it.
 _ANSWER = 120.0
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 with bounds on how long a client may keep the server waiting."""
+    """HTTP/1.1 with limits on the time that the server waits for a client."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the server's
         super().__init__(*args, **kwargs)
         self._look: asyncio.TimerHandle | None = None
-        #: Seconds that the client has been awaited for its head, body, or to take its answer.
+        #: Seconds that the server has waited for the head, the body, and the response to be read.
         self._head = self._body = self._answer = 0.0
         self._received = 0
 
@@ -53,7 +53,7 @@ class BoundedProtocol(H11Protocol):
         super().data_received(data)
 
     def resume_writing(self) -> None:
-        """See asyncio; the client took most of what was waiting for it."""
+        """See asyncio; the client has read most of the buffer."""
         self._answer = 0.0
         super().resume_writing()
 
@@ -61,7 +61,7 @@ class BoundedProtocol(H11Protocol):
         state = self.conn.their_state
         self._head = self._head + _LOOK if state is h11.IDLE else 0.0
         if state is h11.SEND_BODY:
-            # Who is not read from is not awaited.
+            # While reading is paused, the server is not waiting for the client.
             self._body += 0.0 if self.flow.read_paused else _LOOK
         else:
             self._body, self._received = 0.0, 0
@@ -72,22 +72,22 @@ class BoundedProtocol(H11Protocol):
             or self._body > _BODY + self._received / _OCTETS
             or self._answer > _ANSWER
         ):
-            # What it did not take would keep an orderly close waiting.
+            # A regular close would wait for the client to read the rest.
             self.transport.abort()
         else:
             self._look = self.loop.call_later(_LOOK, self._look_at_the_client)
 
 
-#: Octets of a piece; the server waits before the next one while as much is not taken yet.
+#: Octets of a piece; the server waits before the next one while this much is unread.
 _PIECE = 65_536
 
 
 class AnswersInPieces:
-    """Middleware: hands an answer to the server in pieces.
+    """Middleware that passes a response to the server in pieces.
 
-    What the server gets at once it keeps at once, for each client anew: some hundred that ask for a
-    long file and do not read would fill the memory. And a client's time to take what waits
-    (`newsletter.web.slow_clients`) counts for a piece, however long the whole is.
+    The server buffers everything that it gets, for each client separately: some hundred clients
+    that request a long file and do not read it would fill the memory. Also, the time limit for
+    reading then applies to each piece and not to the whole response.
     """
 
     def __init__(self, app: ASGIApp) -> None:

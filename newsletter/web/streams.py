@@ -13,18 +13,18 @@ from starlette.concurrency import run_in_threadpool
 from newsletter.errors import ForbiddenError, NotFoundError
 from newsletter.web.access import Requires, SignInRequiredError, Visit
 
-#: A stream ends by itself after so long, and the page opens another.
+#: Seconds after which a stream ends, so that the page opens another one.
 _LIFETIME_SECONDS = 600
-#: Streams of one session at once: each asks the database every few seconds.
+#: Simultaneous streams of one session; each queries the database every few seconds.
 _MOST_PER_SESSION = 6
 
 
 def live(
     request: Request, guard: Requires, show: Callable[[Visit], tuple[str, bool]], *, seconds: float
 ) -> StreamingResponse:
-    """Return a stream of what ``show`` renders every so many seconds, until it says that it rests.
+    """Return a stream with the result of ``show`` at an interval, until ``show`` ends the stream.
 
-    Each time the guard is asked anew: who was signed out, or lost the role, sees no more of it.
+    The guard is called each time, so that the stream ends when the session or the role ends.
     """
     open_streams: Counter[int] = request.app.state.streams
     session_id = request.state.visit.session_id

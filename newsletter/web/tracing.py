@@ -1,6 +1,7 @@
-"""Tracing: each request gets a number that stands in its logs and its answer, and is timed.
+"""Tracing: each request gets an id, which is in its logs and its response, and is timed.
 
-Logged and counted is the route's pattern, never the URL: tokens and addresses stand in URLs.
+Logs and metrics contain the pattern of the route and never the URL, which may contain tokens and
+addresses.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _log = logging.getLogger(__name__)
 
 _HEADER = "X-Request-ID"
 _NUMBER = re.compile(r"[A-Za-z0-9-]{8,64}")
-#: A method is the client's to write: each word of theirs would be counted apart, for ever.
+#: The counted methods; a client can send any word, and each would create a metric forever.
 _METHODS = frozenset(HTTPMethod)
 _QUIET = ("/static", "/healthz", "/readyz", "/metrics")
 
 
 class Tracer:
-    """Numbers, times and logs requests."""
+    """Assigns ids to requests, and times and logs them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.clients = Clients()
@@ -43,7 +44,7 @@ class Tracer:
     async def trace(
         self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        """Answer a request under its number: the proxy's, or a new one."""
+        """Process a request with the id from the proxy or a new one."""
         given = request.headers.get(_HEADER, "")
         number = given if _NUMBER.fullmatch(given) else secrets.token_hex(8)
         with bound(request=number):

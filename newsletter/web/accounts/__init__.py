@@ -1,1 +1,1 @@
-"""Accounts: sign-in, one's own account, administration, the audit log."""
+"""Pages of accounts: signing in, the own account, administration, the audit log."""

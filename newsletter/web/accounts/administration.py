@@ -1,4 +1,4 @@
-"""Administration: who may sign in and what for."""
+"""Pages for the administration of accounts and their roles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BY_MAIL = "mail"
 
 
 class _Handed(TypedDict, total=False):
-    """What became of a link: the address it was mailed to, or the link itself."""
+    """How a one-time link was handed over: the address it was mailed to, or the link itself."""
 
     link: str
     mailed: str
@@ -48,7 +48,7 @@ class _Handed(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _PeoplePage:
-    """What all routes of people and roles show."""
+    """The page of accounts and roles, which all its routes show."""
 
     engine: Engine
     pages: Pages
@@ -63,7 +63,7 @@ class _PeoplePage:
         mailed: str = "",
         error: str = "",
     ) -> HTMLResponse:
-        """Show who may sign in, with what was handed over and what was wrong."""
+        """Show the accounts, with a link that was handed over and an error."""
         with reading(self.engine) as session:
             accounts = list_accounts(session)
             rights = {row.id: rights_of(session, row.id) for row in accounts}
@@ -87,7 +87,7 @@ class _PeoplePage:
 def people_router(  # noqa: C901 - a list of routes
     engine: Engine, settings: Settings, pages: Pages
 ) -> Router:
-    """Return the routes of administration; accounts are for whoever administers everything."""
+    """Return the routes of administration; they require administration of all newsletters."""
     router = Router()
     page = _PeoplePage(engine=engine, pages=pages)
 
@@ -177,7 +177,7 @@ def people_router(  # noqa: C901 - a list of routes
 
 
 def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:
-    """Mail a link; or return it, where that is asked or no newsletter is there to send it."""
+    """Mail a link; or return it, if this is requested or no newsletter can send it."""
     mailed = by == _BY_MAIL and post_link(session, settings, token)
     return {"mailed": mailed} if mailed else {"link": f"{settings.public_url}/welcome/{token}"}
 

@@ -1,4 +1,4 @@
-"""The audit log's pages: who did what, and the same as a file."""
+"""The page of the audit log, and its export as a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PAGE = 50
 
 
 def auditing_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of the audit log, for whoever administers everything."""
+    """Return the routes of the audit log; they require administration of all newsletters."""
     router = Router()
 
     @router.get("/audit")
@@ -77,7 +77,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
 
 
 def _titles(session: Session, objects: Sequence[str]) -> Mapping[str, str]:
-    """Return what drafts and mailings are titled, by how the log names them: by their numbers."""
+    """Return the titles of drafts and mailings by their names in the log, which contain ids."""
     numbers: dict[str, set[int]] = {"draft": set(), "mailing": set()}
     for recorded in objects:
         kind, _, number = recorded.partition(" ")
@@ -106,7 +106,7 @@ def _filter(visit: Visit, actor: str, action: str, since: str, until: str) -> Au
 
 
 def _day(text: str, zone: str, *, days: int = 0) -> datetime | None:
-    """Return the beginning of a day as its reader counts days; None when it is none."""
+    """Return the beginning of a day in the reader's time zone; None for an invalid day."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date() + timedelta(days=days)  # noqa: DTZ007
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""One's own account: second factor, recovery codes, password, browsers that are signed in."""
+"""The page of one's own account: second factor, recovery codes, password, sessions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Field = Annotated[str, Form(max_length=2000)]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _AccountPage:
-    """What all routes of one's own account show."""
+    """The page of one's own account, which all its routes show."""
 
     engine: Engine
     sealer: Sealer
@@ -46,7 +46,7 @@ class _AccountPage:
     def show(
         self, visit: Visit, request: Request, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
-        """Show it, with what was wrong."""
+        """Show the page with an error."""
         with reading(self.engine) as session:
             sessions = list_sessions(session, visit.account_id)
         return self.pages.show_to(
@@ -61,7 +61,7 @@ class _AccountPage:
     def enrol(
         self, visit: Visit, request: Request, secret: str, *, error: str = ""
     ) -> HTMLResponse:
-        """Show a secret to be taken into an application, with what was wrong."""
+        """Show a secret for an authenticator application, with an error."""
         uri = enrolment_uri(secret, address=visit.address, issuer=_ISSUER)
         return self.pages.show_to(
             visit,
@@ -84,7 +84,7 @@ def account_router(settings: Settings, engine: Engine, sealer: Sealer, pages: Pa
 
 
 def _password_router(page: _AccountPage, settings: Settings) -> Router:
-    """Return the routes of the page, the password, recovery codes, and browsers signed in."""
+    """Return the routes of the page, the password, the recovery codes and the sessions."""
     router = Router(prefix="/account")
     engine = page.engine
 
@@ -146,7 +146,7 @@ def _second_factor_router(page: _AccountPage, settings: Settings) -> Router:
         try:
             secret = page.sealer.open(sealed, Sealed.OFFERED_FACTOR)
         except AccountError:
-            # The page is of other days, or was never ours: begin anew.
+            # The page is outdated or forged, so enrolment starts again.
             return page.enrol(visit, request, new_secret(), error="code")
         step = matching_step(secret, code, now())
         if step is None:

@@ -1,4 +1,4 @@
-"""The ways in: password and second factor, a forgotten password; signing out, and language."""
+"""Pages for signing in and out, for forgotten passwords, and for language and appearance."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
         with transaction(engine) as session:
             end(session, visit.actor, visit.account_id, visit.session_id)
         access, answer = access_of(request), lead_to("/sign-in")
-        # A browser takes a name with the prefix of its host only with "Secure", also to forget it.
+        # Browsers accept a cookie with the prefix "__Host-" only with "Secure", also to delete it.
         answer.delete_cookie(
             access.session_cookie, httponly=True, secure=access.secure, samesite="lax"
         )
-        # Texts that were not saved are kept on the device, for whoever is signed in alone.
+        # Unsaved texts are stored on the device and must not be visible to the next account.
         answer.headers["Clear-Site-Data"] = '"storage"'
         return answer
 
@@ -104,18 +104,18 @@ EntryField = Annotated[str, Form(max_length=2000)]
 
 
 def local_path(path: str) -> str:
-    """Return a path on this site, never another's, but home: no open redirect."""
+    """Return a path on this site; "/home" for other URLs, which prevents open redirects."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if is_local and path.isprintable() else "/home"
 
 
 def lead_to(path: str) -> RedirectResponse:
-    """Lead to another page of this site."""
+    """Redirect to another page of this site."""
     return RedirectResponse(path, status_code=303)
 
 
 def let_in(request: Request, begun: SignedIn, path: str) -> Response:
-    """Give the session's cookie; who is wholly signed in is known the next time."""
+    """Set the cookie of the session and, after complete sign-in, that of the browser."""
     access = access_of(request)
     answer = lead_to(path)
     answer.set_cookie(
@@ -135,7 +135,7 @@ _Field = Annotated[str, Form(max_length=2000)]
 
 
 def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes for who forgot the password."""
+    """Return the routes for forgotten passwords."""
     router = Router()
 
     def _show(
@@ -162,7 +162,7 @@ def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Route
         if not count_try(engine, Attempt.FORGOTTEN, account=address, browser=browser, moment=now()):
             return _show(request, status=429, often=True)
         answer = _show(request, asked=True)
-        # After the answer: how long it takes would tell whether there is such an account.
+        # The mail is sent after the response, whose time would reveal whether the account exists.
         answer.background = BackgroundTask(_mail, settings, engine, address, browser.network)
         return answer
 
@@ -174,7 +174,7 @@ def _mail(settings: Settings, engine: Engine, address: str, network: str) -> Non
     with transaction(engine) as session:
         token = forgotten_link(session, actor, address)
         if token is not None and not post_link(session, settings, token):
-            # A link that nobody gets would only bar the next one for a while.
+            # Without the rollback, a link that was not mailed would delay the next one.
             session.rollback()
 
 
@@ -182,7 +182,7 @@ _YEAR_SECONDS = 365 * 86_400
 
 
 def display_router(engine: Engine) -> Router:
-    """Return the route by which language and appearance are chosen."""
+    """Return the route that sets language and appearance."""
     router = Router()
 
     @router.post("/display")

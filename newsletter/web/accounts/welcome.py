@@ -1,4 +1,4 @@
-"""One-time links: whoever was invited, or lost a password, chooses one and is signed in."""
+"""Pages of one-time links, with which people set a password and are signed in."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def welcome_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 )
                 if invited.purpose is InvitationPurpose.RESET:
                     tell_owner(session, settings, number, AccountChange.PASSWORD)
-                # A reset proves the mailbox alone: whoever has a second factor still brings it.
+                # A reset proves only access to the mailbox; a second factor is still required.
                 complete = not has_second_factor(session, number)
                 begun = SignedIn(
                     token=open_session(session, number, browser, verified=complete),
