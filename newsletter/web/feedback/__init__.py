@@ -1,1 +1,1 @@
-"""Feedback: the bounce log, rates, incidents, and providers' webhooks."""
+"""Pages of feedback: the bounce log, rates, incidents, and the webhooks of providers."""

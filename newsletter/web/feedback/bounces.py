@@ -1,4 +1,4 @@
-"""The bounce log in the browser: search, one with its evidence, undoing, incidents, rates."""
+"""Pages of the bounce log: search, a bounce with its evidence, undoing, incidents, rates."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _Why = Annotated[str, Form(max_length=500)]
 
 
 class BounceSearch(BaseModel):
-    """What the search form asks; what cannot be understood asks nothing."""
+    """The search form; invalid inputs are ignored."""
 
     address: _Text = ""
     domain: _Text = ""
@@ -58,7 +58,7 @@ class BounceSearch(BaseModel):
     before: int | None = None
 
     def filter(self, zone: str, only: list[int] | None) -> BounceFilter:
-        """Return the question to the log; days are of the reader's zone."""
+        """Return the filter for the log; days are in the reader's time zone."""
         return BounceFilter(
             address=self.address,
             domain=self.domain,
@@ -72,7 +72,7 @@ class BounceSearch(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _BouncePages:
-    """What all routes of the bounce log show."""
+    """The pages of the bounce log."""
 
     engine: Engine
     pages: Pages
@@ -86,7 +86,7 @@ class _BouncePages:
         status: int = 200,
         error: str = "",
     ) -> HTMLResponse:
-        """Show the log, as far as it is asked for, and what waits for an answer."""
+        """Show the search results and the incidents that wait for a decision."""
         with reading(self.engine) as session:
             only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
             criteria = asked.filter(visit.time_zone, only)
@@ -115,7 +115,7 @@ class _BouncePages:
     def one(
         self, visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
-        """Show one bounce, and what followed from it."""
+        """Show one bounce and its consequences."""
         with reading(self.engine) as session:
             one = find_bounce(
                 session,
@@ -174,7 +174,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     @router.post("/requests/{number}")
     def handle(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
         try:
-            # Where somebody else answered it meanwhile, it is no longer on the page.
+            # If somebody else has decided it meanwhile, it is no longer on the page.
             with suppress(ConflictError), transaction(engine) as session:
                 handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
@@ -189,7 +189,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
         resolution: Annotated[IncidentResolution, Form()],
         reason: _Why = "",
     ) -> Response:
-        # Where somebody else settled it meanwhile, the list shows what became of it.
+        # If somebody else has settled it meanwhile, the list shows the result.
         with suppress(ConflictError), transaction(engine) as session:
             settle_incident(
                 session,
@@ -213,7 +213,7 @@ def _day(text: str, zone: str) -> datetime | None:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-#: Of domains; mailings are the newest ones.
+#: Days of the rates by domain; the rates by mailing are those of the newest mailings.
 _DAYS = 30
 
 

@@ -1,8 +1,9 @@
-"""What strangers may have read before anything proves that they are who they say.
+"""Limits for webhook calls whose sender is not authenticated yet.
 
-Where a signature covers the body, the body must be read to be proven. So each network of addresses
-has a few bodies read at once, each within its provider's bound, and no more after many in a row
-that proved nothing. Behind a proxy that `TRUSTED_PROXIES` does not name, all are one network.
+If a signature covers the body, the body must be read before it can be verified. Therefore only a
+few bodies are read at once for each network of addresses, each within its provider's limit, and
+none after many successive failures. Behind a proxy that is not in `TRUSTED_PROXIES`, all clients
+are one network.
 """
 
 from __future__ import annotations
@@ -17,30 +18,30 @@ from http import HTTPStatus
 
 from fastapi import HTTPException, Request
 
-#: Bodies of one network that are read at once; one more waits for so many seconds.
+#: Bodies of one network that are read at once, and seconds that a further call waits.
 _AT_ONCE, _PATIENCE = 8, 10.0
-#: Refusals of one network in a row, and for how many seconds they count.
+#: Successive refusals of one network, and seconds for which they count.
 _MOST_REFUSALS, _REMEMBERED = 100, 60.0
-#: Networks whose refusals are remembered; the longest unheard of is forgotten first.
+#: Networks whose refusals are remembered; the least recent one is dropped first.
 _MOST_NETWORKS = 10_000
 
 
 class UnprovenCalls:
-    """Keeps to the bounds above; one for a process."""
+    """Applies the limits above; there is one instance per process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._reading: Counter[str] = Counter()
         self._room = asyncio.Condition()
-        #: How many in a row, and when the first was.
+        #: The number of successive refusals and the time of the first, by network.
         self._refusals: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     @asynccontextmanager
     async def admitted(self, network: str) -> AsyncIterator[None]:
-        """Wait for a place to read a body in, and keep it while the context lasts.
+        """Wait until a body may be read, and reserve the place during the block.
 
         Raises:
-            HTTPException: The network has had too many refused, or all its places are taken.
+            HTTPException: Too many calls of the network were refused, or all places are taken.
         """
         if self._is_shut_out(network):
             raise HTTPException(
@@ -69,7 +70,7 @@ class UnprovenCalls:
                 self._room.notify_all()
 
     def note(self, network: str, *, proven: bool) -> None:
-        """Count a refusal; a call that proves itself ends the row."""
+        """Count a refusal; an authenticated call resets the count."""
         if proven:
             self._refusals.pop(network, None)
             return
@@ -87,11 +88,11 @@ class UnprovenCalls:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return a body of at most ``limit`` octets, unpacked where its head says that it is packed.
+    """Return a body of at most ``limit`` octets, decompressed if a header says so.
 
     Raises:
-        HTTPException: It is larger, packed or unpacked; what is announced as such is not read at
-            all. Or it is packed in a way that is not read here, or damaged.
+        HTTPException: The body is too large, compressed or decompressed; if its announced size is
+            too large, it is not read at all. Or its compression is unknown, or it is damaged.
     """
     announced = request.headers.get("content-length", "0")
     body = bytearray()

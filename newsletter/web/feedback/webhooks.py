@@ -1,4 +1,4 @@
-"""Webhooks: where providers tell of bounces and complaints; 2xx only once it is in the log."""
+"""Webhooks of providers for bounces and complaints, which reply 2xx only after the commit."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from newsletter.web.routing import Router, network_of_request, up_to
 
 _log = logging.getLogger(__name__)
 
-#: What `_refusal` answers.
+#: The statuses of `_refusal`.
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _AGAIN_SECONDS = "60"
 
 
 def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], bytes]) -> Router:
-    """Return the route; a provider without a secret in the settings has none."""
+    """Return the route of the providers that have a secret in the settings."""
     router = Router(prefix="/webhooks")
     secrets = settings.webhook_secrets
     known = adapters(lru_cache(maxsize=16)(fetch))
@@ -53,7 +53,7 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
 
     @router.api_route("/{provider}", methods=["GET", "HEAD"])
     def exists(provider: str) -> Response:
-        """Answer providers that look whether an address is there before they keep it."""
+        """Reply to providers that check a URL before they store it."""
         if provider not in offered:
             return _answer(404, "There is no such webhook.")
         return JSONResponse({"webhook": provider})
@@ -70,7 +70,7 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
             url=f"{settings.public_url}/webhooks/{provider}",
         )
         if isinstance(adapter, Unsigned):
-            # A password stands in the head: without it the body is not read.
+            # A password is in the headers; if it is wrong, the body is not read.
             try:
                 adapter.verify(call, keys)
             except RefusedCallError as error:
@@ -82,7 +82,7 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
         async with unproven.admitted(network):
             call = replace(call, body=await read_body(request, adapter.LARGEST))
             answer = await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
-        # What could not be checked now says nothing of who sends it: it comes again.
+        # A call that could not be verified now is neither a refusal nor proven; it is sent again.
         if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
             unproven.note(network, proven=answer.status_code not in _REFUSED)
         return answer
@@ -98,7 +98,7 @@ def _take(
     call: Call,
     provider: str,
 ) -> Response:
-    """Log what a call that proves itself holds."""
+    """Authenticate a call, and log its events."""
     try:
         adapter.verify(call, keys)
         if isinstance(adapter, Confirming) and (url := adapter.confirmation(call)):
@@ -119,7 +119,7 @@ def _take(
 
 
 def _refusal(call: Call, error: RefusedCallError) -> Response:
-    """Ask for a password where none was shown: some clients send it only then."""
+    """Return the refusal, with a challenge if no password was sent; some clients wait for it."""
     if "authorization" in call.headers:
         return _answer(403, error.what)
     return _answer(401, error.what, **{"WWW-Authenticate": 'Basic realm="webhook"'})
@@ -135,17 +135,17 @@ _OCTETS = 65_536
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead to anywhere, into our own network also."""
+    """Follows no redirects, which could lead anywhere, even into our own network."""
 
     def redirect_request(self, *_details: object) -> None:
-        """Follow none."""
+        """Return None, so that the redirect is not followed."""
 
 
 def fetch(url: str) -> bytes:
-    """Return what an address of Amazon's or Scaleway's topics holds, over verified TLS.
+    """Return the content of a URL of Amazon's or Scaleway's topics, over verified TLS.
 
     Raises:
-        UnavailableError: It is neither's, does not answer, or redirects.
+        UnavailableError: The URL belongs to neither, or the server does not reply or redirects.
     """
     if not (is_amazon_url(url) or is_scaleway_url(url)):
         raise UnavailableError(msg("The address is not on a topic host of Amazon or Scaleway."))

@@ -1,1 +1,1 @@
-"""Newsletters: making one, and its settings."""
+"""Pages of newsletters: creation, settings, looks, templates, libraries and snippets."""

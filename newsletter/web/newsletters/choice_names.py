@@ -1,4 +1,4 @@
-"""What choices of a newsletter are called: those of its look, and its templates."""
+"""Labels of the choices for a newsletter's look and templates."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ STRUCTURES: Mapping[str, Message] = {
 
 
 def structure_name(name: str, language: Language) -> str:
-    """Return what a template is called."""
+    """Return the label of a template."""
     if name.startswith(OWN):
         label = msg("Your own: {name}", name=name.removeprefix(OWN))
         return label.in_language(language)

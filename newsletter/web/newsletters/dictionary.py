@@ -1,4 +1,4 @@
-"""A newsletter's own dictionary on one page: its words, each to remove, and a field for another."""
+"""The page of a newsletter's dictionary: its words with buttons to remove them, and a new word."""
 
 from __future__ import annotations
 

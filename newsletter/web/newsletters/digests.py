@@ -1,4 +1,4 @@
-"""A newsletter's digests on one page: offered or not, when, how they look, and the next one."""
+"""The page of a newsletter's digests: whether and when they are sent, their look, the next one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _Text = Annotated[str, Field(max_length=4000)]
 
 
 class _Form(BaseModel):
-    """The terms of a digest as they were typed."""
+    """The settings of a digest as they were entered."""
 
     offered: bool = False
     day: int = 0
@@ -61,7 +61,7 @@ class _Form(BaseModel):
     shown: Annotated[str, Field(max_length=20_000)] = ""
 
     def terms(self) -> DigestTerms:
-        """Return them as a value."""
+        """Return the settings as a value."""
         values: dict[str, Any] = self.model_dump(exclude={"shown"})
         values["introduction"] = self.introduction.replace("\r\n", "\n").strip()
         return DigestTerms(**values)
@@ -88,7 +88,7 @@ class _Page:
         typed: tuple[Frequency, DigestTerms] | None = None,
         begun: str = "",
     ) -> HTMLResponse:
-        """Show it, with what was typed on the page that ``begun`` showed, and what is wrong."""
+        """Show the page with an input and its error; ``begun`` is the state shown by the form."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             rules = find_rules(session, row.id)
@@ -128,7 +128,7 @@ class _Page:
         )
 
     def change(self, visit: Visit, request: Request, frequency: Frequency, form: _Form) -> Response:
-        """Take the terms of a digest, or say what is wrong with them."""
+        """Save the settings of a digest, or show their errors."""
         terms = form.terms()
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -148,10 +148,10 @@ class _Page:
         return _back(request, f"/{frequency}", "saved")
 
     def demand_template(self, row: Newsletter, name: str) -> None:
-        """Refuse a template that does not exist.
+        """Refuse an unknown template.
 
         Raises:
-            ListError: It does not.
+            ListError: The template does not exist.
         """
         own = [each for each, _ in own_templates(row)]
         if name and name not in [*self.templates, *own]:

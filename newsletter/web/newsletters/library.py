@@ -1,4 +1,4 @@
-"""A newsletter's library on one page: searched, added to, described and weeded; and put to use."""
+"""The page of a newsletter's library: search, upload, description, deletion, and use in drafts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from newsletter.web.issues.editor import began_with
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 
-#: Octets of files brought in at once.
+#: Octets of all files in one upload.
 _LARGEST = 100_000_000
 _Words = Annotated[str, Form(max_length=2000)]
 _PageNumber = Annotated[int, Query(ge=1, le=100_000)]
@@ -55,7 +55,7 @@ _PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """What somebody typed of the item of a number."""
+    """The input for one item of the library."""
 
     number: int
     words: ItemWords
@@ -80,9 +80,9 @@ class _LibraryPage:
         typed: _Typed | None = None,
         status: int = 200,
     ) -> HTMLResponse:
-        """Show what was found; ``faults`` are errors with the name of the file that they are of.
+        """Show the found items; ``faults`` are pairs of a file's name and its error.
 
-        Of ``typed``, which could not be saved, the item is shown alone, with what was typed.
+        If ``typed`` could not be saved, only its item is shown, with the input.
         """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -136,7 +136,7 @@ def _add_looking(router: Router, shown: _LibraryPage) -> None:
         kind: Literal["", "picture", "file"] = "",
         page: _PageNumber = 1,
     ) -> Response:
-        """Show the library; to a script what it is to offer."""
+        """Show the library; return the items as JSON to a script."""
         chosen = LibraryKind(kind) if kind else None
         if "application/json" not in request.headers.get("accept", ""):
             return shown.show(visit, request, query=q, kind=chosen, page=page)
@@ -153,7 +153,7 @@ def _add_changing(router: Router, page: _LibraryPage) -> None:
     def add(
         newsletter: str, visit: EditorVisit, request: Request, files: list[UploadFile]
     ) -> Response:
-        """Take several at once; one that cannot be taken is told, and the others stay."""
+        """Add several files; those that cannot be added are reported, the others are kept."""
         faults: list[tuple[str, NewsletterError]] = []
         chosen = [file for file in files if file.filename]
         for file in chosen:
@@ -208,7 +208,7 @@ def _add_changing(router: Router, page: _LibraryPage) -> None:
 
 
 class _Choice(BaseModel):
-    """What of the library goes where in a draft, and the revision begun with."""
+    """An item of the library, its place in a draft, and the draft's revision in the form."""
 
     item: Annotated[int, Field(ge=1)]
     revision: Annotated[int, Field(ge=0)]
@@ -227,7 +227,7 @@ def _add_using(router: Router, shown: _LibraryPage, drafts: DraftPages) -> None:
         request: Request,
         chosen: Annotated[_Choice, Form()],
     ) -> Response:
-        """Put something of the library at the end of a part of a draft."""
+        """Append an item of the library to a part of a draft."""
         with reading(shown.engine) as session:
             draft = get_draft(session, own(visit), draft_number)
             kept = get_item(session, own(visit), chosen.item)
@@ -251,7 +251,7 @@ def _block(item: LibraryItem, site: str, alt: str) -> Picture | File:
 
 
 def _offered(item: LibraryItem, site: str) -> dict[str, Any]:
-    """Return what the editor's script shows of an item, and puts into the mail."""
+    """Return an item for the script of the editor, which shows and inserts it."""
     block = _block(item, site, "")
     return {
         "id": item.id,
@@ -265,7 +265,7 @@ def _offered(item: LibraryItem, site: str) -> dict[str, Any]:
 
 
 def _link(slug: str, use: ItemUse) -> str:
-    """Return where a use is to be seen; empty where it has no page."""
+    """Return the URL of a use; empty if it has no page."""
     base = f"/newsletters/{slug}"
     match use.used_by:
         case ContentUser.DRAFT:

@@ -1,7 +1,7 @@
-"""What pages of a newsletter's readers load of its look: a style sheet, and a picture for networks.
+"""Files of a newsletter's look: the style sheet of readers' pages, a picture for social networks.
 
-Both have a version in their address: it changes with the look, so that browsers may keep them. Of a
-hidden newsletter nobody is shown the picture, and the sheet only who has its address from a page.
+Both have a version in their URL, which changes with the look, so that browsers can cache them. For
+a hidden newsletter, the picture is not served, and the URL of the style sheet cannot be guessed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _ASKED_AGAIN = "public, max-age=300"
 
 
 def look_sheet_path(newsletter: Newsletter, language: Language) -> str:
-    """Return where the style sheet of a newsletter's look is."""
+    """Return the path of the style sheet of a newsletter's look."""
     version = _sheet_version(newsletter, style_sheet(look_of(newsletter), language))
     return f"/looks/{newsletter.slug}/{language.value}.css?v={version}"
 
 
 def _sheet_version(newsletter: Newsletter, sheet: StyleSheet) -> str:
-    """Return a sheet's version, which strangers cannot work out where the newsletter is hidden.
+    """Return the version of a style sheet, which cannot be guessed for a hidden newsletter.
 
-    Looks are alike; when a newsletter was made, to the microsecond, is known to nobody outside.
+    Looks can be equal, so the version includes the secret microsecond of the newsletter's creation.
     """
     if not newsletter.is_hidden:
         return sheet.version
@@ -45,7 +45,7 @@ def _sheet_version(newsletter: Newsletter, sheet: StyleSheet) -> str:
 
 
 def look_picture_path(newsletter: Newsletter) -> str:
-    """Return where the picture is that networks show."""
+    """Return the path of the picture for social networks."""
     return f"/looks/{newsletter.slug}/social.png?v={_picture_version(newsletter)}"
 
 
@@ -103,7 +103,7 @@ def _content(session: Session, picture: LookPicture | None) -> bytes | None:
 def _answer(
     request: Request, content: Callable[[], bytes], *, media_type: str, version: str, asked: str
 ) -> Response:
-    """Answer with a file, or that the browser has it (RFC 9110, 13.1.2)."""
+    """Return the file, or status 304 if the browser has it (RFC 9110, 13.1.2)."""
     headers = {
         "ETag": f'"{version}"',
         "Cache-Control": _KEPT if asked == version else _ASKED_AGAIN,

@@ -1,4 +1,4 @@
-"""The form of a look: what was typed, and the look it stands for."""
+"""The form of a look, and its conversion from and to a look."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from newsletter.rendering.palette import light_scheme
 
 _Short = Annotated[str, Field(max_length=300)]
 _Long = Annotated[str, Field(max_length=6000)]
-#: What a link is called where no name is given, by the host it leads to.
+#: Default names of links by host.
 _SERVICES = {
     "x.com": "X",
     "twitter.com": "X",
@@ -42,9 +42,9 @@ _COLOURS = ("accent", "head", "page", "card", "text", "link")
 
 
 class LookForm(BaseModel):
-    """A look as its form has it; with the version of the look that it was begun from.
+    """The form of a look, with the version of the look that it showed.
 
-    ``text_own`` and ``link_own`` say that a colour was chosen.
+    ``text_own`` and ``link_own`` are true if the colour was chosen and not derived.
     """
 
     began: _Short = ""
@@ -77,7 +77,7 @@ class LookForm(BaseModel):
 
     @classmethod
     def of(cls, look: Look) -> LookForm:
-        """Return the form as it is shown for a look; derived colours as they come out."""
+        """Return the form for a look, including the derived colours."""
         scheme = light_scheme(look.palette)
         kept = look_to_json(look)
         own = {name: bool(kept["palette"][name]) for name in ("text", "link")}
@@ -105,11 +105,11 @@ class LookForm(BaseModel):
         )
 
     def beginning_with(self, look: Look) -> LookForm:
-        """Return the form as a change of what is kept now."""
+        """Return the form as a change of the saved look."""
         return self.model_copy(update={"began": look_version(look)})
 
     def in_design(self, name: str) -> LookForm:
-        """Return the form in a design's colours, fonts and forms, its texts and pictures kept.
+        """Return the form with a design's colours, fonts and shapes, keeping texts and pictures.
 
         Raises:
             NotFoundError: There is no such design.
@@ -122,12 +122,12 @@ class LookForm(BaseModel):
         return begun.model_copy(update=self.model_dump(include=kept))
 
     def with_picture(self, name: str, picture: LookPicture) -> LookForm:
-        """Return the form with a picture that was brought in, as ``logo`` or ``header``."""
+        """Return the form with an uploaded picture as ``logo`` or ``header``."""
         values = {f"{name}_url": picture.url, f"{name}_alt": picture.alt}
         if name == "logo":
             values |= {"logo_width": str(picture.width), "logo_ink": picture.ink}
         elif not self.header_url:
-            # Whoever brings one in wants to see it, though the masthead had another form.
+            # Whoever uploads a picture wants to see it, even if the masthead had another form.
             values["masthead"] = "picture"
         return self.model_copy(update=values)
 
@@ -136,7 +136,7 @@ class LookForm(BaseModel):
         return self.model_copy(update={f"{name}_url": "", f"{name}_alt": ""})
 
     def read(self) -> tuple[Look, dict[str, Message]]:
-        """Return the look, and by field what is wrong with it; the default where anything is."""
+        """Return the look and its errors by field; with errors, the default look."""
         palette: dict[str, Any] = {name: self._colour(name) for name in _COLOURS}
         value: dict[str, Any] = {
             name: getattr(self, name)
@@ -175,7 +175,7 @@ def _number(typed: str) -> int | str:
 
 
 def _link(line: str) -> dict[str, str]:
-    """Read ``名前 https://…``; without a name the service's, or else the host, is taken."""
+    """Parse ``名前 https://…``; without a name, the service's name or the host is used."""
     label, _, url = line.strip().rpartition(" ")
     if not label:
         label, _, url = line.strip().rpartition("\u3000")

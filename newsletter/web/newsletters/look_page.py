@@ -1,4 +1,4 @@
-"""The page on which a newsletter's look is chosen, changed and seen, with or without scripts."""
+"""The page that shows and changes a newsletter's look, with or without scripts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 @lru_cache(maxsize=64)
 def _sample_mail(theme: Theme, language: Language, templates_dir: Path) -> RenderedIssue:
-    """Render the sample issue in a design, once: thumbnails of all designs are on one page."""
+    """Render the sample issue in a design; the result is cached for the page of all designs."""
     issue = _sample(language)
     publisher = Publisher(
         name=issue.masthead,
@@ -83,7 +83,7 @@ def _sample(language: Language) -> Issue:
 
 
 def _sample_of(row: Newsletter) -> Issue:
-    """Return the sample issue as a newsletter's own: with its name wherever the sample's stands."""
+    """Return the sample issue with the name of a newsletter."""
     sample = _sample(row.language)
     text = json.dumps(issue_to_json(sample)).replace(
         json.dumps(sample.masthead)[1:-1], json.dumps(row.name)[1:-1]
@@ -92,7 +92,7 @@ def _sample_of(row: Newsletter) -> Issue:
 
 
 class _Sent(LookForm):
-    """The form as it is sent: with pictures, and which of its buttons was pressed."""
+    """The submitted form, with pictures and the pressed button."""
 
     verb: Annotated[str, Field(max_length=50)] = "save"
     dark: bool = False
@@ -101,7 +101,7 @@ class _Sent(LookForm):
 
 
 class _LookPage:
-    """Shows the page, and the mail in the look that stands in the form."""
+    """Shows the page, and the mail in the look of the form."""
 
     def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
         self._settings, self._engine, self._pages = settings, engine, pages
@@ -116,7 +116,7 @@ class _LookPage:
         notice: str = "",
         error: ConflictError | None = None,
     ) -> HTMLResponse:
-        """Show what is kept, or what was typed."""
+        """Show the saved look or the input."""
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
         form = form or LookForm.of(look_of(row))
@@ -146,10 +146,10 @@ class _LookPage:
         )
 
     def render(self, session: Session, row: Newsletter, look: Look) -> RenderedIssue:
-        """Render the last issue in a look; the sample where there is none.
+        """Render the last issue in a look, or the sample issue if there is none.
 
         Raises:
-            TemplateError: Neither can be rendered.
+            TemplateError: Neither issue can be rendered.
         """
         issues = list_issues(session, row.id)
         return render_issue(
@@ -160,7 +160,7 @@ class _LookPage:
         )
 
     def keep_pictures(self, visit: Visit, form: _Sent) -> tuple[LookForm, dict[str, Message]]:
-        """Keep the pictures that came with the form, and put them into it."""
+        """Store the uploaded pictures, and return the form with them."""
         faults: dict[str, Message] = {}
         shown: LookForm = form
         for name, file in (("logo", form.logo_file), ("header", form.header_file)):
@@ -183,12 +183,12 @@ class _LookPage:
         return shown, faults
 
     def from_now_on(self, visit: Visit, form: LookForm) -> LookForm:
-        """Return a form as a change of what is kept now."""
+        """Return a form as a change of the saved look."""
         with reading(self._engine) as session:
             return form.beginning_with(look_of(newsletter_of(session, visit)))
 
     def save(self, visit: Visit, request: Request, form: LookForm) -> Response:
-        """Save what was typed, or show what is wrong with it."""
+        """Save the input, or show its errors."""
         look, faults = form.read()
         try:
             with transaction(self._engine) as session:
@@ -223,7 +223,7 @@ def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
     def change(
         visit: AdministratorVisit, request: Request, sent: Annotated[_Sent, Form()]
     ) -> Response:
-        """Save; or do to the form, unsaved, what another of its buttons says."""
+        """Save the look, or apply another button to the unsaved form."""
         form, faults = page.keep_pictures(visit, sent)
         if faults:
             return page.show(visit, request, form, faults=faults)
@@ -250,7 +250,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
         request: Request,
         form: Annotated[_Sent, Form()],
     ) -> Response:
-        """Show the last issue in what was typed: to scripts with what is wrong, else the mail."""
+        """Show the last issue in the look of the form; scripts also get the errors."""
         look, faults = form.read()
         by_script = "application/json" in request.headers.get("accept", "")
         language = visit.language
@@ -282,7 +282,7 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
     def mail(
         visit: AdministratorVisit, request: Request, typed: Annotated[LookForm, Query()]
     ) -> HTMLResponse:
-        """Show the last issue in what is kept, or in what the address says was typed."""
+        """Show the last issue in the saved look, or in the look of the query parameters."""
         look, faults = typed.read()
         with reading(engine) as session:
             row = newsletter_of(session, visit)
@@ -302,7 +302,7 @@ def _add_files(router: Router, engine: Engine, page: _LookPage, site: str) -> No
 
     @router.post("/import", response_model=None, dependencies=[up_to(LARGEST_FILE + 100_000)])
     def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
-        """Keep the pictures of a look's file, and show the look, to be seen and then saved."""
+        """Store the pictures of an imported look, and show the unsaved look."""
         name = (file.filename or "")[:100]
         try:
             read = read_look_file(file.file.read(LARGEST_FILE + 1), source=name)
@@ -331,7 +331,7 @@ def designs_router(settings: Settings) -> Router:
 
 
 def _filled(form: LookForm) -> dict[str, str]:
-    """Return what a form holds as the fields of an address."""
+    """Return the filled fields of a form as query parameters."""
     return {
         name: "1" if value is True else str(value)
         for name, value in form.model_dump().items()

@@ -1,4 +1,4 @@
-"""A newsletter's settings, and a new newsletter: one form, for its administrators."""
+"""The form for a newsletter's settings and for new newsletters."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ from newsletter.web.routing import Router
 _Text = Annotated[str, Field(max_length=4000)]
 
 
-#: What stands between the names of languages.
+#: Separators between the names of languages.
 _BETWEEN_LANGUAGES = re.compile("[,;、，；・\n]")
 
 
 class _Form(BaseModel):
-    """The settings as they were typed; what is wrong with them is told beside their fields."""
+    """The submitted settings, whose errors are shown next to their fields."""
 
     slug: _Text = ""
     design: _Text = "standard"
@@ -81,7 +81,7 @@ class _Form(BaseModel):
     shown: Annotated[str, Field(max_length=100_000)] = ""
 
     def values(self) -> dict[str, Any]:
-        """Return them without the spaces around, and with one kind of line end."""
+        """Return the settings, stripped and with normalized line ends."""
         values = {
             name: value.replace("\r\n", "\n").strip() if type(value) is str else value
             for name, value in self.model_dump(exclude={"shown"}).items()
@@ -94,21 +94,21 @@ _TypedForm = Annotated[_Form, Form()]
 
 
 class _Page:
-    """The page of a newsletter's settings, with what is wrong in them."""
+    """The page of a newsletter's settings."""
 
     def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
         self._engine, self._pages = engine, pages
         self._templates = templates_in(settings.templates_dir)
 
     def _names(self, row: Newsletter | None) -> list[str]:
-        """Return the templates that a newsletter may choose of, its own among them."""
+        """Return the templates that a newsletter may use, including its own."""
         names = [name for name, _ in own_templates(row)] if row else []
         return [*self._templates.names(), *names]
 
     def faults(
         self, settings: NewsletterSettings, row: Newsletter | None = None
     ) -> dict[str, Message]:
-        """Return what is wrong, by the field's name."""
+        """Return the errors by field."""
         faults = find_faults(settings) | _template_fault(settings, self._names(row))
         if isinstance(settings, NewsletterDraft):
             try:
@@ -130,10 +130,10 @@ class _Page:
         shown: str = "",
         shown_policy: str = "",
     ) -> HTMLResponse:
-        """Render it; a newsletter that is yet to be made has no ``row``.
+        """Show the page; for a new newsletter, ``row`` is None.
 
-        ``shown`` and ``shown_policy`` are what the page showed that faults were found on; what is
-        saved now without.
+        ``shown`` and ``shown_policy`` are the states that the submitted form showed; by default,
+        the saved states.
         """
         kept_policy = self._policy_of(row)
         return self._pages.show_to(

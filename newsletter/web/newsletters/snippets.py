@@ -1,4 +1,4 @@
-"""A newsletter's snippets: all on one page, and each on its own, where it is written in."""
+"""Pages of a newsletter's snippets: the list, and an editor for each snippet."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from subscribers.segments.choices import conditions_in_words
 
 _Name = Annotated[str, Form(max_length=200)]
 _Text = Annotated[str, Form(max_length=100_000)]
-#: Kinds of blocks that no snippet holds, and parts for some readers, which are chosen in an issue.
+#: Kinds of blocks that a snippet cannot contain, including parts for some readers.
 _NOT_OFFERED = frozenset({"snippet", "contents", "conditional"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """A snippet as its page shows it; a new one has no number."""
+    """The input for a snippet; a new one has no number."""
 
     name: str = ""
     text: str = ""
@@ -52,7 +52,7 @@ class _Typed:
 
 
 class _SnippetPages:
-    """Shows snippets: all of them, and one to be written in."""
+    """Shows the list of snippets and the editor of a snippet."""
 
     def __init__(self, engine: Engine, settings: Settings, pages: Pages) -> None:
         self.engine, self.settings, self._pages = engine, settings, pages
@@ -82,7 +82,7 @@ class _SnippetPages:
         *,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show what was typed; ``error`` is why it was not kept."""
+        """Show the editor with an input; ``error`` is the reason why it was not saved."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             library = search_library(session, row.id, with_uses=False).items
@@ -136,7 +136,7 @@ def _add_looking(router: Router, shown: _SnippetPages) -> None:
 
     @router.get("/mail.css")
     def styles(visit: EditorVisit) -> Response:
-        """Return the mail's own styles, for what is typed to look as it is read."""
+        """Return the styles of the mail, so that the editor looks like the mail."""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             publisher, language = publisher_of(row), row.language
@@ -153,7 +153,7 @@ def _add_looking(router: Router, shown: _SnippetPages) -> None:
 
     @router.get("/{number}/mail")
     def mail(number: int, visit: EditorVisit) -> HTMLResponse:
-        """Show a snippet as it will stand in mail."""
+        """Show a snippet as it looks in mail."""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             snippet = find_snippet(session, row.id, number)
@@ -180,7 +180,7 @@ def _add_changing(router: Router, shown: _SnippetPages) -> None:
         number: Annotated[int | None, Form(ge=1)] = None,
         version: Annotated[int | None, Form(ge=1)] = None,
     ) -> Response:
-        """Keep a snippet; to a script, which shows it, tell what was kept."""
+        """Save a snippet; return the saved state to a script."""
         by_script = "application/json" in request.headers.get("accept", "")
         with reading(engine) as session:
             row = newsletter_of(session, visit)

@@ -1,4 +1,4 @@
-"""A newsletter's own templates: written, tried on the last issue, kept with all versions."""
+"""Pages of a newsletter's own templates: editing, trial on the last issue, versions."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from newsletter.web.newsletters.choice_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 
-#: Letters of a part as the form takes it, and octets of the form; see `LONGEST_PART`.
+#: Characters of a part in the form, and octets of the form; see `LONGEST_PART`.
 _Part = Annotated[str, Field(max_length=250_000)]
 _LARGEST = 6_000_000
-#: Octets of a file that is brought in.
+#: Octets of an imported file.
 _LARGEST_FILE = 200_000
 _SHIPPED = "letter"
 
 
 class _Typed(BaseModel):
-    """A template as its form has it; ``version`` is what the change began with, 0 for a new one."""
+    """The form of a template; ``version`` is the one that the form showed, 0 for a new template."""
 
     name: Annotated[str, Field(max_length=60)] = ""
     version: Annotated[int, Field(ge=0)] = 0
@@ -57,7 +57,7 @@ class _Typed(BaseModel):
     csrf: str = ""
 
     def source(self) -> TemplateSource:
-        """Return the template, with the line ends of texts."""
+        """Return the template with normalized line ends."""
         return TemplateSource(
             body=self.body.replace("\r\n", "\n"),
             text=self.text.replace("\r\n", "\n"),
@@ -85,7 +85,7 @@ class _TemplatePage:
         self.pages = pages
 
     def trial(self, visit: Visit) -> TemplateTrial:
-        """Return with what this newsletter's templates are tried."""
+        """Return the issue and settings for trials of this newsletter's templates."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             return TemplateTrial(
@@ -103,7 +103,7 @@ class _TemplatePage:
         error: NewsletterError | None = None,
         status: int = 200,
     ) -> HTMLResponse:
-        """Show all templates, and the ways to a new one."""
+        """Show all templates, and the choices for a new one."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             kept = list_templates(session, row.id)
@@ -132,7 +132,7 @@ class _TemplatePage:
         remarks: Sequence[Remark] = (),
         status: int = 200,
     ) -> HTMLResponse:
-        """Show a template to be changed, with what is wrong with it."""
+        """Show the editor of a template, with its errors."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
         return self.pages.show_to(
@@ -170,7 +170,7 @@ def _add_beginning(router: Router, page: _TemplatePage) -> None:
         request: Request,
         source: Annotated[str, Query(max_length=60)] = _SHIPPED,
     ) -> HTMLResponse:
-        """Show a copy of a template, which is not kept yet."""
+        """Show an unsaved copy of a template."""
         if source.startswith(OWN):
             with reading(page.engine) as session:
                 copied = get_template(session, own(visit), source).source
@@ -180,7 +180,7 @@ def _add_beginning(router: Router, page: _TemplatePage) -> None:
 
     @router.post("/-/import", response_model=None, dependencies=[up_to(2 * _LARGEST_FILE)])
     def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
-        """Show what was made of a file of MJML, which is not kept yet."""
+        """Show the unsaved template of an imported MJML file."""
         data = file.file.read(_LARGEST_FILE + 1)
         try:
             taken = import_template(data, source=(file.filename or "")[:100])
@@ -226,7 +226,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
     def try_out(
         visit: AdministratorVisit, request: Request, typed: Annotated[_Typed, Form()]
     ) -> Response:
-        """Show the last issue in what was typed; to a script also what is wrong, with its line."""
+        """Show the last issue in the entered template; scripts also get the errors with lines."""
         by_script = "application/json" in request.headers.get("accept", "")
         try:
             rendered = try_template(page.trial(visit), typed.source())
@@ -286,7 +286,7 @@ def _add_versions(router: Router, page: _TemplatePage) -> None:
         request: Request,
         version: Annotated[int, Form(ge=1)],
     ) -> Response:
-        """Bring a version back as the newest one."""
+        """Restore a version as the newest one."""
         with reading(page.engine) as session:
             earlier = get_version(session, own(visit), name, version)
             now = get_template(session, own(visit), name)

@@ -1,1 +1,1 @@
-"""Operations: the overview, operators' actions, probes."""
+"""Pages of operations: the overview, operators' actions, probes."""

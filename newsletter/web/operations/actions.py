@@ -1,4 +1,4 @@
-"""Actions of the page ``/operate``: for each, its words, who may do it, and what it does."""
+"""Actions on the page ``/operate``, each with its texts, permission and implementation."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _LONGEST_NAME = 255
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderForm:
-    """One order as its page shows it.
+    """The form of one order.
 
     Attributes:
-        noun: What it is given to, as the audit log names it.
-        effect: What will happen, in a sentence.
-        buttons: The verbs to choose from, each with its words.
-        lists: Deliveries in this state are listed to choose from.
+        noun: The kind of its object, as in the audit log.
+        effect: A sentence about the effect.
+        buttons: The verbs to choose from, each with its label.
+        lists: Deliveries in this state are listed for selection.
     """
 
     noun: str
@@ -144,7 +144,7 @@ FORMS: Mapping[str, OrderForm] = {
 
 
 class _OnName(Protocol):
-    """An action on what a name names, which asks for nothing but its reason."""
+    """An action on a named object, which needs only a reason."""
 
     def __call__(self, engine: Engine, actor: Actor, name: str, /, *, reason: str) -> None: ...
 
@@ -171,11 +171,11 @@ def find_form(name: str) -> OrderForm:
 
 
 def read_object(form: OrderForm, on: str) -> str:
-    """Return what an order is given to, checked.
+    """Return the checked object of an order.
 
     Raises:
-        ListError: A domain is none.
-        NotFoundError: A number is none.
+        ListError: The domain is invalid.
+        NotFoundError: The number is invalid.
     """
     if form.noun == "domain":
         return read_domain(on)
@@ -190,10 +190,10 @@ def read_object(form: OrderForm, on: str) -> str:
 
 
 def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None:
-    """Refuse an order that a visit's roles do not reach.
+    """Refuse an order that the account's roles do not permit.
 
     Raises:
-        ForbiddenError: The operator's role is not held there, or not everywhere.
+        ForbiddenError: The account is not an operator of the newsletter or, if needed, of all.
         NotFoundError: There is no such mailing or suppression.
         ConflictError: The suppression may not be lifted.
     """
@@ -220,13 +220,13 @@ def carry_out(
     relays: Collection[str],
     look_now: Callable[[], Overview],
 ) -> None:
-    """Do what is ordered, and write down who did it and why.
+    """Carry out an order, with an entry of the actor and the reason in the audit log.
 
     Raises:
-        OrderError: There is no reason, nothing was chosen, or no such relay is set.
+        OrderError: The reason or the selection is missing, or the relay is not configured.
         ForbiddenError: See `demand_right`.
-        NotFoundError: See `demand_right`; or no such verb.
-        ConflictError: The present state forbids it.
+        NotFoundError: See `demand_right`; or there is no such verb.
+        ConflictError: The present state forbids the order.
     """
     action = next((each for each in form.buttons if each == button), None)
     if action is None:

@@ -1,4 +1,4 @@
-"""Operations: one page that says at a glance whether something is wrong, and the words upon it."""
+"""The page of operations, which shows at a glance whether something is wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _PREFIX = "/operate"
 
 
 def values_of(seen: Overview) -> dict[str, Any]:
-    """Return what the live part of the page shows of an overview."""
+    """Return the values for the live part of the page."""
     alarms = find_alarms(seen)
     return {
         "seen": seen,
@@ -61,14 +61,14 @@ def values_of(seen: Overview) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _OperationsPage:
-    """What all routes of operations show."""
+    """The page of operations, which all its routes show."""
 
     engine: Engine
     pages: Pages
     look_now: Callable[[], Overview]
 
     def values(self, visit: Visit) -> dict[str, Any]:
-        """Return what the page shows of what somebody operates."""
+        """Return the values of the page for the newsletters that the account operates."""
         seen = self.look_now()
         with reading(self.engine) as session:
             only = newsletters_where(session, visit, Permission.OPERATE)
@@ -88,7 +88,7 @@ class _OperationsPage:
         error: str = "",
         reason: str = "",
     ) -> HTMLResponse:
-        """Show an order, before it is given, with what is wrong with what was typed."""
+        """Show the form of an order, with an error about the input."""
         listed: Sequence[object] = ()
         if form.lists is not None:
             listed = list_deliveries(self.engine, form.lists, mailing_id=int(on), limit=_LISTED)
@@ -111,7 +111,7 @@ class _OperationsPage:
         return next((each for each in find_alarms(self.look_now()) if each.key == key), None)
 
     def refuse(self, visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
-        """Show the page, with why nothing was done."""
+        """Show the page with the error of an order that was refused."""
         return self.pages.show_to(
             visit,
             request,
@@ -142,7 +142,7 @@ def _overview_router(page: _OperationsPage, settings: Settings) -> Router:
 
     @router.get("")
     def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
-        # On this machine alone all come from it, rightly.
+        # On a local installation, all requests come from this machine without a proxy.
         proxy = "" if settings.is_local else request.app.state.clients.proxy
         return page.pages.show_to(
             visit, request, "operations/overview.html", proxy=proxy, **page.values(visit)
@@ -234,7 +234,7 @@ def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Route
     def show_suppressions(
         visit: OperatorVisit, request: Request, address: _Field = ""
     ) -> HTMLResponse:
-        # Asked for by a form, so that the address stands in no URL, history or log.
+        # The form uses POST, so that the address is in no URL, history or log.
         error, suppressions = "", None
         try:
             with reading(page.engine) as session:

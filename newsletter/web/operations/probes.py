@@ -1,4 +1,4 @@
-"""Probes: whether this process lives, whether it can do its work, and metrics for Prometheus."""
+"""Probes of liveness and readiness, and metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from newsletter.settings import Settings
 from newsletter.web.routing import Router
 from workers.overview import overview_source
 
-#: What a proxy adds; then the other side is not who it seems.
+#: Headers of proxies; if one is present, the peer's address is not that of the client.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _TRIAL_SECONDS = 5.0
-#: The health check of docker-compose.yml waits 5 seconds.
+#: Seconds for a check; the health check of docker-compose.yml waits 5 seconds.
 _TIMEOUT_SECONDS = 3.0
 _FAULTS = {
     DiskFault.FULL: "its disk is full",
@@ -38,7 +38,7 @@ _FAULTS = {
 
 
 def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
-    """Return the routes that machines ask; ``registry`` holds what this process counts."""
+    """Return the routes for monitors; ``registry`` holds the metrics of this process."""
     router = Router()
     database = SingleFlight(_DatabaseProbe(engine).problem, seconds=_TIMEOUT_SECONDS)
     broker = SingleFlight(partial(_broker_problem, settings), seconds=_TIMEOUT_SECONDS)
@@ -50,7 +50,7 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        # Anybody may ask, and a server that hangs must not keep the threads that pages need.
+        # Anybody may call this, and a hanging server must not occupy the threads of the pages.
         told = await asyncio.gather(
             _told(database, "The database does not answer."),
             _told(broker, "Redis does not answer."),
@@ -86,9 +86,9 @@ def _broker_problem(settings: Settings) -> str:
 
 
 class _DatabaseProbe:
-    """Tells why nothing can be written down, such as that a reader leaves.
+    """Checks whether the database can be written to.
 
-    A server is tried once in some seconds, however often somebody asks: it takes half a megabyte.
+    A server is checked at most once in some seconds, since a check transfers half a megabyte.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -96,7 +96,7 @@ class _DatabaseProbe:
         self._last: tuple[float, str] | None = None
 
     def problem(self) -> str:
-        """Return what keeps the database from its work; empty if nothing does."""
+        """Return the problem of the database; empty if there is none."""
         if not is_current(self._engine):
             return "The database is not in its newest form: run newsletter web once."
         refusal = self._refusal()
