@@ -1,1 +1,1 @@
-"""The editor's pages: the list of issues, writing with its preview and preflight, the history."""
+"""Pages for editors: the list of issues, the editor with preview and preflight, the history."""

@@ -1,4 +1,4 @@
-"""What a press on one of the block view's buttons does to an issue, and how it is told."""
+"""Actions of the buttons in the block view, with their messages."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _Move = Callable[[Outline, int], tuple[Outline, int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pressed:
-    """A button's name for what it does, such as ``up:3``: a verb and the parts it is about."""
+    """The value of a button, such as ``up:3``: a verb and the numbers of its parts."""
 
     verb: str
     numbers: tuple[int, ...]
 
     @classmethod
     def read(cls, text: str) -> Pressed:
-        """Read a button's value.
+        """Parse the value of a button.
 
         Raises:
-            ContentError: It is none of a button's.
+            ContentError: The value is invalid.
         """
         verb, *rest = text.split(":")
         numbers = tuple(
@@ -54,7 +54,7 @@ class Pressed:
         return cls(verb=verb, numbers=numbers)
 
 
-#: How many numbers stand behind each verb.
+#: The number of arguments of each verb.
 _ARGUMENTS = {
     "up": (1,),
     "down": (1,),
@@ -72,11 +72,11 @@ _ARGUMENTS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EditedIssue:
-    """An issue after a button was pressed.
+    """An issue after an action.
 
     Attributes:
-        focus: The anchor of the part to go on with; empty when none is.
-        takes_away: Whether something is gone, so that undoing is offered.
+        focus: The anchor of the part that gets the focus; empty for none.
+        takes_away: Whether the action removed something, so that undoing is offered.
     """
 
     issue: Issue
@@ -86,10 +86,10 @@ class EditedIssue:
 
 
 def press(issue: Issue, pressed: Pressed) -> EditedIssue:
-    """Do what a button is for; ``undo`` is not done here but by the history.
+    """Apply the action of a button; ``undo`` is implemented by the history instead.
 
     Raises:
-        ContentError: There is no such part any more.
+        ContentError: The part does not exist any more.
     """
     outline = to_outline(issue)
     if any(number >= len(outline) for number in pressed.numbers[:1]):
@@ -143,7 +143,7 @@ def _placed(issue: Issue, outline: Outline, index: int, after: int) -> EditedIss
 
 
 def _standing(outline: Outline, index: int, *, still: bool) -> Message:
-    """Say where a part stands among its neighbours."""
+    """Return a message about the position of a part."""
     part = outline[index]
     name = part.heading[:40]
     if still:
@@ -192,7 +192,7 @@ def _removed(issue: Issue, outline: Outline, index: int) -> EditedIssue:
 
 
 def _without_picture(issue: Issue, outline: Outline, index: int, number: int) -> EditedIssue:
-    """Take the picture out that is the nth block of a part; part -1 is the lead."""
+    """Remove the picture that is the nth block of a part; part -1 is the lead."""
     body = issue.lead if index < 0 else outline[index].body if index < len(outline) else ()
     pictures = [at for at, block in enumerate(body) if isinstance(block, Picture)]
     if not 0 <= number < len(pictures):
@@ -212,7 +212,7 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
 
 
 def place_block(issue: Issue, anchor: str, block: Block) -> Issue:
-    """Return the issue with a block at the end of a part's text; of the lead's for any other."""
+    """Return the issue with a block appended to a part, or to the lead for unknown anchors."""
     outline = to_outline(issue)
     for index, known in enumerate(outline_anchors(outline)):
         if known == anchor:
@@ -223,12 +223,12 @@ def place_block(issue: Issue, anchor: str, block: Block) -> Issue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CardView:
-    """A card as the page shows it.
+    """A card of the page.
 
     Attributes:
-        index: Its place in the outline, by which buttons name it; -1 for the lead.
-        ends_items: Whether an item can be added behind it.
-        ends_chapter: Whether a section can be added behind it.
+        index: The position in the outline, which buttons refer to; -1 for the lead.
+        ends_items: Whether an item can be added after the card.
+        ends_chapter: Whether a section can be added after the card.
     """
 
     card: Card
@@ -240,7 +240,7 @@ class CardView:
 
 
 def cards_of(sheet: Sheet) -> tuple[CardView, ...]:
-    """Return a sheet's cards as the page shows them."""
+    """Return the cards of a sheet for the page."""
     outline = bare_outline(sheet)
     levels = [None, *(part.level for part in outline), Level.CHAPTER]
     return tuple(

@@ -1,4 +1,4 @@
-"""An issue that was read and checked: what preflight finds, each with its place; links opened."""
+"""Issues that were parsed and checked: preflight's findings with their places, checked links."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from newsletter.web.routing import Router
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Marked:
-    """A finding with where it stands.
+    """A finding with its place.
 
     Attributes:
         lines: The first and the last line of the Markdown.
@@ -46,10 +46,10 @@ class Marked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedIssue:
-    """An issue checked, with its mail; no mail where the template fails.
+    """A checked issue with its mail; without mail if the template fails.
 
     Attributes:
-        template: The template that the issue names; empty for the newsletter's.
+        template: The template of the issue; empty for that of the newsletter.
     """
 
     issue: Issue
@@ -59,15 +59,15 @@ class CheckedIssue:
 
 
 def read_text(text: str, visitors: Language, *, language: Language) -> tuple[Issue, str]:
-    """Read what stands in the editor, and the template it names.
+    """Parse the text of the editor; return the issue and the template that it names.
 
     Args:
         text: Front matter, then Markdown.
-        visitors: The language of who reads errors about it.
-        language: Of an issue that names none.
+        visitors: The language of the errors.
+        language: The language of the issue if its text names none.
 
     Raises:
-        ContentError: It is no issue; the place names the line.
+        ContentError: The text is invalid; the place names the line.
     """
     source = pmsg("issue", "text").in_language(visitors)
     plain = without_controls(text.replace("\r\n", "\n"))
@@ -90,10 +90,10 @@ def check_issue(
     own_site: str = "",
     known: PriorFindings | None = None,
 ) -> CheckedIssue:
-    """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
+    """Render and check an issue; with its Markdown as ``text``, findings have line numbers.
 
     Raises:
-        NotFoundError: It names a template that does not exist.
+        NotFoundError: The issue names an unknown template.
     """
     preflight = run_preflight(
         issue,
@@ -116,7 +116,7 @@ def check_issue(
 
 
 def links_of(session: Session, draft: Draft) -> dict[str, Any]:
-    """Return the values of the panel's part about links."""
+    """Return the values for the panel's section about links."""
     check = find_check(session, draft.id)
     found = sorted_findings(findings_of(draft.issue, check)) if check else ()
     return {
@@ -133,7 +133,7 @@ def links_of(session: Session, draft: Draft) -> dict[str, Any]:
 
 
 def links_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of opened links."""
+    """Return the routes of checked links."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/links")
 
     def _part(visit: Visit, request: Request, number: int) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""Correcting a sent issue: begun on its page, written as a draft, looked at, put into effect."""
+"""Pages for correcting a sent issue: start, editing as a draft, review, publication."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _typed_note(
     note_language: Annotated[list[str] | None, Form()] = None,
     note_translation: Annotated[list[str] | None, Form()] = None,
 ) -> Note:
-    """Return the note as it was typed, a field for each language."""
+    """Return the note of the form, which has a field for each language."""
     translations = zip(note_language or (), note_translation or (), strict=False)
     return Note(original=note, translations=dict(translations))
 
@@ -66,7 +66,7 @@ _TypedNote = Annotated[Note, Depends(_typed_note)]
 
 
 def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
-    """Return the routes by which a sent issue is corrected, and mail about it sent."""
+    """Return the routes for correcting a sent issue, and for sending mail about the correction."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine, settings = page.engine, page.settings
     post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
@@ -88,7 +88,7 @@ def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
         do: Annotated[str, Form(max_length=20)] = "",
         asked: Annotated[list[int] | None, Form()] = None,
     ) -> Response:
-        """Keep the note; then ask for approval of the correction, or look at it once more."""
+        """Save the note; then request approval of the correction, or show the review again."""
         try:
             with transaction(engine) as session:
                 draft = get_draft(session, own(visit), number)
@@ -230,7 +230,7 @@ def _look_at_mail(
     *,
     error: NewsletterError | None = None,
 ) -> HTMLResponse:
-    """Show the mail about a correction in one of its languages, and how many get it."""
+    """Show the mail about a correction in one language, and the number of its recipients."""
     with reading(page.engine) as session:
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)
@@ -255,10 +255,10 @@ def _look_at_mail(
 
 
 def _corrected(draft: Draft) -> int:
-    """Return the number of the sent issue that a draft corrects.
+    """Return the id of the sent issue that a draft corrects.
 
     Raises:
-        NotFoundError: It corrects none.
+        NotFoundError: The draft is not a correction.
     """
     if draft.corrects is None:
         raise NotFoundError(msg("This draft is not the correction of a sent issue."))
@@ -273,7 +273,7 @@ def _look(
     *,
     error: NewsletterError | None = None,
 ) -> HTMLResponse:
-    """Show what a correction changes, whose copies get it, and what is in its way."""
+    """Show the changes of a correction, the copies that it applies to, and its problems."""
     with reading(page.engine) as session:
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)

@@ -1,4 +1,4 @@
-"""From the draft's page on: approval asked for, the last look before sending, a test mail."""
+"""Actions from the page of a draft: requesting approval, confirming and sending, test mails."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _PREFIX = "/newsletters/{newsletter}/drafts/{number}"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Decision:
-    """What is done to a draft from its page on, and leads back there."""
+    """An action from the page of a draft, which redirects to the page afterwards."""
 
     page: SendingPage
     shown: DraftPages
@@ -60,7 +60,7 @@ class _Decision:
         do: Callable[[], Response],
         asked: Collection[int] | None = None,
     ) -> Response:
-        """Act; where that cannot be, lead back to the draft, which says why."""
+        """Run an action; if it is refused, redirect to the draft, which shows the reason."""
         slug = request.path_params["newsletter"]
         more = f"&{choice.query()}" if choice.query() else ""
         try:
@@ -70,7 +70,7 @@ class _Decision:
         except IssueSentError:
             return to_draft(slug, number, in_blocks=False)
         except UnfitDraftError:
-            # The page finds what is in the way anew, so that it can be loaded again.
+            # The page determines the reason itself, so that it can be reloaded.
             return to_draft(slug, number, in_blocks=False, tail=f"?sending=1{more}")
         except NewsletterError as error:
             with reading(self.page.engine) as session:
@@ -89,7 +89,7 @@ class _Decision:
 
 
 def deciding_router(page: SendingPage, shown: DraftPages, pseudonyms: Pseudonyms) -> Router:
-    """Return the routes by which a draft is decided on, and tested."""
+    """Return the routes for decisions about a draft and for test mails."""
     router = Router()
     decision = _Decision(page=page, shown=shown)
     add_routes(router, _ordering_router(decision), _test_router(decision, pseudonyms))
@@ -138,7 +138,7 @@ def _ordering_router(decision: _Decision) -> Router:
         number: int,
         visit: Annotated[Visit, doing(Action.NEWSLETTER_APPROVAL_RULE)],
     ) -> RedirectResponse:
-        """Let the draft's newsletter be sent with a second person's approval alone, from now on."""
+        """Require the approval of a second person for the draft's newsletter from now on."""
         with transaction(engine) as session:
             draft = get_draft(session, own(visit), number)
             set_approval_rule(session, visit.actor, draft.newsletter_id, required=True)
@@ -172,7 +172,7 @@ def _ordering_router(decision: _Decision) -> Router:
         visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
         place: Annotated[Archived | Literal[""], Form()] = "",
     ) -> Response:
-        """Choose where the issue of the draft is to stand in the archive."""
+        """Set the visibility of the draft's issue in the archive."""
         with transaction(engine) as session:
             draft = get_draft(session, own(visit), number)
             place_draft(session, visit.actor, draft, place or None)

@@ -1,4 +1,4 @@
-"""The write page of a draft in either view, with preview and preflight; the conflict page."""
+"""The editor of a draft in each view, with preview and preflight; the page of conflicts."""
 
 from __future__ import annotations
 
@@ -82,20 +82,20 @@ class DraftPages:
 
     @property
     def templates_dir(self) -> Path:
-        """The folder of the templates that mails are made with."""
+        """The folder of the templates of mails."""
         return self._settings.templates_dir
 
     @property
     def site(self) -> str:
-        """Where readers find pictures, files and the archive."""
+        """The public URL of pictures, files and the archive."""
         return self._settings.public_url.rstrip("/")
 
     def check(self, visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
-        """Read, render and check what was written.
+        """Parse, render and check an input.
 
         Raises:
-            ContentError: It cannot be read.
-            NotFoundError: It names a template that does not exist.
+            ContentError: The input cannot be parsed.
+            NotFoundError: The input names an unknown template.
         """
         issue, template = written.read(draft, visit.language)
         with reading(self._engine) as session:
@@ -122,11 +122,11 @@ class DraftPages:
         )
 
     def render(self, visit: Visit, draft: Draft, written: EditorForm) -> RenderedIssue:
-        """Read and render what was written, without checking it.
+        """Parse and render an input, without checking it.
 
         Raises:
-            ContentError: It cannot be read.
-            NotFoundError: It names a template that does not exist.
+            ContentError: The input cannot be parsed.
+            NotFoundError: The input names an unknown template.
             TemplateError: The template fails.
         """
         issue, template = written.read(draft, visit.language)
@@ -144,11 +144,11 @@ class DraftPages:
     def render_as(
         self, visit: Visit, draft: Draft, written: EditorForm, key: str
     ) -> tuple[RenderedIssue, Reader]:
-        """Render what was written for those whom a key stands for, and for no others.
+        """Parse an input and render it for the readers of a key only.
 
         Raises:
-            ContentError: It cannot be read.
-            NotFoundError: It names a template that does not exist.
+            ContentError: The input cannot be parsed.
+            NotFoundError: The input names an unknown template.
             TemplateError: The template fails.
         """
         issue, template = written.read(draft, visit.language)
@@ -179,17 +179,17 @@ class DraftPages:
         choice: SendChoice | None = None,
         asked: Collection[int] | None = None,
     ) -> HTMLResponse:
-        """Show the write page with what was typed, and whom and when it is to be sent to.
+        """Show the editor with an input, and with the audience and time of sending.
 
         Args:
-            visit: Who looks.
-            request: What they asked for.
-            draft: As it is kept.
-            written: As it was typed.
-            status: Of the answer.
-            error: Why what was asked for was not done.
-            choice: How it is to be sent, as it was typed; None for as it was meant before.
-            asked: The accounts chosen to approve; None for those of before.
+            visit: The visit.
+            request: The request.
+            draft: The saved draft.
+            written: The input.
+            status: The status of the response.
+            error: Why the requested action was refused.
+            choice: The entered choices about sending; None for the saved ones.
+            asked: The accounts chosen as approvers; None for the saved ones.
         """
         checked: CheckedIssue | None = None
         try:
@@ -281,11 +281,11 @@ class DraftPages:
     def show_checked(
         self, visit: Visit, request: Request, draft: Draft, written: EditorForm, key: str
     ) -> HTMLResponse:
-        """Show what a check finds, with all on the write page that depends on it.
+        """Show the findings, with all parts of the editor that depend on them.
 
         Raises:
-            ContentError: What was written cannot be read.
-            NotFoundError: It names a template that does not exist.
+            ContentError: The input cannot be parsed.
+            NotFoundError: The input names an unknown template.
         """
         checked = self.check(visit, draft, written)
         with reading(self._engine) as session:
@@ -316,13 +316,13 @@ class DraftPages:
         draft: Draft,
         checked: CheckedIssue | None,
     ) -> dict[str, Any]:
-        """Return the line of states: of the issue made of the draft, where it says the same."""
+        """Return the line of states, which is that of the draft's issue if both are equal."""
         preflight = checked.preflight if checked else None
         issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
         if checked and issue is not None and issue.content == issue_to_json(checked.issue):
             preflight = self._workspace.preflight(session, issue, row)
         line = self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
-        # A draft that was not readied yet corrects an issue, too.
+        # A draft without a prepared issue can be a correction, too.
         return line | {"line_corrects": draft.corrects}
 
     def conflict(
@@ -333,7 +333,7 @@ class DraftPages:
         *,
         by_script: bool = False,
     ) -> Response:
-        """Show both versions of what both changed; nothing is written until a person chooses."""
+        """Show both versions of each conflicting part; nothing is saved until a person chooses."""
         conflicts = conflict.merge.conflicts
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
@@ -377,20 +377,20 @@ class DraftPages:
 
 
 def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[str, str]]:
-    """Return what a reader can be addressed with, by name, with what it is called."""
+    """Return the merge fields by name, with their labels."""
     named = [(name, kind.label.in_language(language)) for name, kind in MERGE_FIELDS.items()]
     own = map(field_of_row, newsletter.fields)
     return [*named, *((each.key, each.label(language)) for each in own)]
 
 
 def kept_snippets(newsletter: Newsletter) -> list[dict[str, Any]]:
-    """Return a newsletter's snippets for the page's script, by name."""
+    """Return a newsletter's snippets for the script of the page, by name."""
     kept = sorted(publisher_of(newsletter).snippets)
     return [{"name": name, "blocks": blocks_to_json(blocks)} for name, blocks in kept]
 
 
 def _as_blocks(conflict: Conflict) -> tuple[str, str]:
-    """Return their version and mine as the page's script draws them; empty for what is no block."""
+    """Return both versions of a block for the script of the page; empty for other parts."""
     versions = (conflict.theirs, conflict.mine)
     theirs, mine = (
         json.dumps(blocks_to_json((each,)), ensure_ascii=False)
@@ -404,7 +404,7 @@ def _as_blocks(conflict: Conflict) -> tuple[str, str]:
 def _surface(
     newsletter: Newsletter, draft: Draft, folder: Path, *, undated: bool
 ) -> dict[str, Any]:
-    """Return what the page draws of the mail around what is typed: head, words, boxes."""
+    """Return the parts of the mail around the editable content: header, fixed texts, boxes."""
     look = look_of(newsletter)
     template = draft.template or newsletter.template
     return {
@@ -423,14 +423,14 @@ def _surface(
 
 
 def _drawn(picture: LookPicture | None) -> dict[str, Any] | None:
-    """Return a picture of the look as these pages ask for it, which may have another host."""
+    """Return a picture of the look with a URL for these pages, whose host may be another one."""
     if picture is None:
         return None
     return {"url": picture.path, "alt": picture.alt, "width": picture.width}
 
 
 def _value(written: EditorForm, checked: CheckedIssue | None) -> dict[str, Any] | None:
-    """Return the issue for the page's script; None where what was typed is no issue yet."""
+    """Return the issue for the script of the page; None if the input cannot be parsed."""
     if written.value is not None:
         text, template = written.value
         with suppress(ValueError, RecursionError):
@@ -442,7 +442,7 @@ def _value(written: EditorForm, checked: CheckedIssue | None) -> dict[str, Any] 
 
 
 def _correction_values(session: Session, row: Newsletter, draft: Draft) -> dict[str, Any]:
-    """Return what the page shows of the correction that a draft is; nothing of any other."""
+    """Return the values of the page about a correction; empty if the draft is none."""
     if not draft.corrects:
         return {"note": Note(), "note_languages": (), "corrected": None}
     correction = written_correction(session, draft.corrects)
@@ -454,7 +454,7 @@ def _correction_values(session: Session, row: Newsletter, draft: Draft) -> dict[
 
 
 def _first_part(standing: IssueProgress, checked: CheckedIssue | None) -> str:
-    """Return the panel's part that is open at first: what to mend, or what is next."""
+    """Return the section of the panel that is open at first: the findings, or the next step."""
     if standing.returned is not None or standing.step is NextStep.APPROVE:
         return "approval"
     if standing.stage is Stage.APPROVED:
@@ -468,7 +468,7 @@ def _errors(checked: CheckedIssue | None) -> list[Marked]:
 
 
 def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
-    """Return why a sound draft cannot be sent."""
+    """Return why a draft without errors cannot be sent."""
     try:
         free_slug(session, draft)
     except ConflictError as error:
@@ -477,7 +477,7 @@ def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
 
 
 def places_of(issue: Issue, report: IssueImportReport | None) -> dict[str, str]:
-    """Return the anchor of the part that each unplaced line landed in."""
+    """Return the anchor of the part that contains each unassigned line."""
     unplaced = {entry.text for entry in report.unplaced} if report else set()
     found: dict[str, str] = {}
     for place, text in walk_texts(issue) if unplaced else ():
@@ -487,7 +487,7 @@ def places_of(issue: Issue, report: IssueImportReport | None) -> dict[str, str]:
 
 
 def part_names(issue: Issue) -> list[tuple[str, str]]:
-    """Return the anchors and headings of all parts, for choosing one."""
+    """Return the anchors and headings of all parts, as choices."""
     outline = to_outline(issue)
     return [
         (anchor, "\u3000" * (part.level - 1) + part.heading)
@@ -496,7 +496,7 @@ def part_names(issue: Issue) -> list[tuple[str, str]]:
 
 
 def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -> RedirectResponse:
-    """Lead back to the view that was written in."""
+    """Redirect to the view of the draft that was used."""
     view = "/blocks" if in_blocks else ""
     return RedirectResponse(
         f"/newsletters/{newsletter}/drafts/{number}{view}{tail}", status_code=303
@@ -504,6 +504,6 @@ def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -
 
 
 def to_duplicate(newsletter: str, begun: Draft, source: Issue) -> RedirectResponse:
-    """Lead to a draft that was begun from an issue; the page says what was moved on in it."""
+    """Redirect to a draft that was created from an issue; the page lists the adjusted dates."""
     moved = ".".join(moved_on(source, begun.issue))
     return to_draft(newsletter, begun.id, in_blocks=False, tail=f"?done=duplicated&moved={moved}")

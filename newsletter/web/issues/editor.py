@@ -1,4 +1,4 @@
-"""Writing: a draft in blocks or Markdown, saved so that nobody's work is lost, then published."""
+"""Routes for editing a draft in blocks or Markdown, which is saved without losing any changes."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _UNDONE = msg("Undone.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Saved:
-    """A draft after a save.
+    """A draft after saving.
 
     Attributes:
-        draft: As it was saved.
-        changed: What a press changed in it.
-        undo: The revision that a press can be taken back to.
-        with_author: Whose changes came into it; empty where nobody saved meanwhile.
+        draft: The saved draft.
+        changed: The result of a pressed button.
+        undo: The revision to restore if the button's action is undone.
+        with_author: The author of changes that were merged; empty if nobody saved meanwhile.
     """
 
     draft: Draft
@@ -60,7 +60,7 @@ class _Saved:
 
 
 def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
-    """Return the routes by which a draft is written."""
+    """Return the routes for editing a draft."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
     @router.get("", response_model=None)
@@ -110,7 +110,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
     def _save(visit: Visit, draft: Draft, written: EditorForm, *, by_itself: bool) -> _Saved:
-        """Keep what was typed, and then do what was pressed, in one transaction."""
+        """Save the input, and then apply the pressed button, in one transaction."""
         pressed = Pressed.read(written.press) if written.press else None
         issue, template = written.read(draft, visit.language)
         by_itself = by_itself and not written.kept
@@ -143,7 +143,8 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             return _do(session, visit, saved, press(saved.issue, pressed))
 
     def _do(session: Session, visit: Visit, draft: Draft, changed: EditedIssue) -> _Saved:
-        # A revision of its own when something goes, so that the one before stays to go back to.
+        # If something is removed, a separate revision is saved, so that the previous one can be
+        # restored.
         kind = RevisionKind.SAVED if changed.takes_away else RevisionKind.AUTOSAVED
         saved = save_draft(session, draft, changed.issue, author=visit.address, kind=kind)
         undo = str(draft.revision) if changed.takes_away else ""
@@ -152,7 +153,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
     def _go_on_apart(
         newsletter: str, visit: Visit, draft: Draft, written: EditorForm
     ) -> RedirectResponse:
-        """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
+        """Save the input for an issue that was sent meanwhile as a draft of the next issue."""
         issue, template = written.read(draft, visit.language)
         with transaction(engine) as session:
             begun = duplicate_issue(
@@ -162,7 +163,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
 
     @router.post("/value", response_model=None)
     def convert(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:
-        """Read what is typed in one view for the other; nothing is saved."""
+        """Convert the input of one view for another view; nothing is saved."""
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         try:
@@ -175,7 +176,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
 
 
 def both_forms(draft: Draft) -> dict[str, object]:
-    """Return a draft as the page's script takes it: the value, and its Markdown."""
+    """Return a draft for the script of the page: as a value and as Markdown."""
     return {
         "issue": issue_to_json(draft.issue),
         "text": to_markdown(draft.issue, template=draft.template),
@@ -184,17 +185,17 @@ def both_forms(draft: Draft) -> dict[str, object]:
 
 
 def _answer(saved: _Saved, written: EditorForm) -> dict[str, object]:
-    """Return what the page's script hears of a save: all of it where it is not what was sent."""
+    """Return the result of saving for the script, with the draft if it differs from the input."""
     answer: dict[str, object] = {"revision": saved.draft.revision, "author": saved.with_author}
     return answer | both_forms(saved.draft) if written.fix or saved.with_author else answer
 
 
 def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
-    """Tell the page's script why nothing was saved."""
+    """Return the reason why nothing was saved, for the script of the page."""
     known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
     return JSONResponse(error_fields(known, language), status_code=422)
 
 
 def began_with(draft: Draft, revision: int) -> Draft:
-    """Return the draft as the page's form knew it, so that a later save is seen as a conflict."""
+    """Return the draft with the revision of the form, so that later saves are seen as conflicts."""
     return replace(draft, revision=revision)

@@ -1,4 +1,4 @@
-"""Pictures and files of issues, and calendars of events: what lies at an address never changes."""
+"""Pictures, files and calendars of issues; the content of a URL never changes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from newsletter.issues.library.images import find_image
 from newsletter.issues.library.stored_files import find_file
 from newsletter.web.routing import Router
 
-#: What browsers show in a window of their own; all else is saved.
+#: Types that browsers display; other files are downloaded.
 _SHOWN = frozenset({FILE_KINDS["PDF"], CALENDAR})
 _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, weakref_slot=True)
 class FileContent:
-    """What lies at an address."""
+    """The content of a URL."""
 
     octets: bytes
     media_type: str
@@ -33,9 +33,9 @@ class FileContent:
 
 
 class SharedContents:
-    """Contents that are being sent: each is in memory once, however many clients take it.
+    """Contents that are being sent; each is in memory once for any number of clients.
 
-    Of many who ask for one at once the first one loads it, and the others wait for that.
+    If several clients request a content at once, the first one loads it and the others wait.
     """
 
     def __init__(self, load: Callable[[str], FileContent]) -> None:
@@ -45,7 +45,7 @@ class SharedContents:
         self._in_use: WeakValueDictionary[str, FileContent] = WeakValueDictionary()
 
     def get(self, name: str) -> FileContent:
-        """Return a content; it is shared for as long as somebody has it."""
+        """Return a content, which is shared as long as it is referenced."""
         with self._lock:
             loading = self._loading.get(name)
             if loading is None:
@@ -58,7 +58,7 @@ class SharedContents:
 
 
 class _SharedAnswer(Response):
-    """An answer that keeps its content in use until it is sent."""
+    """A response that references its content until it is sent."""
 
     def __init__(self, content: FileContent, media_type: str, headers: dict[str, str]) -> None:
         super().__init__(content.octets, media_type=media_type, headers=headers)
@@ -66,7 +66,7 @@ class _SharedAnswer(Response):
 
 
 def files_router(engine: Engine) -> Router:
-    """Return the routes of pictures and files, for everybody who has the address."""
+    """Return the routes of pictures and files, which anybody with the URL can open."""
     router = Router()
 
     def load_image(name: str) -> FileContent:
@@ -98,14 +98,14 @@ def files_router(engine: Engine) -> Router:
 
 
 def calendar_answer(content: str) -> Response:
-    """Return an event's calendar that belongs to no mail yet."""
+    """Return a response with the calendar of an event that is in no mail yet."""
     calendar = FileContent(octets=content.encode(), media_type=CALENDAR, name="event.ics")
     return _answer(calendar, {"Cache-Control": "no-store"})
 
 
 def _answer(content: FileContent, kept: dict[str, str]) -> Response:
     shown = "inline" if content.media_type in _SHOWN else "attachment"
-    # A sandbox would keep browsers from showing a PDF; it cannot run scripts of this origin.
+    # Browsers do not show a PDF within a sandbox; a PDF cannot run scripts of this origin anyway.
     policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     headers = kept | {
         "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(content.name, safe='')}",

@@ -1,4 +1,4 @@
-"""A draft's past: its history, what changed since, bringing one back, taking a draft away."""
+"""Pages of a draft's history: revisions, changes, restoring a revision, deleting the draft."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of a newsletter's issues, and how a new one begins: empty, pasted or uploaded."""
+"""The list of a newsletter's issues, and new issues: empty, pasted or uploaded."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, add_routes, up_to
 
-#: Octets; what `read_issue` refuses need not be read to its end.
+#: Octets that are read of a file; `read_issue` refuses larger texts.
 _LARGEST = 4_000_001
 _Short = Annotated[str, Form(max_length=300)]
 _Long = Annotated[str, Form(max_length=_LARGEST)]
 
 
 def issue_list_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of the list and of beginning an issue."""
+    """Return the routes of the list and of new issues."""
     router = Router()
     add_routes(router, _beginning_router(engine, pages))
 
@@ -72,7 +72,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:
 
     @router.post("/newsletters/{newsletter}/issues/{number}/open")
     def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
-        """Open an issue's draft; of one that was sent, the page that shows it."""
+        """Redirect to an issue's draft, or to its page if it was sent."""
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, row.id, number)
@@ -199,7 +199,7 @@ def _pasted_name(visit: Visit) -> str:
 
 
 def _excerpt(text: str, error: ContentError | None) -> str:
-    """Return the line that an error names, to be shown with it."""
+    """Return the line of an error, which is shown with it."""
     if error is None or error.place is None or error.place.line is None:
         return ""
     lines = text.replace("\r\n", "\n").split("\n")

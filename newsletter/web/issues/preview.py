@@ -1,4 +1,4 @@
-"""Viewing: a draft's mail as it is typed, as one subscriber would see it; nothing is changed."""
+"""The preview of a draft's mail while it is edited, as one subscriber would see it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from newsletter.web.routing import Router
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """As whose mail, in which appearance, and of which draft."""
+    """The reader, appearance and draft of a preview."""
 
     shown_as: str
     dark: bool
-    #: The draft's own address.
+    #: The path of the draft.
     draft: str
 
 
@@ -60,7 +60,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
             mail = show_to_reader(rendered, reader, dark=asked.dark)
             html = _with_own_calendars(mail.html, shown.site, asked.draft)
         except TemplateError:
-            # Preflight tells it, with its place in the template.
+            # Preflight shows the error with its place in the template.
             return JSONResponse({})
         except (ContentError, NotFoundError) as error:
             return JSONResponse(error_fields(error, visit.language), status_code=422)
@@ -94,14 +94,14 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
             rendered, reader = shown.render_as(visit, draft, written, shown_as)
             html = show_to_reader(rendered, reader, dark=False).html
         except TemplateError:
-            # The page beside it tells it.
+            # The page around the frame shows the error.
             html = ""
         draft_path = request.url.path.rpartition("/")[0]
         return in_frame(_with_own_calendars(html, shown.site, draft_path), shown.site)
 
     @router.get("/calendars/{name}")
     def calendar(number: int, name: str, visit: EditorVisit) -> Response:
-        """Return the calendar of an event in a draft, which nobody else can have yet."""
+        """Return the calendar of an event in a draft, for which no public URL exists yet."""
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         rendered = shown.render(visit, draft, EditorForm.of(draft, in_blocks=True))
@@ -112,7 +112,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
 
     @router.get("/mail.css")
     def styles(number: int, visit: EditorVisit) -> Response:
-        """Return the mail's own styles, for what is typed to look as it is read."""
+        """Return the styles of the mail, so that the editor looks like the mail."""
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
             publisher = publisher_of(newsletter_of(session, visit))
@@ -124,6 +124,6 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
 
 
 def _with_own_calendars(html: str, site: str, draft: str) -> str:
-    """Lead links to events' calendars to the draft: they are kept where a mail leads to them."""
+    """Return HTML whose links to calendars lead to the draft; public ones exist after sending."""
     at = rf'(?<=href="){re.escape(escape(site))}/files/(?=[0-9a-f]{{32}}\.ics")'
     return re.sub(at, f"{draft}/calendars/", html)

@@ -1,4 +1,4 @@
-"""What new issues begin with: patterns, the last issue, a schedule; searching in all of them."""
+"""Pages for reusing content: patterns, the last issue, schedules of drafts, and search."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PREFIX = "/newsletters/{newsletter}"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _PatternsPage:
-    """What all routes of patterns and of the schedule show."""
+    """The page of patterns and of the schedule."""
 
     engine: Engine
     pages: Pages
@@ -64,7 +64,7 @@ class _PatternsPage:
         begun: str = "",
         kept_as: tuple[str, str] = ("", ""),
     ) -> HTMLResponse:
-        """Show patterns and schedule, with what was typed and what is wrong with it."""
+        """Show the patterns and the schedule, with an input and its error."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             recurrence = find_recurrence(session, row.id)
@@ -232,10 +232,10 @@ def _read_rule(
     ordinal: _Number = 1,
     day: _Number = 1,
 ) -> Rule | None:
-    """Return the dates that a form chooses; None for none.
+    """Return the rule of dates in a form; None if no rule is chosen.
 
     Raises:
-        ListError: There are no such dates.
+        ListError: The rule is invalid.
     """
     if every is None:
         return None
@@ -245,7 +245,7 @@ def _read_rule(
 def _worded(
     error: EditConflictError, kept: RecurrencePlan, patterns: Mapping[int, str]
 ) -> NewsletterError:
-    """Return an error that says what is saved now of a schedule that two changed."""
+    """Return an error with the saved values of a schedule that somebody else changed."""
     every = kept.rule.every.value if kept.rule else "never"
     pattern = patterns.get(kept.pattern_id) if kept.pattern_id else None
     return worded_clash(
@@ -260,7 +260,7 @@ def _worded(
 
 
 def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
-    """Return the issue that a choice such as ``draft 3`` names, and its template."""
+    """Return the issue of a choice such as ``draft 3``, and its template."""
     kind, _, number = source.partition(" ")
     found = read_number(number)
     if found is not None and kind == "draft":

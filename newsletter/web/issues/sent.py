@@ -1,4 +1,4 @@
-"""Sent issues: shown as they went out with their report, and what a new issue begins with."""
+"""Pages of sent issues with their reports, and new issues based on them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentPage(WorkspacePage):
-    """Shows an issue as it went out, to whoever may see it."""
+    """Shows a sent issue."""
 
     def show(
         self,
@@ -74,9 +74,9 @@ class SentPage(WorkspacePage):
         error: NewsletterError | None = None,
         typed: TypedHour | None = None,
     ) -> Response:
-        """Show it, with what was typed of another hour and what is wrong with that.
+        """Show the issue, with an input for another time of sending and its error.
 
-        An issue that was not sent leads to where it is written.
+        For an issue that was not sent, redirect to the editor.
         """
         figures = self.figures
         with reading(self.engine) as session:
@@ -155,7 +155,7 @@ class SentPage(WorkspacePage):
 
 
 def sent_router(workspace: Workspace, pages: Pages) -> Router:
-    """Return the routes of issues as they were sent."""
+    """Return the routes of sent issues."""
     router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
     engine = workspace.engine
     page = SentPage(workspace=workspace, pages=pages)
@@ -172,7 +172,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
         request: Request,
         typed: HourForm,
     ) -> Response:
-        """Give its mailing another hour."""
+        """Change the time of the issue's mailing."""
         with reading(engine) as session:
             issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)
@@ -212,7 +212,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
         visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
         place: Annotated[Archived | Literal[""], Form()] = "",
     ) -> RedirectResponse:
-        """Choose where the issue stands in the archive, sent or not yet."""
+        """Set the visibility of the issue in the archive, before or after sending."""
         with transaction(engine) as session:
             archive_issue(session, visit.actor, own(visit), number, place or None)
         return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}", status_code=303)

@@ -1,6 +1,6 @@
-"""Shown as: whose mail a page shows, by a choice of readers, and that mail in a frame.
+"""The choice of the reader as whom a page shows a mail, and the frame with this mail.
 
-The choice is one parameter of the page's address, ``as``; a form by GET sets it without scripts.
+The choice is the query parameter ``as`` of the page; a GET form sets it without scripts.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.preview_readers import find_readers
 
-#: The parameter's name.
+#: The name of the parameter.
 PARAMETER = "as"
 _READERS = 8
-#: What an address says of the page itself, not of what is shown.
+#: Parameters that do not determine the shown content.
 _PASSING = frozenset({PARAMETER, "done", "group", "moved", "undo", "sending"})
 
 AsAsked = Annotated[str, Query(alias=PARAMETER, max_length=LONGEST_KEY)]
-#: Whether a mail is asked for as it looks on a dark background.
+#: Whether the mail is shown in dark mode.
 DarkAsked = Annotated[str, Query(alias="dark", max_length=1)]
 AsGiven = Annotated[str, Form(alias=PARAMETER, max_length=LONGEST_KEY)]
 
 
 def asked_as(request: Request) -> str:
-    """Return whom a page's address asks to be shown as."""
+    """Return the key of the reader in a page's URL."""
     key = request.query_params.get(PARAMETER, "")
     return key if len(key) <= LONGEST_KEY else ""
 
 
 def with_shown_as(path: str, key: str) -> str:
-    """Return an address with the choice in it."""
+    """Return a path with the choice as parameter."""
     if not key:
         return path
     before, _, asked = path.partition("?")
@@ -63,10 +63,11 @@ def choice_of(request: Request, shown: ShownAs, path: str, *, sent: bool = False
     """Return the values of the choice on the page at a path.
 
     Args:
-        request: For what else the page's address says.
-        shown: What is chosen.
-        path: The page's, which the form leads to.
-        sent: Whether the mail went out: nobody got one that has all parts.
+        request: The request, whose other parameters are kept.
+        shown: The present choice.
+        path: The path of the page, which is the target of the form.
+        sent: Whether the mail was sent; then "all parts" is not offered, since nobody got such a
+            mail.
     """
     keep = [each for each in request.query_params.multi_items() if each[0] not in _PASSING]
     return {
@@ -91,13 +92,13 @@ def readers_router(engine: Engine, pages: Pages) -> Router:
         find: Annotated[str, Form(max_length=200)] = "",
         back: Annotated[str, Form(max_length=4000)] = "",
     ) -> HTMLResponse:
-        """Find subscribers whose address or name begins so; by POST, as addresses land in logs."""
+        """Find subscribers by the beginning of address or name; POST keeps these out of logs."""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             words = find.strip()
             found = find_readers(session, own(visit), words, limit=_READERS) if words else ()
         home = f"/newsletters/{row.slug}/"
-        # A link of this page leads within it, whatever a form that was made elsewhere says.
+        # Forms from other sites must not make this page link elsewhere.
         target = back if back.startswith(home) and "\\" not in back else f"{home}issues"
         name = "_readers.html" if request.headers.get("HX-Request") else "readers.html"
         return pages.show_to(
@@ -118,23 +119,23 @@ def readers_router(engine: Engine, pages: Pages) -> Router:
 
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
-#: Our pictures are asked for at the public address, which may be another host than these pages'.
+#: Our pictures are loaded from the public URL, whose host may differ from that of these pages.
 _FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' {ours} data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-same-origin"
 )
-#: What stands in plain text for links that each reader has of their own.
+#: Text instead of personal links in plain text.
 _OWN_LINK = pmsg("preview", "(each reader’s own link)")
 _PERSONAL = (Slot.VIEW_URL, Slot.UNSUBSCRIBE_URL, Slot.PREFERENCES_URL)
-#: Stands behind a preheader so that an inbox shows nothing of the text.
+#: Character that fills the space after a preheader, so that an inbox shows none of the text.
 _FILLER = "\u034f"
-#: So many characters of it are shown behind the subject by any inbox.
+#: The largest number of characters that any inbox shows after the subject.
 _SNIPPET = 240
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A mail as one reader sees it; ``snippet`` is what an inbox shows behind the subject."""
+    """A mail as one reader sees it; ``snippet`` is the text after the subject in an inbox."""
 
     html: str
     text: str
@@ -143,7 +144,7 @@ class Shown:
 
 
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
-    """Fill the personal slots as sending does; links that are personal lead nowhere."""
+    """Fill the personal slots as in sending, with personal links disabled."""
     rendered = worded_for(rendered, language_for(reader.language, rendered.language))
     slots = DeliveryLinks.leading_nowhere().slots(
         name=reader.name, address=reader.address, fields=reader.fields
@@ -162,7 +163,7 @@ def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Sh
 def mail_frame(
     rendered: RenderedIssue | None, reader: Reader, *, site: str, dark: bool = False
 ) -> HTMLResponse:
-    """Return a mail as a document for a frame: without scripts, asking no host but ``site``."""
+    """Return a mail as a document for a frame, without scripts or requests to other hosts."""
     return in_frame(show_to_reader(rendered, reader, dark=dark).html if rendered else "", site)
 
 
@@ -174,10 +175,10 @@ def in_frame(html: str, site: str) -> HTMLResponse:
 
 
 def _snippet(html: str) -> str:
-    """Return a mail's first words, as inboxes take them: the preheader, then what follows it.
+    """Return the beginning of a mail, as shown by inboxes: the preheader, then the text after it.
 
-    Signs without a shape, which a template puts behind the preheader, fill an inbox's line; what
-    follows them is not seen.
+    Templates put invisible characters after the preheader, which fill the line of an inbox, so that
+    nothing after them is shown.
     """
     parser = lxml_html.HTMLParser(encoding="utf-8")
     body = lxml_html.document_fromstring(html.encode(), parser=parser).find("body")

@@ -1,4 +1,4 @@
-"""What an editor's page submits, in any view: read into an issue, or shown again as typed."""
+"""Submissions of the editor in any view, which are parsed to issues or shown again unchanged."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, t
 from newsletter.web.issues.checked import read_text
 from newsletter.web.routing import BodyLimit, read_number
 
-#: Fields of a form: an issue of a thousand blocks has some ten thousand.
+#: The largest number of fields; an issue of a thousand blocks has some ten thousand.
 _MOST_FIELDS = 20_000
-#: Characters in all of them.
+#: Characters in all fields.
 _LONGEST = 4_000_000
-#: Octets of a request that brings them, at three a character.
+#: Octets of a request, at three per character.
 WRITTEN_OCTETS = 3 * _LONGEST
 
-#: What the names of fields begin with that say what the page began with, or what was chosen.
+#: Prefixes of the names of fields with the initial state of the page, and with choices.
 _BASE, _CHOICE = "base-", "choice-"
 
 
@@ -35,16 +35,16 @@ class EditorForm:
     """A submitted form.
 
     Attributes:
-        text: The Markdown; None from another view.
-        sheet: The fields of the block view; None from another view.
-        value: The issue as JSON with the template's name; None from another view.
-        revision: What the draft was when the page was made.
-        fix: The finding to mend, by its key.
+        text: The Markdown; None in other views.
+        sheet: The fields of the block view; None in other views.
+        value: The issue as JSON with the template's name; None in other views.
+        revision: The revision of the draft when the page was loaded.
+        fix: The key of the finding to fix.
         known_word: The word to add to the newsletter's dictionary.
-        press: The block view's button; see `Pressed`.
-        kept: Whether a person asked for it to be saved, and not the page by itself.
-        base: What the page began with, as it submits it; None where it does not say so.
-        choices: What was chosen for blocks that somebody else changed, too, by their keys.
+        press: The button of the block view; see `Pressed`.
+        kept: Whether a person saved it, as opposed to an autosave.
+        base: The initial state of the page as it submits it; None if it does not.
+        choices: The choices for conflicting blocks, by their keys.
     """
 
     text: str | None = None
@@ -60,25 +60,25 @@ class EditorForm:
 
     @property
     def in_cards(self) -> bool:
-        """Whether the forms of blocks sent it."""
+        """Whether it comes from the forms of blocks."""
         return self.sheet is not None
 
     @property
     def in_blocks(self) -> bool:
-        """Whether it names parts by their blocks and not by lines."""
+        """Whether its parts are identified by blocks and not by lines."""
         return self.sheet is not None or self.value is not None
 
     def read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
-        """Return the issue, with the translations that its draft has, and the template it names.
+        """Return the issue with the translations of its draft, and the template that it names.
 
         Raises:
-            ContentError: Something in it is wrong; the place names the line or the block.
+            ContentError: The input is invalid; the place names the line or the block.
         """
         issue, template = self._read(draft, language)
         return replace(issue, translations=draft.issue.translations), template
 
     def read_base(self, draft: Draft, language: Language) -> Version | None:
-        """Return what the page began with; None where it does not say so, or unreadably."""
+        """Return the initial state of the page; None if it is missing or unreadable."""
         if self.base is None:
             return None
         try:
@@ -97,7 +97,7 @@ class EditorForm:
 
     @classmethod
     def of(cls, draft: Draft, *, in_blocks: bool) -> EditorForm:
-        """Return what the page of a draft would submit unchanged."""
+        """Return the submission of a draft's page without changes."""
         if in_blocks:
             return cls(sheet=to_sheet(draft.issue), revision=draft.revision)
         text = to_markdown(draft.issue, template=draft.template)
@@ -105,10 +105,10 @@ class EditorForm:
 
 
 async def read_fields(request: Request) -> list[tuple[str, str]]:
-    """Return the fields of a form that brings an issue's text, in their order.
+    """Return the fields of a form with an issue's text, in their order.
 
     Raises:
-        HTTPException: They hold more than any issue; refused by its status alone.
+        HTTPException: The fields are larger than any issue.
     """
     form = await request.form(max_fields=_MOST_FIELDS)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
@@ -120,7 +120,7 @@ async def read_fields(request: Request) -> list[tuple[str, str]]:
 async def read_written(
     request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
 ) -> EditorForm:
-    """Read a submitted form."""
+    """Return the submitted form of the editor."""
     fields = await read_fields(request)
     named = dict(fields)
     revision, view = named.get("revision", ""), named.get("view", "")
@@ -157,7 +157,7 @@ WrittenForm = Annotated[EditorForm, Depends(read_written)]
 
 
 def error_fields(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
-    """Say a fault to the page's script: the line or the block it is in, and the remedy."""
+    """Return an error for the script of the page: its line or block, and the remedy."""
     place = error.place
     return {
         "line": place.line if place else None,
