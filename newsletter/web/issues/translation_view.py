@@ -1,4 +1,4 @@
-"""A translation as its page shows it and its form sends it: unit by unit, in the issue's parts."""
+"""The page and the form of a translation: unit by unit, grouped by the issue's parts."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from newsletter.issues.wording import FIELD_NAMES, KIND_NAMES
 from newsletter.web.issues.submission import WRITTEN_OCTETS, read_fields
 from newsletter.web.routing import BodyLimit
 
-#: What begins the names of a form's fields that stand for those of a block.
+#: Prefix of the names of form fields for the fields of a block.
 _VALUE = "of-"
-#: Fields of the form that a unit has once: texts, and boxes to tick.
+#: Form fields that each unit has once: texts and check boxes.
 _TEXTS = frozenset({"seen", "text", "body", "blocks"})
 _BOXES = frozenset({"confirmed", "joined"})
-#: Kinds of blocks, by what they are called.
-#: Kinds that begin from the original's form, in which the words are replaced.
+#: Kinds of blocks with their labels.
+#: Kinds whose translation starts as a copy of the original, in which the words are replaced.
 _FORMED = frozenset({"table", "columns", "conditional", "verbatim", "snippet"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitView:
-    """A unit as its row shows it.
+    """A unit in its row of the page.
 
     Attributes:
-        label: What it is called within its part, such as Paragraph 3.
-        fault: What is wrong with what was typed.
-        change: What its original said when it was translated, and says now, as one run.
+        label: The label within the part, such as Paragraph 3.
+        fault: The error of the input.
+        change: The differences between the translated and the present original, as one text.
     """
 
     status: UnitStatus
@@ -52,7 +52,7 @@ class UnitView:
 
     @property
     def key(self) -> str:
-        """What tells it from the others of its page."""
+        """The key of the unit, which is unique on the page."""
         return self.status.unit.source[:12]
 
     @property
@@ -62,12 +62,12 @@ class UnitView:
 
     @property
     def original_json(self) -> list[dict[str, Any]]:
-        """The block of the original for the page's script."""
+        """The block of the original as JSON for the script of the page."""
         return blocks_to_json(self.status.unit.body)
 
     @property
     def translated_json(self) -> list[dict[str, Any]] | None:
-        """What is said of it for the page's script; None where what was typed cannot be read."""
+        """The translation as JSON for the script of the page; None if it cannot be parsed."""
         said = self.status.translated
         if self.fault is not None:
             return None
@@ -75,25 +75,25 @@ class UnitView:
 
     @property
     def own_fields(self) -> tuple[tuple[BlockField, str], ...]:
-        """The fields of a block that has its words in such, each with its translation."""
+        """The text fields of a block, each with its translation."""
         typed = dict(self.fields.values)
         own = fields_of_block(self.status.unit.block)
         return tuple((each, typed.get(each.name, "")) for each in own)
 
     @property
     def has_text(self) -> bool:
-        """Whether it is a block of running text, which the editor is for."""
+        """Whether it is a block of running text, for which the editor is used."""
         return bool(self.status.unit.body) and not self.own_fields
 
     @property
     def begins_with_form(self) -> bool:
-        """Whether one begins with a copy of the original, whose form is to stay."""
+        """Whether the translation starts as a copy of the original, whose structure must stay."""
         block = self.status.unit.block
         return block is not None and block.kind in _FORMED
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        """The pictures that it shows, so that a translator sees what is to be said of them."""
+        """The pictures in the unit, so that a translator sees what the texts describe."""
         block = self.status.unit.block
         if isinstance(block, Picture):
             return (block,)
@@ -101,7 +101,7 @@ class UnitView:
 
     @property
     def is_same(self) -> bool:
-        """Whether the translation says word by word what the original says."""
+        """Whether the translation equals the original."""
         unit, said = self.status.unit, self.status.translated
         if said is None or not unit.has_words:
             return False
@@ -109,7 +109,7 @@ class UnitView:
 
     @property
     def theirs(self) -> UnitFields | None:
-        """What somebody else saved meanwhile, where that is why it was refused."""
+        """The translation that somebody else saved meanwhile, if saving was refused for this."""
         return fields_of(self.status) if isinstance(self.fault, ConflictError) else None
 
 
@@ -140,7 +140,7 @@ def view_parts(
             key = "end"
         fields = fields_of(status)
         if (kept := typed.get(source)) is not None:
-            # Saved once more, it replaces what was seen beside the fault.
+            # If it is saved again, it replaces the translation that was shown with the error.
             fields = replace(kept, seen=fields.seen)
         before = status.translated if status.state is UnitState.CHANGED else None
         unit = UnitView(
@@ -155,7 +155,7 @@ def view_parts(
 
 
 def _labels(issue: Issue) -> Iterator[tuple[str, Message]]:
-    """Yield what each unit is called; numbered within its part where there are several."""
+    """Yield the key and label of each unit; equal labels within a part are numbered."""
     units = list(units_in(issue))
     kinds = Counter((_part_of(unit.place), _name(unit).text) for unit in units)
     seen: Counter[tuple[IssuePlace, str]] = Counter()
@@ -182,7 +182,7 @@ def _name(unit: TranslationUnit) -> Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TypedUnits:
-    """A submitted form of units; ``alone`` is set where a script saves one by itself."""
+    """A submitted form of units; ``alone`` is set if a script saves a single unit."""
 
     units: tuple[UnitFields, ...]
     alone: bool = False
@@ -191,7 +191,7 @@ class TypedUnits:
 async def read_units(
     request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
 ) -> TypedUnits:
-    """Read a submitted form; ``unit`` begins a unit, and what follows belongs to it."""
+    """Return the units of a submitted form; each field ``unit`` starts a new unit."""
     fields = await read_fields(request)
     return TypedUnits(units=tuple(_units_of_fields(fields)), alone="alone" in dict(fields))
 

@@ -1,4 +1,4 @@
-"""Translations of a draft: the languages it has, and each beside the original, part by part."""
+"""Pages of a draft's translations: the languages, and each translation beside the original."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class TranslationPages:
         faults: Mapping[str, NewsletterError] | None = None,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show a translation beside its original, with what was typed where that has a fault."""
+        """Show a translation beside its original, with inputs that have errors."""
         statuses = unit_statuses(draft.issue, tag)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
@@ -162,7 +162,7 @@ class TranslationPages:
     def answer(
         self, saved: SavedUnits, tag: str, source: str, visit: Visit, request: Request
     ) -> JSONResponse:
-        """Tell the page's script what became of one unit that it saved."""
+        """Return the result for a unit that the script of the page saved."""
         statuses = unit_statuses(saved.draft.issue, tag)
         with reading(self._engine) as session:
             revisions = list_translation_revisions(session, saved.draft, tag)
@@ -194,7 +194,7 @@ class TranslationPages:
     def show_history(
         self, number: int, tag: str, at: int | None, visit: Visit, request: Request
     ) -> HTMLResponse:
-        """Show who changed which parts of a translation when."""
+        """Show the history of a translation: authors, parts and times of changes."""
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             draft = get_draft(session, row.id, number)
@@ -257,7 +257,7 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
 
     @router.get("/{tag}/mail")
     def mail(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
-        """Return the mail as it would be now; what is not translated is in the original."""
+        """Return the present mail, in which untranslated parts are in the original language."""
         with reading(engine) as session:
             draft = _with_translation(session, visit, number, tag)
             row = newsletter_of(session, visit)
@@ -271,7 +271,7 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
                 site=drafts.site,
             )
         except TemplateError:
-            # Preflight tells it, on the page of the draft.
+            # Preflight shows the error on the page of the draft.
             return in_frame("", drafts.site)
         return mail_frame(rendered, sample_reader(rendered.language), site=drafts.site)
 
@@ -282,7 +282,7 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
 
 
 def _add_saving(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the route by which a translation is saved: all of its page, or one unit by a script."""
+    """Add the route that saves a translation: the whole page, or one unit from a script."""
 
     @router.post("/{tag}", response_model=None)
     def save(
@@ -317,7 +317,7 @@ def _add_saving(router: Router, engine: Engine, shown: TranslationPages) -> None
 
 
 def _add_history(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the routes by which one sees what was said earlier, and brings it back."""
+    """Add the routes of the history, and for restoring a version."""
 
     @router.get("/{tag}/history")
     def history(
@@ -340,7 +340,7 @@ def _add_history(router: Router, engine: Engine, shown: TranslationPages) -> Non
 
 
 def _add_files(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the routes by which a translation comes and goes as a whole."""
+    """Add the routes for exporting and importing a translation as a file."""
 
     @router.post("/{tag}/remove", response_model=None)
     def remove(newsletter: str, number: int, tag: str, visit: EditorVisit) -> Response:
@@ -351,7 +351,7 @@ def _add_files(router: Router, engine: Engine, shown: TranslationPages) -> None:
 
     @router.get("/{tag}/markdown")
     def markdown(number: int, tag: str, visit: EditorVisit) -> PlainTextResponse:
-        """Return the translation as Markdown to be completed elsewhere, and brought back."""
+        """Return the translation as Markdown, which can be completed elsewhere and imported."""
         with reading(engine) as session:
             draft = _with_translation(session, visit, number, tag)
         name = f"{draft.issue.issue_date.isoformat()}-{tag}.md"

@@ -1,4 +1,4 @@
-"""Pictures and files brought into a draft: kept, and put where they are wanted."""
+"""Uploads of pictures and files, which are stored and inserted into a draft."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Field = Annotated[str, Form(max_length=2000)]
 
 
 class _Upload:
-    """What both forms hold besides their own: the draft, the place, the revision begun with."""
+    """The common fields of both forms: the draft, the place, the revision of the form."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ _Uploaded = Annotated[_Upload, Depends()]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Keeping:
-    """Keeps what is uploaded, each in a transaction; blocks lead to it at ``site``."""
+    """Stores uploads, each in a transaction; blocks link to them at ``site``."""
 
     engine: Engine
     site: str
@@ -75,7 +75,7 @@ class _Keeping:
 
 
 def _told(block: Picture | File) -> dict[str, Any]:
-    """Return what a script, which places it, hears of a block."""
+    """Return a block for the script that inserts it."""
     told = (
         {"source": block.source}
         if isinstance(block, Picture)
@@ -85,7 +85,7 @@ def _told(block: Picture | File) -> dict[str, Any]:
 
 
 def snippet_uploads_router(engine: Engine, settings: Settings) -> Router:
-    """Return the routes by which a script brings pictures and files into a snippet."""
+    """Return the routes for uploads into a snippet, which require a script."""
     router = Router(prefix="/newsletters/{newsletter}/snippets")
     keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
 
@@ -107,18 +107,18 @@ def snippet_uploads_router(engine: Engine, settings: Settings) -> Router:
 
 
 def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Router:
-    """Return the routes by which pictures and files come into a draft."""
+    """Return the routes for uploads into a draft."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
     keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
 
     @router.post("/pictures", response_model=None, dependencies=[up_to(2 * LARGEST_PICTURE)])
     def put_picture(upload: _Uploaded, alt: _Field = "") -> Response:
-        """Put a picture at the end of a part; tell a script, which places it, its address."""
+        """Append a picture to a part, or return its URL to a script, which inserts it."""
         return put(upload, lambda of: keeping.picture(upload.visit, of, upload.file, alt))
 
     @router.post("/files", response_model=None, dependencies=[up_to(2 * LARGEST_FILE)])
     def put_file(upload: _Uploaded) -> Response:
-        """Put a file at the end of a part; to a script, which places it, tell the block."""
+        """Append a file to a part, or return its block to a script, which inserts it."""
         return put(upload, lambda of: keeping.file(upload.visit, of, upload.file))
 
     def put(upload: _Upload, keep: Callable[[int], Picture | File]) -> Response:

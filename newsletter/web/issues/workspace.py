@@ -1,7 +1,7 @@
-"""The issue's workspace: what stands above and beside the mail on every page of an issue.
+"""The workspace of an issue: the common elements of all pages of an issue.
 
-The line of states with the one next step, and the panel: whom approval is asked of, to whom, when
-and how it is sent, test mails, and where it was sent already.
+These are the line of states with the next step, and the panel with approvers, audience, time and
+manner of sending, test mails, and earlier mailings.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ from subscribers.frequency import offered_frequencies
 from subscribers.segments.choices import reader_choices
 from subscribers.segments.saved import list_segments, segment_text
 
-#: Places in the archive with what they are called, as they are offered.
+#: The choices of visibility in the archive, with their labels.
 ARCHIVE_PLACES = {place: name_of(place) for place in Archived}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workspace:
-    """Looks up what the pages of an issue have in common."""
+    """Loads the data for the common elements of an issue's pages."""
 
     settings: Settings
     engine: Engine
     figures: Figures
 
     def preflight(self, session: Session, issue: StoredIssue, newsletter: Newsletter) -> Preflight:
-        """Check what is shown; what is sent is checked once more, at that moment."""
+        """Check the shown issue; it is checked again when it is sent."""
         sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
         words = list_folded(session, newsletter.id)
         key = ("preflight", issue.id, issue.version, words, *sender)
@@ -95,7 +95,7 @@ class Workspace:
         segment: str = "",
         urgent: bool = False,
     ) -> ShownAs:
-        """Return as whom an issue is shown to a visitor who asked for it by a key."""
+        """Return the reader as whom an issue is shown, for the key in the URL."""
         return find_shown_as(
             session,
             newsletter,
@@ -116,7 +116,7 @@ class Workspace:
         rendered: RenderedIssue | None,
         shown: ShownAs,
     ) -> RenderedIssue | None:
-        """Return the mail of those whom an issue is shown as; None where the template fails."""
+        """Return the mail for the chosen reader; None if the template fails."""
         if rendered is None or rendered.variants is None or not shown.met:
             return render_as(rendered, shown.met) if rendered else None
         mail, met = rendered, shown.met
@@ -136,7 +136,7 @@ class Workspace:
         preflight: Preflight | None,
         draft_id: int | None = None,
     ) -> dict[str, Any]:
-        """Return the values of the line of states."""
+        """Return the values for the line of states."""
         viewer = Viewer(account_id=visit.account_id, rights=visit.rights)
         standing = standing_of(session, newsletter, issue_id, preflight, viewer)
         to_send = standing
@@ -165,7 +165,7 @@ class Workspace:
 
     @staticmethod
     def comments(session: Session, issue_id: int | None, content: Issue) -> dict[str, Any]:
-        """Return the values of the comments on an issue, as it is edited now."""
+        """Return the values for the comments on an issue with its present content."""
         return {
             "threads": threads_of(session, issue_id, content) if issue_id else (),
             "comment_parts": [
@@ -181,7 +181,7 @@ class Workspace:
         choice: SendChoice,
         content: Issue,
     ) -> dict[str, Any]:
-        """Return the values of the panel's forms; of an issue that says ``content``."""
+        """Return the values for the forms of the panel, for an issue with this content."""
         count, fault = self._count(session, newsletter, choice, visit.language)
         groups = list_groups(session, newsletter.id)
         return {
@@ -202,7 +202,7 @@ class Workspace:
     def _count(
         self, session: Session, newsletter: Newsletter, choice: SendChoice, language: Language
     ) -> tuple[Figure[AudienceCount] | None, str]:
-        """Count whom the audience chosen holds; or say why that cannot be told."""
+        """Return the size of the chosen audience, or the reason why it cannot be counted."""
         try:
             query = segment_text(session, newsletter.id, choice.segment)
             figure = audience_figure(session, newsletter, query, self.figures, urgent=choice.urgent)
@@ -213,7 +213,7 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkspacePage:
-    """A page that routes show once more, with what was typed and what is wrong with that."""
+    """Base of pages that are shown again with an input and its error."""
 
     workspace: Workspace
     pages: Pages
@@ -230,12 +230,12 @@ class WorkspacePage:
 
     @property
     def figures(self) -> Figures:
-        """What is dear to count."""
+        """The cache of figures that are slow to compute."""
         return self.workspace.figures
 
 
 def _planned(standing: IssueProgress) -> str:
-    """Return how an issue was approved to be sent, as the last look asks for it; or nothing."""
+    """Return the approved plan of sending as query for the confirmation page; empty if none."""
     approval = standing.approval
     if standing.step is not NextStep.SEND or approval is None or approval.approved_by is None:
         return ""
@@ -246,7 +246,7 @@ def _planned(standing: IssueProgress) -> str:
 def subject_findings(
     newsletter: Newsletter, content: Issue, choice: SendChoice
 ) -> Sequence[Finding]:
-    """Return what is wrong with the subjects that are to be compared, as far as they are typed."""
+    """Return the findings about the subjects to compare, as far as they are entered."""
     try:
         others = choice.others()
     except NewsletterError:

@@ -1,1 +1,1 @@
-"""Pages of sending: audience and hour, approval, test mails, progress, the archive."""
+"""Pages of mailings: audience and time, approval, test mails, progress, the archive."""

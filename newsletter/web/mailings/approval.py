@@ -1,4 +1,4 @@
-"""Approval: asked for by one person; given, or sent back, by another; comments on an issue."""
+"""Pages of approval: requests, decisions by other people, and comments on an issue."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def approval_router(page: SendingPage) -> Router:
 
 
 def _review_router(page: SendingPage) -> Router:
-    """Return the routes of looking at what approval is asked for."""
+    """Return the routes of the page on which a request for approval is reviewed."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine = page.engine
 
@@ -190,7 +190,7 @@ def _review_router(page: SendingPage) -> Router:
         with reading(engine) as session:
             find_issue_of(session, visit, issue_id)
             if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
-                # What was decided on is what was sent, perhaps corrected since.
+                # The approved issue was sent, and perhaps corrected since.
                 return RedirectResponse(
                     f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303
                 )
@@ -228,7 +228,7 @@ def _show_review(
     error: NewsletterError | None = None,
     because: str = "",
 ) -> HTMLResponse:
-    """Show an approver what readers would get, who they are, and what changed since last time."""
+    """Show an approver the mail, its audience, and the changes since the last request."""
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
         preflight = page.workspace.preflight(session, issue, newsletter)
@@ -310,7 +310,7 @@ def _show_review(
 
 
 def _changes(before: JsonObject | None, after: Issue, visit: Visit) -> tuple[DifferenceGroup, ...]:
-    """Return what changed since a version as it was kept; nothing where none was."""
+    """Return the changes since a stored version; empty if there is none."""
     return compare_issues(issue_from_json(before), after, visit.language) if before else ()
 
 
@@ -349,7 +349,7 @@ def commenting_router(page: SendingPage) -> Router:
                     session, visit.actor, issue, words, anchor=anchor, thread_id=thread
                 )
             except ListError:
-                # An empty one: the page's own form does not send it.
+                # The comment is empty, which the page's own form does not allow.
                 number = thread or 0
             text = _text_of(session, visit, issue) if back == "draft" else ""
             place = f"#comment-{thread or number}" if number else ""
@@ -377,7 +377,7 @@ def commenting_router(page: SendingPage) -> Router:
 
 
 def _text_of(session: Session, visit: Visit, issue: StoredIssue) -> str:
-    """Return the path of an issue's text; empty where there is none, or not for this person."""
+    """Return the path of an issue's editor; empty if there is none, or none for this account."""
     draft = stored_draft_of(session, issue.id)
     if draft is None or not visit.may(Permission.WRITE):
         return ""

@@ -1,4 +1,4 @@
-"""Issues on the web: the public archive and its feed."""
+"""The public archive of issues and its feed."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ from newsletter.settings import Settings
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, add_routes, network_of_request
 
-#: Searches of one network within so many seconds.
+#: Searches allowed for one network in a period, and the period in seconds.
 MOST_SEARCHES, WITHIN_SECONDS = 60, 60.0
-#: Networks that are remembered; the one whose period began longest ago is forgotten first.
+#: Networks that are remembered; the one with the oldest period is dropped first.
 _MOST_NETWORKS = 10_000
 
 
 class SearchLimit:
-    """How often one network may search: each search reads many issues, and anybody may ask.
+    """Limits the searches of one network, since anybody can search and each search is expensive.
 
-    It counts in periods that begin with a network's first search. Kept in memory, one for each
-    process: a restart forgets it, and several web processes allow as many times more. Behind a
-    proxy that `TRUSTED_PROXIES` does not name, all are one network.
+    Searches are counted in periods, which start with a network's first search. The counts are in
+    the memory of the process: they are lost at a restart, and with several web processes the limit
+    is a multiple. Behind a proxy that is not in `TRUSTED_PROXIES`, all clients are one network.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class SearchLimit:
         self._most = most
         self._clock = clock
         self._lock = Lock()
-        #: When a network's period began, and its searches since.
+        #: The start of each network's period, and its searches since.
         self._periods: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def admits(self, network: str) -> bool:
-        """Count a search; return whether it is within the bound."""
+        """Count a search; return whether it is within the limit."""
         moment = self._clock()
         with self._lock:
             began, count = self._periods.get(network, (moment, 0))
@@ -79,18 +79,18 @@ class SearchLimit:
 
 
 _PAGE = 50
-#: Of each newsletter, on the page that lists them.
+#: Issues of each newsletter on the page of all newsletters.
 _LATEST_ISSUES = 3
 _FEED = 20
-#: sitemaps.org allows 50,000 addresses in a file.
+#: URLs in the sitemap; sitemaps.org allows 50,000.
 _SITEMAP = 5_000
 _CACHED = {"Cache-Control": "public, max-age=300"}
-#: Characters that XML 1.0 cannot carry.
+#: Characters that are not allowed in XML 1.0.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def front_router(engine: Engine, pages: Pages) -> Router:
-    """Return the route of the page that lists the newsletters that anybody may find."""
+    """Return the route of the page with all public newsletters."""
     router = Router()
 
     @router.get("/")
@@ -113,7 +113,7 @@ def front_router(engine: Engine, pages: Pages) -> Router:
 def archive_router(
     settings: Settings, engine: Engine, pages: Pages, searches: SearchLimit | None = None
 ) -> Router:
-    """Return the routes of reading; ``searches`` bounds how often a network may search."""
+    """Return the routes of the archive; ``searches`` limits the searches of a network."""
     router = Router()
     add_routes(router, _machines_router(settings, engine, pages))
     site = settings.public_url
@@ -218,7 +218,7 @@ def archive_router(
 
 
 def _machines_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of feeds and of what search engines ask."""
+    """Return the routes of feeds and for search engines."""
     router = Router()
     site = settings.public_url
 
@@ -266,7 +266,7 @@ def _machines_router(settings: Settings, engine: Engine, pages: Pages) -> Router
 
 
 def _latest_notes(session: Session, issues: Sequence[Publication]) -> Mapping[int, DatedNote]:
-    """Return the note of the last correction of each issue that has one, by the issue's number."""
+    """Return the note about the last correction of each corrected issue, by the issue's id."""
     return {
         issue.issue_id: note
         for issue in issues
@@ -276,7 +276,7 @@ def _latest_notes(session: Session, issues: Sequence[Publication]) -> Mapping[in
 
 
 def _index_headers(newsletter: Newsletter, *, listed: bool = True) -> dict[str, str]:
-    """Return what keeps search engines from what is not to be found."""
+    """Return the headers that keep search engines from indexing a hidden newsletter."""
     return {} if newsletter.visibility.listed and listed else {"X-Robots-Tag": "noindex"}
 
 
@@ -284,38 +284,38 @@ def _xml(text: str, media_type: str) -> Response:
     return Response(_NOT_XML.sub("", text), media_type=media_type, headers=_CACHED)
 
 
-#: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run, or lead
-#: away by itself. Its links open as on any page.
+#: The policy of a mail's page: inline styles and any pictures are allowed; scripts, forms and
+#: redirects are not. Links work as on any page.
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin "
     "allow-downloads allow-popups allow-popups-to-escape-sandbox"
 )
-#: The paragraphs of a mail's frame that speak to whoever got it.
+#: The paragraphs of a mail's frame that address the recipient.
 _MAIL_ONLY = re.compile(
     r'(<p\b[^<>]*\bclass="(?:[^"]*\s)?mail-only(?:\s[^"]*)?"[^<>]*>).*?</p>', re.DOTALL
 )
 
-#: What a mail's head may say of its page: how it is written, how wide and in which colours. Another
-#: might lead away, or tell the page's address, which is its reader's own, to those asked for
-#: pictures: both hold whatever the policies say.
+#: Only meta elements for charset, compatibility, viewport and colour scheme are kept. Others could
+#: redirect, or send the page's secret URL to the hosts of pictures, regardless of the policies.
 _META = re.compile(r"<meta\b[^>]*>?", re.IGNORECASE)
 _KNOWN_META = re.compile(
     r'<meta (?:charset="[\w-]+"|http-equiv="(?:Content-Type|X-UA-Compatible)" content="[^"<>]*"'
     r'|name="(?:viewport|color-scheme|supported-color-schemes)" content="[^"<>]*")\s?/?>'
 )
-#: Likewise of a single picture or link. In words it is read as before.
+#: The referrer policy of single pictures and links is removed for the same reason. In texts, the
+#: replacement looks the same.
 _REFERRER = re.compile(r"(referrerpolicy\s*)=", re.IGNORECASE)
 
 
 def mail_page(
     html: str, *, head: str = "", above: str = "", headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
-    """Return a mail as a page, with more in its head and above it."""
-    # A blank in its place: what stands around it must not become another.
+    """Return a mail as a page, with additions to its head and above it."""
+    # A space replaces it, so that the surrounding text cannot form another element.
     html = _META.sub(lambda found: found[0] if _KNOWN_META.fullmatch(found[0]) else " ", html)
     html = _REFERRER.sub(r"\1&#61;", html)
-    # On a page of its own the mail is the main part, for those who jump by landmarks.
+    # On its own page, the mail is the main landmark for screen readers.
     html = html.replace('role="article"', 'role="main"', 1)
     html = html.replace("</head>", f"{head}</head>", 1)
     html = re.sub(r"<body[^>]*>", lambda match: match.group() + above, html, count=1)
@@ -323,13 +323,13 @@ def mail_page(
 
 
 def without_link_to(url: str, html: str) -> str:
-    """Return a mail's page without the links that lead to that very page."""
+    """Return a mail's page without links to itself."""
     link = rf'<a\b[^<>]*?\shref="{re.escape(escape(url))}"[^<>]*>.*?</a>'
     return re.sub(link, "", html, flags=re.DOTALL)
 
 
 def for_everybody(html: str, words: str) -> str:
-    """Return a mail's page with ``words`` in place of what speaks to whoever got the mail."""
+    """Return a mail's page with ``words`` instead of the texts for its recipient."""
     first = _MAIL_ONLY.search(html)
     if first is None:
         return html

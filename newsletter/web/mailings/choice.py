@@ -1,4 +1,4 @@
-"""To whom, when and how an issue is sent, as forms and addresses say it; another hour for it."""
+"""Audience, time and manner of sending in forms and URLs; changes of the time."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from newsletter.web.access import Visit, own
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Fields = Annotated[list[str] | None, Form(max_length=8)]
-#: The fields of which each form has at least one.
+#: Fields of which each form has at least one.
 _NAMES = frozenset({"segment", "when", "hour", "everywhere", "over", "urgent"})
-#: Of a form that somebody else wrote, no more are read; the rule says how many there may be.
+#: Rows that are read from a form; a rule elsewhere limits the subjects.
 _MOST_ROWS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendChoice:
-    """What the form says, as it says it; a confirmation carries it along."""
+    """The fields of the form as they were entered; a confirmation includes them."""
 
     segment: str = ""
     when: str = "now"
@@ -51,9 +51,9 @@ class SendChoice:
 
     @classmethod
     def of(cls, plan: SendingPlan | None, *, proposed: datetime | None = None) -> SendChoice:
-        """Return a plan as the form says it; of none, what the form begins with.
+        """Return the form of a plan; without a plan, the initial form.
 
-        ``proposed`` is the hour that whoever chooses one begins with.
+        ``proposed`` is the initial value of the time.
         """
         begins = proposed.isoformat(timespec="minutes") if proposed else ""
         if plan is None:
@@ -75,7 +75,7 @@ class SendChoice:
 
     @classmethod
     def asked_in(cls, request: Request) -> SendChoice | None:
-        """Return what a page's address says was chosen; None where it says nothing of it."""
+        """Return the choice in the query of a page's URL; None if there is none."""
         asked = request.query_params
         if asked.keys().isdisjoint(_NAMES):
             return None
@@ -96,19 +96,19 @@ class SendChoice:
 
     @classmethod
     def of_subjects(cls, request: Request) -> SendChoice:
-        """Return the subjects alone that a page's address says are to be compared."""
+        """Return only the subjects to compare from the query of a page's URL."""
         asked = request.query_params
         return cls(**_trial_fields(asked.getlist("subject"), asked.getlist("preheader"), "20", ""))
 
     def query(self) -> str:
-        """Return it as the query of an address."""
+        """Return the choice as the query of a URL."""
         fields = {"segment": self.segment, "when": self.when, "hour": self.hour, "over": self.over}
         boxes = {"everywhere": self.everywhere, "urgent": self.urgent}
         fields |= {name: "1" for name, ticked in boxes.items() if ticked}
         return urlencode([*fields.items(), *self.trial_fields()])
 
     def trial_fields(self) -> Sequence[tuple[str, str]]:
-        """Return the fields of the trial, for a form or an address that carries them along."""
+        """Return the fields of the trial for a form or a URL."""
         if not self.subjects:
             return ()
         others = [*zip(self.subjects, self.preheaders, strict=True)]
@@ -120,27 +120,27 @@ class SendChoice:
         ]
 
     def trial(self) -> SubjectTrial | None:
-        """Return the subjects to be compared; None where there is only the issue's own.
+        """Return the trial of subjects; None if there is only the issue's own subject.
 
         Raises:
-            ContentError: A subject, the share or the hour is none.
+            ContentError: A subject, the share or the time is invalid.
         """
         return read_trial(self.subjects, self.preheaders, self.share, self.decide)
 
     def others(self) -> tuple[Subject, ...]:
-        """Return the subjects to be compared with the issue's own.
+        """Return the subjects to compare with the issue's own.
 
         Raises:
-            ContentError: One is none, or there are too many.
+            ContentError: A subject is invalid, or there are too many.
         """
         return read_subjects(self.subjects, self.preheaders)
 
     def schedule(self) -> Schedule:
-        """Return the hour chosen.
+        """Return the chosen time of sending.
 
         Raises:
-            ContentError: It is none.
-            ConflictError: It would take less than nothing or more than a week.
+            ContentError: The time is invalid.
+            ConflictError: The duration is negative or more than a week.
         """
         later = self.when == "later"
         return Schedule(
@@ -150,11 +150,11 @@ class SendChoice:
         )
 
     def plan(self) -> SendingPlan:
-        """Return it as what an approver is shown.
+        """Return the plan, as it is shown to an approver.
 
         Raises:
-            ContentError: The hour is none, or the trial of subjects cannot be read.
-            ConflictError: It would take less than nothing or more than a week.
+            ContentError: The time or the trial of subjects is invalid.
+            ConflictError: The duration is negative or more than a week.
         """
         return SendingPlan(
             segment=self.segment,
@@ -177,7 +177,7 @@ def read_choice(
     share: _Field = "20",
     decide: _Field = "",
 ) -> SendChoice:
-    """Read a submitted form."""
+    """Return the choice of a submitted form."""
     return SendChoice(
         segment=segment,
         when=when,
@@ -199,9 +199,9 @@ class _TrialFields(TypedDict):
 def _trial_fields(
     subjects: Sequence[str], preheaders: Sequence[str], share: str, decide: str
 ) -> _TrialFields:
-    """Return the trial's fields, each subject with its preheader; rows left blank count for none.
+    """Return the trial's fields, each subject with its preheader, without blank rows.
 
-    Where no subject is left, nothing of the trial is: its share and hour stand in every form.
+    Without subjects there is no trial, although its share and time are in every form.
     """
     rows = list(zip_longest(subjects, preheaders, fillvalue=""))[:_MOST_ROWS]
     others = [(subject, preheader) for subject, preheader in rows if subject.strip()]
@@ -216,7 +216,7 @@ def _trial_fields(
 
 
 def faults_of(error: NewsletterError | None, language: Language) -> Mapping[str, str]:
-    """Return what is said at the field that an error is about; nothing where it is about none."""
+    """Return the message for the field that an error names; empty if it names none."""
     at = error.place.field if error and error.place else None
     return {at: error.in_language(language)} if error and at else {}
 
@@ -230,7 +230,7 @@ _Short = Annotated[str, StringConstraints(max_length=500)]
 def hours_of(
     mailing: MailingSummary, trial: TrialReport | None, zone: str
 ) -> Mapping[str, str] | None:
-    """Return the wall-clock times of a mailing whose hour can be changed; None of another."""
+    """Return the local times of a mailing; None if its time cannot be changed."""
     due = hour_of(mailing)
     if due is None:
         return None
@@ -247,11 +247,11 @@ def hours_of(
 
 
 class TypedHour(BaseModel):
-    """Another hour of a mailing, as it was typed.
+    """The form for another time of a mailing.
 
     Attributes:
-        hour: When it is to begin.
-        decide: When the subject of its rest is decided; empty for as long after the start as now.
+        hour: The time of the start.
+        decide: The time of the decision on the subject; if empty, as long after the start as now.
         shown: The times that the form showed.
     """
 
@@ -264,11 +264,11 @@ HourForm = Annotated[TypedHour, Form()]
 
 
 def move_to_typed_hour(engine: Engine, visit: Visit, number: int, typed: TypedHour) -> str:
-    """Give a mailing the hour that was typed; return what the page's address then says of it.
+    """Change the time of a mailing; return the query of the page with the notice about it.
 
     Raises:
-        ConflictError: It cannot have that hour, or somebody else changed it since it was shown.
-        ContentError: What was typed is no time.
+        ConflictError: The time is not possible, or somebody else changed it meanwhile.
+        ContentError: The input is not a time.
     """
     decide = typed.decide
     before = reschedule(
@@ -284,12 +284,12 @@ def move_to_typed_hour(engine: Engine, visit: Visit, number: int, typed: TypedHo
 
 
 def holds_after_change(mailing: MailingSummary) -> bool:
-    """Return whether a mailing stays paused though its hour is changed."""
+    """Return whether a mailing remains paused after its time was changed."""
     return mailing.state is MailingState.PAUSED and mailing.halt_reason != MISSED
 
 
 def moment_before(request: Request) -> datetime | None:
-    """Return the hour of before, as a page's address says once it was changed."""
+    """Return the previous time in the query of the page that is shown after a change."""
     try:
         moment = datetime.fromisoformat(request.query_params.get("was", ""))
     except ValueError:

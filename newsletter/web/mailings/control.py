@@ -1,4 +1,4 @@
-"""What a mailing under way is told: pause, resume, cancel, another hour, a subject."""
+"""Actions on mailings: pause, resume, cancel, another time, the choice of a subject."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ORDERS: Mapping[str, tuple[Action, Callable[..., object]]] = {
 
 
 def control_router(page: MailingPage) -> Router:
-    """Return the routes by which a mailing is held, moved, ended and decided."""
+    """Return the routes of actions on a mailing."""
     router = Router(prefix=MAILING)
     engine = page.engine
 

@@ -1,4 +1,4 @@
-"""Ordering a mailing: audience, hour, a last confirmation, and the order."""
+"""Pages for ordering a mailing: audience and time, the confirmation, the order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _Asked = Annotated[str, Query(max_length=4000)]
 
 
 def ordering_router(page: SendingPage) -> Router:
-    """Return the routes by which a mailing is ordered."""
+    """Return the routes for ordering a mailing."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine = page.engine
     add_routes(router, _telling_router(page))
@@ -109,7 +109,7 @@ def ordering_router(page: SendingPage) -> Router:
 
 
 def _telling_router(page: SendingPage) -> Router:
-    """Return the routes that tell what a choice means, while it is made."""
+    """Return the routes that describe a choice while it is being made."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine, figures = page.engine, page.figures
 
@@ -166,10 +166,10 @@ def _telling_router(page: SendingPage) -> Router:
 def _last_look(
     page: SendingPage, visit: Visit, request: Request, issue_id: int, choice: SendChoice
 ) -> dict[str, Any]:
-    """Return what the confirmation names.
+    """Return the values of the confirmation.
 
     Raises:
-        NewsletterError: It cannot be sent like this.
+        NewsletterError: The issue cannot be sent with this choice.
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
@@ -219,13 +219,13 @@ def _last_look(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Confirmed:
-    """What the confirmation's form says.
+    """The submitted confirmation.
 
     Attributes:
-        key: Makes a form that is sent twice one order.
-        digest: Names the content that was looked at.
-        warnings: It is to be sent with preflight's warnings.
-        again: It is to be sent though it was before.
+        key: The idempotency key; a form that is submitted twice is one order.
+        digest: The hash of the content that was shown.
+        warnings: Whether preflight's warnings are accepted.
+        again: Whether it may be sent although it was sent before.
     """
 
     choice: SendChoice
@@ -236,10 +236,10 @@ class _Confirmed:
 
 
 def _place(page: SendingPage, visit: Visit, issue_id: int, confirmed: _Confirmed) -> str:
-    """Order the mailing; return the path of the issue's page, which shows how it goes.
+    """Order the mailing; return the path of the issue's page, which shows the progress.
 
     Raises:
-        NewsletterError: It cannot be sent like this.
+        NewsletterError: The issue cannot be sent with this choice.
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)

@@ -1,6 +1,6 @@
-"""A reader's own copy on the web, where its mail leads: as it is corrected now, or as it was sent.
+"""A reader's own copy of a mail on the web: the corrected version, or the one that was sent.
 
-A mail about a correction leads to the corrected issue.
+A mail about a correction links to the corrected issue.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from newsletter.web.routing import Router
 from subscribers.preview_readers import name_and_address
 from subscribers.readers import known_of
 
-#: Beside the mail as it went out: the site's mark, and that this address is nobody else's.
+#: Added to the head of the mail: the icon of the site, no indexing, and the style of the link back.
 _HEAD = (
     '<link rel="icon" href="/static/icon.svg" type="image/svg+xml">'
     '<meta name="robots" content="noindex">'
@@ -110,7 +110,7 @@ def own_copy_router(
 
 
 def _copy_of(session: Session, ref: DeliveryRef) -> tuple[int, int | None]:
-    """Return the mailing that made a reader's copy, and its issue where it may be corrected."""
+    """Return the mailing of a reader's copy, and its issue if that may have been corrected."""
     mailing = find_mailing(session, ref.mailing_id) if ref.mailing_id else None
     if mailing is None or mailing.issue_id is None or not mailing.kind.is_to_list:
         return ref.mailing_id, None

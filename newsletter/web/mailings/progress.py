@@ -1,4 +1,4 @@
-"""The list of mailings, and the page of each: its progress as it goes, and its report."""
+"""The list of mailings, and the page of each mailing with its progress and report."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ _TICK_SECONDS = 1.5
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 _TO_COME = frozenset({MailingState.SCHEDULED, MailingState.PLANNING})
 _LIVE = "mailings/_progress.html"
-#: Where it is.
+#: The path of the page.
 MAILING = "/newsletters/{newsletter}/mailings/{number}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailingPage(WorkspacePage):
-    """Shows the page of a mailing to whoever may see it."""
+    """Shows the page of a mailing."""
 
     def show(
         self,
@@ -78,7 +78,7 @@ class MailingPage(WorkspacePage):
         error: NewsletterError | None = None,
         typed: TypedHour | None = None,
     ) -> HTMLResponse:
-        """Show its page, with what was typed and what is wrong with that."""
+        """Show the page, with an input and its error."""
         newsletter_id = own(visit)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -132,7 +132,7 @@ class MailingPage(WorkspacePage):
         )
 
     def reasons(self, mailing: MailingSummary) -> Sequence[Alarm]:
-        """Return why a mailing that is being sent does not flow, as operators are told it."""
+        """Return the alarms that explain why a mailing is not being sent."""
         if mailing.state is not MailingState.SENDING or not mailing.waiting:
             return ()
         return find_flow_alarms(
@@ -142,7 +142,7 @@ class MailingPage(WorkspacePage):
     def progress(
         self, visit: Visit, number: int
     ) -> tuple[MailingSummary, Pace, TrialReport | None]:
-        """Return what of it changes as it goes."""
+        """Return the values that change while the mailing is sent."""
         with reading(self.engine) as session:
             mailing = summarise(session, own(visit), number, self.figures)
             trial = trial_figure(session, number, self.figures)
@@ -151,7 +151,7 @@ class MailingPage(WorkspacePage):
     def to_issue(
         self, visit: Visit, number: int, asked: str, *, even_begun: bool = False
     ) -> RedirectResponse | None:
-        """Lead to the issue of a mailing that has not begun; None where there is none to write."""
+        """Redirect to the issue of a mailing that has not started; None if there is none."""
         with reading(self.engine) as session:
             mailing = find_mailing(session, number)
             slug = newsletter_of(session, visit).slug
@@ -164,7 +164,7 @@ class MailingPage(WorkspacePage):
 
 
 def progress_router(page: MailingPage) -> Router:
-    """Return the routes of a mailing's page, and of what of it changes as it goes."""
+    """Return the routes of a mailing's page and of its live part."""
     router = Router(prefix=MAILING)
 
     @router.get("")
@@ -178,7 +178,7 @@ def progress_router(page: MailingPage) -> Router:
 
         def show(now: Visit) -> tuple[str, bool]:
             mailing, pace, trial = page.progress(now, number)
-            # Once it has begun, or a subject is decided, the whole page is another.
+            # After the start, and after the decision on a subject, the whole page is different.
             is_decided = is_open and trial is not None and trial.chosen is not None
             has_begun = at_first.started_at is None and mailing.started_at is not None
             shown = page.pages.render(
@@ -199,7 +199,7 @@ def progress_router(page: MailingPage) -> Router:
 
 
 _PAGE = 20
-#: Of each newsletter, where several are listed.
+#: Mailings shown for each newsletter if several newsletters are listed.
 _NEWEST = 3
 
 

@@ -1,7 +1,7 @@
 """The report of a mailing as files for spreadsheets, and the counting of clicks.
 
-Heads and names are in the language of whoever downloads them, times on their clock with its
-distance from UTC, which spreadsheets and programs read alike.
+Headings and labels are in the language of the account. Times are in its time zone with the offset
+from UTC, which both spreadsheets and programs can read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from newsletter.web.routing import Router
 
 
 def report_router(engine: Engine, figures: Figures) -> Router:
-    """Return the routes of a report's files."""
+    """Return the routes of the files of a report."""
     router = Router(prefix=MAILING)
 
     @router.get("/report.csv")
@@ -107,7 +107,7 @@ def figures_file(
     language: Language,
     time_zone: str,
 ) -> StreamingResponse:
-    """Return the figures of a report: a row for each time, domain, variant and link."""
+    """Return the figures of a report with a row for each time, domain, variant and link."""
 
     def counted(by: Worded, value: str, counts: StateCounts) -> tuple[Worded | str, ...]:
         return (by, value, *(str(counts.get(state, 0)) for state in DeliveryState))
@@ -146,7 +146,7 @@ def figures_file(
 def missed_file(
     missed: Iterable[Missed], number: int, *, language: Language, time_zone: str
 ) -> StreamingResponse:
-    """Return who got no copy of a mailing, or may not have, and why."""
+    """Return the recipients who got no copy of a mailing, or may have got none, and why."""
 
     def rows() -> Iterator[tuple[Worded | str, ...]]:
         yield (
@@ -164,7 +164,7 @@ def missed_file(
 
 
 def _on_clock(moment: datetime, time_zone: str) -> str:
-    """Write a moment as RFC 3339 does, with a space that spreadsheets read."""
+    """Return a moment in RFC 3339, with a space so that spreadsheets can read it."""
     local = moment.astimezone(ZoneInfo(time_zone) if time_zone else None)
     return local.isoformat(sep=" ", timespec="seconds")
 
@@ -195,7 +195,7 @@ def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
 
     @router.api_route("/r/{token}", methods=["GET", "HEAD"])
     def go_on(token: str, request: Request) -> RedirectResponse:
-        """Lead on; nothing but a sum changes, and only when a page is really asked for."""
+        """Redirect to the link's target, and count a GET request in the sum of the link."""
         looks_ahead = "prefetch" in request.headers.get("sec-purpose", "")
         if request.method == "HEAD" or looks_ahead:
             with reading(engine) as session:

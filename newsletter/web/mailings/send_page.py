@@ -1,4 +1,4 @@
-"""The page on which an issue is sent, as its routes show it and what they look up for it."""
+"""The page on which an issue is sent, with the data for it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader, 
 from newsletter.web.issues.workspace import WorkspacePage, subject_findings
 from newsletter.web.mailings.choice import SendChoice, faults_of
 
-#: Where it is, below a newsletter.
+#: The path of the page under that of the newsletter.
 PATH = "/issues/{issue_id}/send"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendingPage(WorkspacePage):
-    """Shows the page to whoever may see it."""
+    """Shows the page for sending."""
 
     def show(
         self,
@@ -45,7 +45,7 @@ class SendingPage(WorkspacePage):
         choice: SendChoice | None = None,
         typed_group: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Show it, with what was chosen or typed and what is wrong with that."""
+        """Show the page, with an input and its error."""
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             choice = (
@@ -90,7 +90,7 @@ class SendingPage(WorkspacePage):
     def show_subjects(
         self, visit: Visit, request: Request, newsletter: Newsletter, content: Issue
     ) -> HTMLResponse:
-        """Show what is wrong with the subjects that an address says are to be compared."""
+        """Show the findings about the subjects in the query of the URL."""
         choice = SendChoice.of_subjects(request)
         return self.pages.show_to(
             visit,
@@ -106,17 +106,17 @@ def address_of(newsletter: Newsletter, issue: StoredIssue) -> str:
 
 
 def find_issue_of(session: Session, visit: Visit, issue_id: int) -> tuple[Newsletter, StoredIssue]:
-    """Return the issue that a visit is about, with its newsletter.
+    """Return the issue of a page, with its newsletter.
 
     Raises:
-        NotFoundError: It is none of this newsletter's.
+        NotFoundError: The newsletter has no such issue.
     """
     issue = find_issue(session, own(visit), issue_id)
     return get_newsletter(session, issue.newsletter_id), issue
 
 
 def subject_of(rendered: RenderedIssue | None) -> str:
-    """Return the subject as a line; a reader's own words in it are not known yet."""
+    """Return the subject as one line, without a reader's values in it."""
     parts = rendered.subject if rendered else ()
     return "".join(part if isinstance(part, str) else "…" for part in parts)
 
@@ -130,7 +130,7 @@ def back_to_page(
     shown_as: str = "",
     group: str = "",
 ) -> Response:
-    """Lead back to the page from below it, where the path ends in ``cut``; its notice: ``done``."""
+    """Redirect to the page from a path below it that ends in ``cut``, with the notice ``done``."""
     asked = urlencode({"done": done} | ({"group": group} if group else {}))
     more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)

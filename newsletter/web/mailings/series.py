@@ -1,4 +1,4 @@
-"""Series: added, changed, deleted, activated, with members enrolled, paused, resumed and ended."""
+"""Routes for series: add, change, delete, activate, enrol members, pause, resume and end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TypedForm = Annotated[TypedSeries, Form()]
 
 
 def series_router(shown: SeriesPages) -> Router:
-    """Return the routes of the list of series, and of one of them."""
+    """Return the routes of the list of series and of each series."""
     router = Router(prefix=SERIES_PATH)
 
     @router.get("")
@@ -79,7 +79,7 @@ _Day = Annotated[str, Query(max_length=10)]
 
 
 def running_router(shown: SeriesPages) -> Router:
-    """Return the routes of activating a series and of what follows."""
+    """Return the routes for activating a series, and for actions on an active series."""
     router = Router(prefix=SERIES_PATH)
 
     @router.get("/{number}/activate")

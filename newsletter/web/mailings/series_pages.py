@@ -1,4 +1,4 @@
-"""What pages show of series: the list, one with its steps in time, what activating it would do."""
+"""Pages of series: the list, a series with its steps, the effect of activating a series."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from newsletter.web.pages import Pages
 from subscribers.fields.store import list_fields
 from subscribers.segments.saved import list_segments
 
-#: Where the series of a newsletter are.
+#: The path of a newsletter's series.
 SERIES_PATH = "/newsletters/{newsletter}/series"
 SeriesRevision = Annotated[int, Form()]
 SeriesDigest = Annotated[str, Form(max_length=64)]
@@ -40,7 +40,7 @@ SeriesWord = Annotated[str, StringConstraints(max_length=40)]
 
 
 class TypedSeries(BaseModel):
-    """What the form of a series has."""
+    """The form of a series."""
 
     name: SeriesText = ""
     trigger: SeriesWord = SeriesTrigger.JOINED.value
@@ -53,10 +53,10 @@ class TypedSeries(BaseModel):
     revision: int = 0
 
     def plan(self) -> SeriesPlan:
-        """Return what it asks for.
+        """Return the plan of the form.
 
         Raises:
-            ListError: The days are no number.
+            ListError: The days are not a number.
         """
         trigger = SeriesTrigger(self.trigger) if self.trigger in set(SeriesTrigger) else None
         if trigger is None:
@@ -77,7 +77,7 @@ class TypedSeries(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesPages:
-    """What all routes of series show, and lead to."""
+    """Shows the pages of series."""
 
     engine: Engine
     settings: Settings
@@ -92,7 +92,7 @@ class SeriesPages:
         typed: TypedSeries | None = None,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show all series, and the form for another."""
+        """Show all series, and the form for a new one."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             series = list_series(session, row.id)
@@ -119,13 +119,13 @@ class SeriesPages:
         *,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show a series with its steps and what came of them."""
+        """Show a series with its steps and their results."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             series = get_series(session, row.id, number)
             sums = sums_of(session, series.id, self.figures)
             steps, may_run = shown_steps(session, series.id), visit.may(running.needed_to_run(row))
-            # Of the mails that may be put into effect, by their steps.
+            # The hashes of the mails that may be published, by step.
             digests = {
                 each.step.id: activation.digest_of_step(session, row, each.step, self.settings)
                 for each in steps
@@ -159,7 +159,7 @@ class SeriesPages:
     def confirmation(
         self, visit: Visit, request: Request, number: int, since: str, *, activates: bool
     ) -> HTMLResponse:
-        """Show what activating a series, or enrolling members, would do."""
+        """Show the effect of activating a series or of enrolling members."""
         day, error = _day(since)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -189,7 +189,7 @@ class SeriesPages:
         change: Callable[[Session, Newsletter], object],
         done: str,
     ) -> Response:
-        """Change something of a series, and lead to it; or show it with what was wrong."""
+        """Change a series and redirect to it; or show it with the error."""
         try:
             with transaction(self.engine, long=True) as session:
                 row = newsletter_of(session, visit)
@@ -208,7 +208,7 @@ class SeriesPages:
 
 
 def lead_to(visit: Visit, rest: str) -> RedirectResponse:
-    """Lead to the series of a newsletter, or to what is below them."""
+    """Redirect to the series of a newsletter, or to a path below."""
     slug = visit.path.split("/")[2]
     return RedirectResponse(f"/newsletters/{slug}/series{rest}", status_code=303)
 
@@ -223,10 +223,10 @@ def _day(text: str) -> tuple[date | None, NewsletterError | None]:
 
 
 def read_since(text: str) -> date:
-    """Read the day of a form; before any newsletter, or long after all, is none.
+    """Return the day of a form; it must be plausible for a newsletter.
 
     Raises:
-        ContentError: It is none.
+        ContentError: The day is invalid or not plausible.
     """
     place = Place(field="since")
     return check_day(read_day(text, place), place)

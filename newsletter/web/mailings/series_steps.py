@@ -1,4 +1,4 @@
-"""The steps of a series: added, changed, moved, tested, put into effect, and the mail of one."""
+"""Routes for the steps of a series: add, change, move, test and publish, and the mail of a step."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from newsletter.web.routing import Router
 
 
 class TypedStep(BaseModel):
-    """What the form of a step has; ``when`` is ``once`` for at once."""
+    """The form of a step; ``when`` is ``once`` for immediate sending."""
 
     title: SeriesText = ""
     when: SeriesWord = "later"
@@ -48,7 +48,7 @@ class TypedStep(BaseModel):
     revision: int = 0
 
     def timing(self) -> Timing:
-        """Return when the step follows.
+        """Return the timing of the step.
 
         Raises:
             ConflictError: See `read_timing`.

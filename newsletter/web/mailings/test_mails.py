@@ -1,4 +1,4 @@
-"""Test mails: to oneself, or to a saved group of addresses."""
+"""Routes for test mails to oneself or to a saved group of addresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from newsletter.web.issues.shown_as import AsGiven
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
 from newsletter.web.routing import Router
 
-#: A group has some 50 addresses; of many groups a form's page says so many characters.
+#: Characters of the shown state in a form, which can contain many groups of some 50 addresses.
 LARGEST_SHOWN = 500_000
 _Field = Annotated[str, Form(max_length=4000)]
 
