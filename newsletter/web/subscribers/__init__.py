@@ -1,1 +1,1 @@
-"""Subscribers: their own pages, and how operators find, import and export them."""
+"""Pages for subscribers, and for operators who find, import and export them."""

@@ -1,6 +1,6 @@
-"""Another address: asked for in the settings, confirmed at the new one, undone from the old one.
+"""Changes of address: requested in the preferences, confirmed at the new one, undone at the old.
 
-GET changes nothing, so a scanner that follows a link changes nobody's address.
+GET changes nothing, so that a scanner which follows a link does not change any address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ADDRESS_LENGTH = 320
 
 
 def address_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
-    """Return the routes of changing an address."""
+    """Return the routes for changing an address."""
     router = Router()
     changes = AddressChanges.of(settings, engine, signer)
 
@@ -111,7 +111,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
 def _links_router(
     settings: Settings, engine: Engine, changes: AddressChanges, pages: Pages
 ) -> Router:
-    """Return the routes of the links that are mailed to the two addresses."""
+    """Return the routes of the links in the mails to both addresses."""
     router = Router()
 
     def _change(template: str, change: AddressChange, request: Request) -> HTMLResponse:

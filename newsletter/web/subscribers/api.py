@@ -1,4 +1,4 @@
-"""The way out for programs: POST /api/unsubscribe with the operator's token."""
+"""Unsubscribing by programs: POST /api/unsubscribe with the operator's token."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from subscribers.people import find_person
 
 
 class UnsubscribeOrder(BaseModel):
-    """Whom to unsubscribe, and from what; from everything when no newsletter is named."""
+    """The address and the newsletter to unsubscribe; without newsletter, all of them."""
 
     address: str = Field(max_length=320)
     newsletter: str | None = Field(default=None, max_length=64)
 
 
 class RequiresToken(Guard):
-    """The guard of routes for programs: the operator's token, before anything is read."""
+    """The guard of routes for programs, which checks the operator's token before the body."""
 
     def __init__(self, token: SecretStr) -> None:
         self._expected = f"Bearer {token.get_secret_value()}".encode()
@@ -37,7 +37,7 @@ class RequiresToken(Guard):
         """Refuse a request without the token.
 
         Raises:
-            HTTPException: It is missing or wrong.
+            HTTPException: The token is missing or wrong.
         """
         shown = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(shown, self._expected):
@@ -48,12 +48,12 @@ class RequiresToken(Guard):
             )
 
     async def __call__(self, request: Request) -> None:
-        """See `admit`; asked again where a route asks no guards first."""
+        """See `admit`; for routes that do not call their guards first."""
         await self.admit(request)
 
 
 def api_router(settings: Settings, engine: Engine) -> Router:
-    """Return the routes for programs; without a token in the settings there are none."""
+    """Return the routes for programs; none without a token in the settings."""
     router = Router(prefix="/api")
     if settings.api_token is None:
         return router

@@ -1,4 +1,4 @@
-"""One person added, edited or erased by hand, for who may see subscribers."""
+"""Pages on which staff add, edit or erase one person."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NO_GROUND = Ground(basis="")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """The form of a person: what stands in it, and what is wrong."""
+    """The form of a person with its error."""
 
     draft: PersonDraft
     address: str = ""
@@ -50,20 +50,20 @@ class _Typed:
 
     @property
     def place(self) -> str:
-        """What the error is about; nothing where it is about no field of the form."""
+        """The field of the error; empty if it concerns no field of the form."""
         return (self.error.place.field or "") if self.error and self.error.place else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _PersonPages:
-    """Shows the form of one person, and takes it."""
+    """Shows and processes the form of one person."""
 
     engine: Engine
     pages: Pages
     pseudonyms: Pseudonyms
 
     def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
-        """Show the form; ``number`` None is that of somebody new."""
+        """Show the form; without ``number``, that of a new person."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
@@ -80,7 +80,7 @@ class _PersonPages:
             errors=errors,
             error=message if message and not typed.place else "",
             inputs=inputs_of(
-                # What is required is asked of readers; the staff enter what they know.
+                # Required fields are for readers; staff may not know all values.
                 [replace(field, required=False) for field in fields],
                 typed.draft.values,
                 visit.language,
@@ -92,10 +92,10 @@ class _PersonPages:
         )
 
     def edited(self, visit: Visit, number: int) -> _Typed:
-        """Return what is known of a person, as the form has it.
+        """Return the form of a person with the saved values.
 
         Raises:
-            NotFoundError: Nobody of that number is on the list.
+            NotFoundError: The person is not on the list.
         """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -105,7 +105,7 @@ class _PersonPages:
         return _Typed(draft=draft, address=address, number=number, shown=shown_of(draft))
 
     def change(self, visit: Visit, request: Request, number: int, form: FormData) -> Response:
-        """Take the form of somebody known."""
+        """Process the form of an existing person."""
         before = self.edited(visit, number)
         fields = self._fields(visit)
         draft, shown = _draft_of(form, fields), str(form.get("shown", ""))
@@ -124,7 +124,7 @@ class _PersonPages:
         return RedirectResponse(request.url.path.removesuffix("/edit"), status_code=303)
 
     def add(self, visit: Visit, request: Request, form: FormData) -> Response:
-        """Take the form of somebody new."""
+        """Process the form of a new person."""
         typed = _Typed(
             draft=_draft_of(form, self._fields(visit)),
             address=str(form.get("address", "")).strip()[:320],
@@ -155,7 +155,7 @@ class _PersonPages:
 
 
 def editing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Router:
-    """Return the routes by which one person is added or edited."""
+    """Return the routes for adding and editing one person."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
     shown = _PersonPages(engine=engine, pages=pages, pseudonyms=pseudonyms)
 
@@ -181,7 +181,7 @@ def editing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Rout
 
 
 def _spoken(first: Sequence[str], visit: Visit) -> list[tuple[str, str]]:
-    """Return the languages a person can have, by tag and name: theirs, the newsletter's, others."""
+    """Return the choices of languages by tag and name: the person's, the newsletter's, others."""
     tags = offered_languages(filter(None, first))
     return [(tag, language_name(tag, visit.language) or tag) for tag in tags]
 
@@ -199,9 +199,9 @@ def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:
 
 
 def erasing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Router:
-    """Return the routes by which a person is erased, for who administers all newsletters.
+    """Return the routes for erasing a person, which require administration of all newsletters.
 
-    An erasure holds for all of them, also those that others administer.
+    An erasure applies to all newsletters, including those of other administrators.
     """
     router = Router(prefix="/newsletters/{newsletter}/subscribers/{number}/erase")
 

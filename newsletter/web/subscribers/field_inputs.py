@@ -1,4 +1,4 @@
-"""Fields within forms: what an input shows, and what came by it."""
+"""Inputs of fields in forms, and their submitted values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "field."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptionInput:
-    """One option as a form offers it."""
+    """One option of an input."""
 
     value: str
     label: str
@@ -27,13 +27,13 @@ class OptionInput:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldInput:
-    """One field as a form shows it (``_layout/field_inputs.html``).
+    """The input of one field (``_layout/field_inputs.html``).
 
     Attributes:
-        name: Of the form's field.
-        kind: The field's type.
-        value: What stands in it; of options, which are chosen is said there.
-        error: What is wrong with what was typed.
+        name: The name of the form field.
+        kind: The type of the field.
+        value: The value; for options, each option has its own state instead.
+        error: The error of the input.
     """
 
     name: str
@@ -53,7 +53,7 @@ def inputs_of(
     *,
     errors: Mapping[str, str] | None = None,
 ) -> list[FieldInput]:
-    """Return the inputs of fields with what is known, or was typed, in a language."""
+    """Return the inputs of fields with saved or entered values, in a language."""
     return [_input(field, values.get(field.key), language, errors or {}) for field in fields]
 
 
@@ -88,9 +88,9 @@ def _text(value: object) -> str:
 
 
 def submitted(form: FormData, fields: Sequence[Field]) -> dict[str, object]:
-    """Return what a form brought for these fields, as `read_values` takes it.
+    """Return the submitted values of these fields for `read_values`.
 
-    A box that is not ticked is not sent: of fields with several options, nothing means none.
+    Browsers omit check boxes that are not ticked, so a missing field with several options is empty.
     """
     given: dict[str, object] = {}
     for field in fields:

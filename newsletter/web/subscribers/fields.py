@@ -1,4 +1,4 @@
-"""Fields and topics of a newsletter's people, for its administrators."""
+"""Pages of a newsletter's fields and topics, for administrators."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from subscribers.fields.store import find_field, list_fields
 from subscribers.forms.actions import ask_in_forms
 from subscribers.forms.store import forms_without
 
-#: Octets: 200 options with labels and descriptions in each language.
+#: Octets of a form: 200 options with labels and descriptions in each language.
 _LARGEST = 1_000_000
-#: Empty lines for new options below those there are.
+#: Empty rows for new options.
 _SPARE = 3
 _NEW = Field(key="", type=FieldType.TEXT)
 _NEW_TOPICS = Field(
@@ -52,7 +52,7 @@ _NEW_TOPICS = Field(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """A field as a form has it; ``before`` is None for one that is yet to be made."""
+    """The form of a field; ``before`` is None for a new field."""
 
     field: Field
     before: Field | None
@@ -61,13 +61,13 @@ class _Typed:
 
     @property
     def place(self) -> str:
-        """Which part of the definition the error is about."""
+        """The part of the definition that has the error."""
         return (self.error.place.field or "") if self.error and self.error.place else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _FieldPages:
-    """Shows fields, and changes them."""
+    """Shows and changes fields."""
 
     engine: Engine
     pages: Pages
@@ -116,7 +116,7 @@ class _FieldPages:
         )
 
     def add(self, visit: Visit, request: Request, form: FormData) -> Response:
-        """Add a field, or say what is wrong with it."""
+        """Add a field, or show its error."""
         field = _field_of(form, None)
         try:
             with transaction(self.engine) as session:
@@ -126,16 +126,16 @@ class _FieldPages:
         return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
     def find(self, visit: Visit, key: str) -> Field:
-        """Return a field of the newsletter visited.
+        """Return a field of the newsletter.
 
         Raises:
-            NotFoundError: There is none of that key.
+            NotFoundError: No field has this key.
         """
         with reading(self.engine) as session:
             return find_field(session, newsletter_of(session, visit).id, key)
 
     def change(self, visit: Visit, request: Request, key: str, form: FormData) -> Response:
-        """Change a field; options that people chose go only once that was said and agreed to."""
+        """Change a field; removing options that people have chosen requires a confirmation."""
         before = self.find(visit, key)
         field = _field_of(form, before)
         lost = [] if form.get("sure") == "1" else self._losses(visit, before, field)
@@ -164,7 +164,7 @@ class _FieldPages:
         return [_loss(option, count, visit.language) for option, count in counts if count]
 
     def move(self, visit: Visit, key: str, *, up: bool) -> None:
-        """Move a field by one place; at the end of the list nothing changes."""
+        """Move a field by one position; nothing changes at the end of the list."""
         with transaction(self.engine) as session:
             number = newsletter_of(session, visit).id
             keys = [field.key for field in list_fields(session, number)]
@@ -176,7 +176,7 @@ class _FieldPages:
     def ask(
         self, visit: Visit, request: Request, key: str, error: NewsletterError | None = None
     ) -> HTMLResponse:
-        """Ask before a field is deleted, with the number of people who have a value."""
+        """Ask for confirmation of deleting a field, with the number of people who have a value."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             field = find_field(session, row.id, key)
@@ -281,7 +281,7 @@ def _fingerprint(field: Field) -> str:
 
 
 def _field_of(form: FormData, before: Field | None) -> Field:
-    """Return the field that a form describes; its key and type are those it has already."""
+    """Return the field of a form; an existing field keeps its key and type."""
     kind = str(form.get("type", ""))
     labels = {each.value: str(form.get(f"label-{each.value}", "")) for each in Language}
     days = str(form.get("retention_days", "")).strip()
@@ -294,7 +294,7 @@ def _field_of(form: FormData, before: Field | None) -> Field:
         ask_on_joining=form.get("ask_on_joining") == "1",
         reader_may_change=form.get("reader_may_change") == "1",
         purpose=str(form.get("purpose", "")),
-        # What is no number is out of range, as the definition's check says.
+        # An invalid number becomes 0, which the check of the definition refuses.
         retention_days=None if not days else int(days) if re.fullmatch(r"\d{1,6}", days) else 0,
     )
     return replace(field, options=_options_of(form, before)) if field.type.has_options else field
@@ -308,7 +308,7 @@ def _options_of(form: FormData, before: Field | None) -> tuple[Option, ...]:
     for number in range(_most(form)):
         place = f"option-{number}"
         labels = _words(form, f"{place}-label")
-        # A new option is known by its first label; what it is then kept as never changes.
+        # The value of a new option is its first label, and never changes later.
         value = str(form.get(place, "")).strip() or next(iter(labels.values()), "")
         if not value or form.get(f"{place}-remove") == "1":
             continue

@@ -1,4 +1,4 @@
-"""A newsletter's forms: listed with how they do, made, changed, looked at, and taken along."""
+"""Pages of a newsletter's forms: list with counts, creation, changes, preview, embedding."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _Text = Annotated[str, Field(max_length=4_000)]
 
 
 class _Typed(BaseModel):
-    """A form as it was typed; what is wrong with it is told beside its fields."""
+    """The submitted definition of a form, whose errors are shown next to its fields."""
 
     slug: _Text = ""
     title: _Text = ""
@@ -60,7 +60,7 @@ class _Typed(BaseModel):
     shown: Annotated[str, Field(max_length=50_000)] = ""
 
     def form(self, slug: str = "") -> JoinForm:
-        """Return it as a value."""
+        """Return the form as a value."""
         return JoinForm(
             slug=slug or self.slug.strip(),
             title=self.title.strip(),
@@ -79,7 +79,7 @@ _TypedForm = Annotated[_Typed, Form()]
 
 
 class _FormsPages:
-    """The page of all forms, and that of one."""
+    """Shows the list of forms and the page of a form."""
 
     def __init__(self, engine: Engine, pages: Pages, joining: JoinPages, public_url: str) -> None:
         self._engine, self._pages, self._joining = engine, pages, joining
@@ -95,7 +95,7 @@ class _FormsPages:
         begun: str = "",
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Render the list, with what is wrong with a new form or the websites."""
+        """Return the list, with an error in a new form or in the websites."""
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             forms = list_forms(session, row.id)
@@ -128,7 +128,7 @@ class _FormsPages:
         typed: _Typed | None = None,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Render a form's page, with what was typed and what is wrong with that."""
+        """Return the page of a form, with an input and its error."""
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             known = list_fields(session, row.id)
@@ -167,7 +167,7 @@ class _FormsPages:
     def show_sheet(
         self, visit: Visit, name: str, language: Language, *, by_mail: bool
     ) -> HTMLResponse:
-        """Render a sheet of paper with the codes that lead to a form, and to a mail."""
+        """Return a printable sheet with the QR codes of a form and of a mail."""
         with reading(self._engine) as session:
             slug = newsletter_of(session, visit).slug
         shown = self._joining.find(slug, name)
@@ -185,7 +185,7 @@ class _FormsPages:
         )
 
     def _snippets(self, shown: ShownForm, language: Language) -> dict[str, str]:
-        """Return what is pasted into other sites, by the three ways."""
+        """Return the code to paste into other websites, in three variants."""
         form_language = shown.form.language or shown.newsletter.language
         values = {
             "url": f"{self._public_url}{shown.path}",
@@ -207,7 +207,7 @@ class _FormsPages:
 def forms_router(  # noqa: C901 - a list of routes
     settings: Settings, engine: Engine, pages: Pages, joining: JoinPages
 ) -> Router:
-    """Return the routes of forms, for operators; of websites, for administrators."""
+    """Return the routes of forms, for operators, and of websites, for administrators."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers/forms")
     page = _FormsPages(engine, pages, joining, settings.public_url)
 
@@ -291,7 +291,7 @@ def forms_router(  # noqa: C901 - a list of routes
 
 
 def _code(text: str) -> str:
-    """Return a QR code as an image that needs no request."""
+    """Return a QR code as an inline image."""
     return segno.make(text, error="m", micro=False).svg_data_uri(border=2, scale=8)
 
 

@@ -1,4 +1,4 @@
-"""How a newsletter's readers grow, for whoever sees its mailings: sums alone, and no address."""
+"""The page of a newsletter's growth, which shows only sums and no addresses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
 
 
 def _begun(growth: Growth) -> int:
-    """Return how many periods lie before the first that has a reader, or lost one; not the last."""
+    """Return the number of leading periods without readers and losses, at most all but one."""
     has_any = [bool(each.readers or each.joins or each.leaves) for each in growth.periods]
     return has_any.index(True) if any(has_any) else max(0, len(has_any) - 1)
 

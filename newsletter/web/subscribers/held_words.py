@@ -1,4 +1,4 @@
-"""What is held of a person, in words: each list and each entry of it, whatever a table gets."""
+"""Descriptions of the data held about a person, for all lists and entries, including new ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.i18n.values import LanguageName, Listing, Moment, Worded
 from newsletter.web.audit_wording import recorded_words
 from subscribers.history_entries import EVENT_NAMES, SETTING_NAMES, WAY_NAMES
 
-#: What lists are called; one without a name is shown by its key.
+#: Labels of lists; a list without label is shown with its key.
 _LISTS: Mapping[str, Message] = {
     "consents": msg("Consent record"),
     "requests": msg("Requests not confirmed yet"),
@@ -37,7 +37,7 @@ _LISTS: Mapping[str, Message] = {
     "bounces": msg("Returned emails"),
     "changes": msg("Changes of your settings"),
 }
-#: What an entry's parts are called.
+#: Labels of the parts of entries.
 _PARTS: Mapping[str, Worded] = {
     **SETTING_NAMES,
     "newsletter": msg("Newsletter"),
@@ -72,7 +72,7 @@ _PARTS: Mapping[str, Worded] = {
     "series": msg("Series"),
     "changed": pmsg("held data", "What changed"),
 }
-#: What the values of some parts are called.
+#: Labels of the values of some parts.
 _VALUES: Mapping[str, Mapping[str, Worded]] = {
     "step": {"requested": msg("requested"), "confirmed": msg("confirmed")},
     "what": {action.value: name for action, name in EVENT_NAMES.items()},
@@ -97,13 +97,13 @@ def held_lists(
     *,
     subjects: Mapping[int, str],
 ) -> list[tuple[Worded, list[list[tuple[Worded, Worded]]]]]:
-    """Return each list of `data_held` but the subscriptions: its name, and what each entry says.
+    """Return the lists of `data_held` except subscriptions, with their labels and entries.
 
     Args:
-        held: All that is held.
-        names: What newsletters are called, by their short names.
-        zone: By whose clock instants are written.
-        subjects: What mailings are called, by their numbers, which say nothing to a reader.
+        held: All held data.
+        names: The names of newsletters by short name.
+        zone: The time zone of shown moments.
+        subjects: The subjects of mailings by id, since ids mean nothing to readers.
     """
     return [
         (_LISTS.get(key) or written(key), [_entry(key, row, names, zone, subjects) for row in rows])
@@ -113,7 +113,7 @@ def held_lists(
 
 
 def mailings_in(held: Mapping[str, Any]) -> frozenset[int]:
-    """Return the numbers of the mailings of which something is held."""
+    """Return the ids of the mailings in the held data."""
     lists = (rows for rows in held.values() if isinstance(rows, list))
     return frozenset(row["mailing_id"] for rows in lists for row in rows if row.get("mailing_id"))
 

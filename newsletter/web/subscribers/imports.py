@@ -1,4 +1,4 @@
-"""A list brought in by a browser: columns chosen, tried, ordered, its problems to download."""
+"""Pages of imports: upload of a list, choice of columns, check, import, download of problems."""
 
 from __future__ import annotations
 
@@ -64,22 +64,22 @@ from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS, SECTION
 from subscribers.lists.words.formats import FIELDS, IGNORED
 
 _EARLIER = 10
-#: Characters of a list that is pasted.
+#: Characters of a pasted list.
 _LONGEST_TEXT = 900_000
 _PASTED = msg("Pasted list")
-#: Before the number of a column that is asked about.
+#: Prefix of the fields with answers to questions about columns; the column's number follows.
 _ANSWER = "answer-"
-#: What of ours a column becomes by the answer to what it says of mail.
+#: The fields of ours that a column can become by the answer to a question about consent.
 _ANSWERS = frozenset(chain.from_iterable(CHOICES.values())).intersection(FIELDS)
 _Text = Annotated[str, Field(max_length=2000)]
 
 
 class _Form(BaseModel):
-    """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
+    """The form with the terms of an import; ``column`` and ``ours`` are parallel lists.
 
-    ``asked`` names columns, and ``answer-0`` and further ones say which of ``CHOICES`` they are;
-    with ``none_asks`` none of them says who wants mail. ``word`` and ``meaning`` go side by
-    side, too.
+    ``asked`` names columns, and ``answer-0`` etc. are the chosen ones of ``CHOICES`` for them; with
+    ``none_asks``, none of the columns states who wants mail. ``word`` and ``meaning`` are parallel
+    lists, too.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -98,8 +98,8 @@ class _Form(BaseModel):
     verb: str = ""
 
     def terms(self) -> ImportTerms:
-        """Return the terms; columns that are nothing of ours are left out."""
-        # What comes twice, as no form of ours sends it, is a list of its values, and no answer.
+        """Return the terms, without columns that are not imported."""
+        # A field that is sent twice, which our form never does, is a list and no answer.
         given = {
             name: each for name, each in (self.model_extra or {}).items() if isinstance(each, str)
         }
@@ -143,14 +143,14 @@ _TermsForm = Annotated[_Form, Form()]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportPages:
-    """Shows lists, and takes them."""
+    """Shows and processes uploaded lists."""
 
     engine: Engine
     pseudonyms: Pseudonyms
     pages: Pages
 
     def begin(self, visit: Visit, request: Request, error: ListError | None = None) -> HTMLResponse:
-        """Show where a list is chosen, and what was imported earlier."""
+        """Show the form for uploading a list, and earlier imports."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             earlier = earlier_imports(session, row.id, limit=_EARLIER)
@@ -166,7 +166,7 @@ class ImportPages:
         )
 
     def ask_undo(self, visit: Visit, request: Request, number: int) -> HTMLResponse:
-        """Show what undoing an import would do, and ask for it."""
+        """Show the effect of undoing an import, and ask for confirmation."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             outlook = foresee(session, find_import(session, row.id, number))
@@ -177,9 +177,9 @@ class ImportPages:
     def bring(
         self, visit: Visit, request: Request, file: UploadFile | None, text: str, encoding: str
     ) -> Response:
-        """Keep a list that was chosen or pasted, and lead to its page.
+        """Store an uploaded or pasted list, and redirect to its page.
 
-        A file whose encoding was chosen is kept in UTF-8, a workbook as the page that it is.
+        A file with a chosen encoding is stored in UTF-8, a workbook as the text of its sheet.
         """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -197,7 +197,7 @@ class ImportPages:
         return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
 
     def show(self, visit: Visit, request: Request, upload: ListUpload) -> HTMLResponse:
-        """Show a list: how far its import or check is, or how it is to be taken."""
+        """Show a list: the progress of its import or check, or the form with its terms."""
         if upload.is_open:
             trial = trial_from_json(upload.trial) if upload.trial else None
             return self.ask(
@@ -226,7 +226,7 @@ class ImportPages:
         trial: ListTrial | None = None,
         error: ListError | Message | None = None,
     ) -> HTMLResponse:
-        """Ask how a list is to be taken."""
+        """Show the form with the terms of an import."""
         try:
             glance = look_into(self.engine, upload, terms)
         except ListError as unreadable:
@@ -288,10 +288,7 @@ class ImportPages:
     def list_check(
         self, visit: Visit, request: Request, upload: ListUpload, form: _Form
     ) -> Response:
-        """Check a list that is no longer than is checked at once; return what becomes of each row.
-
-        Of a longer one it is said of the rows up to there.
-        """
+        """Return the result of the check for each row, up to the limit of an immediate check."""
         terms = form.terms()
         language = self.language(visit)
         try:
@@ -303,7 +300,7 @@ class ImportPages:
         return _csv([results_csv(trial.report.checked, visit.language)], "check.csv")
 
     def take(self, visit: Visit, request: Request, upload: ListUpload, form: _Form) -> Response:
-        """Check a list, or let it be imported; workers check a long one."""
+        """Check a list or order its import; workers check long lists."""
         terms, new = None, None
         if upload.is_open:
             terms = form.terms()
@@ -331,16 +328,16 @@ class ImportPages:
         return RedirectResponse(request.url.path, status_code=303)
 
     def find(self, visit: Visit, token: str) -> ListUpload:
-        """Return a list of the newsletter visited.
+        """Return an uploaded list of the newsletter.
 
         Raises:
-            NotFoundError: There is none, or no longer.
+            NotFoundError: The list does not exist (any more).
         """
         with reading(self.engine) as session:
             return find_upload(session, token, newsletter_of(session, visit).id)
 
     def language(self, visit: Visit) -> Language:
-        """Return what people get who say nothing of theirs."""
+        """Return the language of people without a language of their own."""
         with reading(self.engine) as session:
             return newsletter_of(session, visit).language
 
@@ -353,7 +350,7 @@ def importing_router(import_pages: ImportPages) -> Router:
     def show_begin(visit: SubscribersVisit, request: Request) -> HTMLResponse:
         return import_pages.begin(visit, request)
 
-    # A little more than a list may have: its bound is told on the page, with what to do.
+    # Slightly more than the limit of a list, so that the page can explain the limit.
     @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
     def bring(
         visit: SubscribersVisit,
@@ -398,7 +395,7 @@ def importing_router(import_pages: ImportPages) -> Router:
 
 def _csv(lines: Iterable[str], name: str) -> StreamingResponse:
     return StreamingResponse(
-        # By the mark, Excel knows that it is UTF-8.
+        # Excel recognizes UTF-8 by the byte order mark.
         chain(["\ufeff"], lines),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},

@@ -1,4 +1,4 @@
-"""Links of invitation to a newsletter: made, listed and revoked, by who may see subscribers."""
+"""Pages of invitation links to a newsletter, which staff create, list and revoke."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def invitations_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             most={"uses": MOST_USES, "days": MOST_DAYS},
         )
         if made:
-            # The secret is shown this once.
+            # The secret is shown only once.
             page.headers["Cache-Control"] = "no-store"
         return page
 

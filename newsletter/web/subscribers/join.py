@@ -1,6 +1,6 @@
-"""Joining: the pages of forms, alone, in a frame, or sent by a script; and confirming by mail.
+"""Pages for joining: forms on their own page, in a frame or submitted by scripts; confirmation.
 
-GET changes nothing, so a scanner that follows the link confirms nobody.
+GET changes nothing, so that a scanner which follows the link in the mail confirms nobody.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Secret = Annotated[str, Query(max_length=64)]
 
 
 def joining_router(joining: JoinPages, pages: Pages) -> Router:
-    """Return the routes of joining; fixed words of a path come before the names of forms."""
+    """Return the routes for joining; fixed paths are registered before the names of forms."""
     router = Router()
 
     @router.get("/subscribe/{slug}")
@@ -73,7 +73,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         name: str,
         request: Request,
         frame: _Flag = False,  # noqa: FBT002 - a query's field
-        preview: _Flag = False,  # noqa: FBT002 - likewise
+        preview: _Flag = False,  # noqa: FBT002 - a query's field
         invitation: _Secret = "",
     ) -> HTMLResponse:
         count = not preview and not asked_by_head(request)
@@ -86,7 +86,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         name: str,
         request: Request,
         form: SubmittedForm,
-        frame: _Flag = False,  # noqa: FBT002 - as above
+        frame: _Flag = False,  # noqa: FBT002 - a query's field
     ) -> Response:
         shown = joining.find(slug, name, invitation=_invitation(form))
         if "application/json" in request.headers.get("accept", ""):
@@ -117,7 +117,7 @@ _PAGES = {
 def confirming_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
 ) -> Router:
-    """Return the routes of confirming."""
+    """Return the routes for confirming."""
     router = Router()
 
     def _find(token: str) -> Invitation:
@@ -176,6 +176,6 @@ def confirming_router(
 
 
 def _in_its_language(path: str, request: Request) -> str:
-    """Return the address of a page that goes on in the language that this one's address names."""
+    """Return the path of the next page with the language of the present URL."""
     named = named_language(request)
     return f"{path}?lang={named}" if named else path

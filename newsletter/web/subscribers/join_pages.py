@@ -1,4 +1,4 @@
-"""What the pages of joining are made of: a form, what comes by it, and what is answered."""
+"""Display of forms for joining, processing of their submissions, and the responses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
 
-#: A field that people do not see; whoever fills it is a program, and is thanked for nothing.
+#: A field that is invisible to people. If it is filled by a program, the program gets a success
+#: page and nothing is done.
 HONEYPOT = "website"
 _ADDRESS_LENGTH = 320
 _ZONE_LENGTH = 64
@@ -59,12 +60,12 @@ _WORDS: Mapping[Answer, Message] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownForm:
-    """A newsletter's form, with what it asks and where it may stand.
+    """A newsletter's form with its fields and allowed websites.
 
     Attributes:
-        frequencies: How often mail may be wanted; empty where the form does not ask.
-        invitation: The secret of the link that led here; empty for none.
-        admitted: Whether the newsletter may be joined with it.
+        frequencies: The choices of frequency; empty if the form does not ask for it.
+        invitation: The secret of the invitation link; empty without one.
+        admitted: Whether the newsletter can be joined, publicly or by the invitation.
     """
 
     newsletter: Newsletter
@@ -77,17 +78,17 @@ class ShownForm:
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """The path of the form."""
         path = f"/subscribe/{self.newsletter.slug}"
         return f"{path}/{self.form.slug}" if self.form.slug else path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filled:
-    """What came by the form.
+    """The submission of a form.
 
     Attributes:
-        questioned: The address as it was when the form was sent before and came back.
+        questioned: The address that was questioned in the previous submission.
     """
 
     address: str
@@ -104,7 +105,7 @@ class Filled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """What is wrong with what came: with which field, empty for none of them."""
+    """The error of a submission, and its field; empty if it concerns no field."""
 
     words: str
     status: int
@@ -113,7 +114,7 @@ class Fault:
 
 
 class JoinPages:
-    """What the routes of joining are made of."""
+    """Shows forms for joining, and processes their submissions."""
 
     def __init__(
         self, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
@@ -125,10 +126,11 @@ class JoinPages:
     def find(
         self, slug: str, name: str = "", *, count: bool = False, invitation: str = ""
     ) -> ShownForm:
-        """Return a form; counted as shown, if that is asked.
+        """Return a form; with ``count``, count its display.
 
         Raises:
-            NotFoundError: There is none, or its newsletter is hidden and the invitation is none.
+            NotFoundError: The form does not exist, or its newsletter is hidden and the invitation
+                is not valid.
         """
         with reading(self._engine) as session:
             newsletter = find_newsletter(session, slug)
@@ -152,7 +154,7 @@ class JoinPages:
         )
 
     def language(self, shown: ShownForm, request: Request) -> Language:
-        """Return the language that a form speaks to somebody."""
+        """Return the language of a form for a visitor."""
         return shown.form.language or self._pages.language_of(request, shown.newsletter.language)
 
     def page(
@@ -164,8 +166,8 @@ class JoinPages:
         filled: Filled | None = None,
         fault: Fault | None = None,
     ) -> HTMLResponse:
-        """Render a form's page."""
-        # Of a form that came too early, the time goes on: pressed again, it is of age.
+        """Return the page of a form."""
+        # A form that was submitted too early keeps its time, so that it can be submitted again.
         goes_on = filled and fault and fault.answer is Answer.TOO_YOUNG
         page = self._pages.show(
             "reader/subscribe.html",
@@ -188,7 +190,7 @@ class JoinPages:
         return page
 
     def markup(self, shown: ShownForm, language: Language, *, scripted: bool = False) -> str:
-        """Return a form's HTML for another site; without ids, so that any number fit on a page."""
+        """Return the HTML of a form for another website, without ids for use of several forms."""
         values = self._values(shown, language, framed=False)
         markup = self._pages.render(
             "reader/form_markup.html",
@@ -199,13 +201,13 @@ class JoinPages:
             fault=None,
             **values,
         )
-        # It is read and pasted by people: no line is blank for what the form does not ask.
+        # People read and paste this, so blank lines of omitted parts are removed.
         return "\n".join(line for line in markup.splitlines() if line.strip())
 
     def sent(
         self, shown: ShownForm, language: Language, address: str, *, framed: bool
     ) -> HTMLResponse:
-        """Render the page that follows, where the form leads to no other."""
+        """Return the page after a submission, if the form does not redirect elsewhere."""
         page = self._pages.show(
             "reader/sent.html",
             language=language,
@@ -217,7 +219,7 @@ class JoinPages:
         return page
 
     def take(self, shown: ShownForm, filled: Filled, request: Request) -> Fault | str:
-        """Take what came by a form; return the address that mail goes to, or what is wrong."""
+        """Process a submission; return the address of the confirmation mail, or an error."""
         try:
             address = parse_address(filled.address)
             answer = self.requests.take(
@@ -281,7 +283,7 @@ class JoinPages:
 
     @staticmethod
     def _allow(page: Response, shown: ShownForm, *, framed: bool) -> None:
-        """Let the newsletter's websites frame the page, and the form lead to one of them."""
+        """Allow the newsletter's websites to frame the page, and to be the form's target."""
         page.headers["Content-Security-Policy"] = content_policy(
             frame_ancestors=["'self'", *shown.sites] if framed else (),
             form_action=[origin_of(shown.form.success_url)] if shown.form.success_url else (),
@@ -290,7 +292,7 @@ class JoinPages:
     def answer(
         self, shown: ShownForm, request: Request, form: FormData, *, framed: bool
     ) -> Response:
-        """Take what came by a form, and answer with a page."""
+        """Process a submission, and return a page."""
         filled = read_filled(form, shown, self.language(shown, request))
         outcome = self.take(shown, filled, request)
         if isinstance(outcome, Fault):
@@ -301,10 +303,10 @@ class JoinPages:
         return self.sent(shown, filled.language, outcome, framed=framed)
 
     def answer_script(self, shown: ShownForm, request: Request, form: FormData) -> Response:
-        """Take what a script on another site sends, and answer it.
+        """Process a submission of a script on another website, and return JSON.
 
         Raises:
-            ForbiddenError: The site is none of the newsletter's.
+            ForbiddenError: The website does not belong to the newsletter.
         """
         self.demand_site(shown, request)
         filled = read_filled(form, shown, self.language(shown, request))
@@ -326,10 +328,10 @@ class JoinPages:
         return share(answer, shown, request)
 
     def demand_site(self, shown: ShownForm, request: Request) -> None:
-        """Refuse a script on a site that is not the newsletter's.
+        """Refuse scripts on websites that do not belong to the newsletter.
 
         Raises:
-            ForbiddenError: It is not.
+            ForbiddenError: The website does not belong to the newsletter.
         """
         origin = request.headers.get("origin", "")
         if origin and origin not in {self._settings.public_url, *shown.sites}:
@@ -340,7 +342,7 @@ class JoinPages:
 
 
 def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
-    """Return what came by a form, cut to what any of it may have."""
+    """Return the submission of a form, with each value cut to its maximum length."""
     page_language, mail_language = str(form.get("lang", "")), str(form.get("mail_language", ""))
     return Filled(
         address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
@@ -361,7 +363,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
 
 
 def share(answer: Response, shown: ShownForm, request: Request) -> Response:
-    """Let a script on one of the newsletter's websites read an answer (CORS)."""
+    """Allow scripts on the newsletter's websites to read a response (CORS)."""
     origin = request.headers.get("origin", "")
     answer.headers["Vary"] = "Origin"
     if origin in shown.sites:
@@ -376,7 +378,7 @@ def _with_patience(answer: Response, fault: Fault) -> Response:
 
 
 def _source(request: Request, settings: Settings) -> str:
-    """Return by which page a request came: ours, or a form on another site as its browser says."""
+    """Return the page that sent a request: ours, or another website according to the browser."""
     origin = request.headers.get("origin", "")
     if origin in {"", "null", settings.public_url}:
         return request.url.path

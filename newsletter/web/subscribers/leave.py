@@ -1,4 +1,4 @@
-"""Leaving: a page with one button, and the one-click POST of RFC 8058. GET changes nothing."""
+"""Unsubscribing: a page with one button, and one-click POST (RFC 8058). GET changes nothing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
 from subscribers.preferences import pause
 from subscribers.readers import find_relation
 
-#: Weeks that the page offers in place of leaving.
+#: Weeks of the pause that the page offers as an alternative.
 _PAUSE_WEEKS = 4
 
 
 def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages) -> Router:
-    """Return the routes of leaving."""
+    """Return the routes for unsubscribing."""
     router = Router()
 
     def _show(name: str, token: str, request: Request, **values: object) -> HTMLResponse:
@@ -105,7 +105,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     @router.post("/u/{token}/pause")
     def hold(token: str, request: Request) -> HTMLResponse:
         until = _pause(token, _PAUSE_WEEKS)
-        # Who left in another window is told so.
+        # If the reader unsubscribed in another window, the page says so.
         return _show("paused.html" if until else "unsubscribe.html", token, request, until=until)
 
     @router.post("/u/{token}/resume")
@@ -120,12 +120,12 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
 def _settings_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
 ) -> Router:
-    """Return the route that mails the way to the settings."""
+    """Return the route that mails a link to the preferences."""
     router = Router()
 
     @router.post("/u/{token}/settings")
     def mail_settings(token: str, request: Request) -> HTMLResponse:
-        """Mail the way to the settings: this link went through mail servers and their logs."""
+        """Mail a link to the preferences, since mail servers may have logged the present link."""
         with reading(engine) as session:
             relation = find_relation(
                 session, read_link(session, signer, Purpose.UNSUBSCRIBE, token)

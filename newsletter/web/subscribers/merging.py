@@ -1,4 +1,4 @@
-"""Two people merged in the browser: found, set side by side, and confirmed."""
+"""Pages for merging two people: search, comparison, confirmation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _Number = Annotated[int, Form(le=10**18)]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Values:
-    """What a field holds of the two, as a page shows it; ``both`` where one is to be chosen."""
+    """The values of a field of both people; ``both`` if one must be chosen."""
 
     name: str
     label: str
@@ -40,7 +40,7 @@ class _Values:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _MergingPages:
-    """What the routes of merging show."""
+    """Shows the pages for merging."""
 
     engine: Engine
     pages: Pages
@@ -54,7 +54,7 @@ class _MergingPages:
         *,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show whom a person could be merged with."""
+        """Show the people that a person could be merged with."""
         found = FoundPage(people=[], after=None)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -85,10 +85,10 @@ class _MergingPages:
         *,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Show what merging two would do, and what of each is to be kept.
+        """Show the outcome of a merge, and the choices between differing values.
 
         Raises:
-            ConflictError: They cannot be merged.
+            ConflictError: The two cannot be merged.
         """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
@@ -115,7 +115,7 @@ class _MergingPages:
 
 
 def merging_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes by which two people are merged."""
+    """Return the routes for merging two people."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
     page = _MergingPages(engine=engine, pages=pages)
 

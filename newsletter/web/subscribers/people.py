@@ -1,4 +1,4 @@
-"""Subscribers as operators see them: listed, found, tagged and exported."""
+"""Pages of subscribers for operators: list, search, tags and export."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ from subscribers.tagging import (
 _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 _PREFIX = "/newsletters/{newsletter}/subscribers"
-#: So many tags are offered at most.
+#: The largest number of offered tags.
 _TAGS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Counted:
-    """What was counted on request.
+    """Counts that were requested.
 
     Attributes:
-        found: How many the list has that match.
-        reached: How many of a segment a mailing would reach.
+        found: The number of matching people on the list.
+        reached: The number of people in a segment that a mailing would reach.
     """
 
     found: int | None = None
@@ -181,7 +181,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
 
 def _keeping_router(engine: Engine, pages: Pages) -> Router:
-    """Return the route by which what is searched for is kept as a segment."""
+    """Return the route that saves a search as a segment."""
     router = Router(prefix=_PREFIX)
 
     @router.post("/segments")
@@ -240,7 +240,7 @@ def _export_router(engine: Engine) -> Router:
                 suppressed=criteria.suppressed,
             ),
         )
-        # By the mark, Excel knows that it is UTF-8.
+        # Excel recognizes UTF-8 by the byte order mark.
         lines = chain([BOM_UTF8], (page.octets for page in pages_of_list))
         return _download(lines, f"{row.slug}-subscribers.csv")
 
@@ -255,19 +255,19 @@ def _download(lines: Iterator[bytes], name: str) -> StreamingResponse:
     )
 
 
-#: The names of the filters; ``within`` is ``true`` where any part counts.
+#: The names of the filters; ``within`` is ``true`` if any part may match.
 _FILTERS = ("text", "tag", "segment", "state", "within")
-#: In the place of a state: whose address is suppressed, whatever their state.
+#: Value instead of a state: people with a suppressed address, in any state.
 _SUPPRESSED = "suppressed"
-#: As many characters one has at most.
+#: Characters of the longest filter.
 _LONGEST = 2000
 
 
 def asked_of(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the filters of a query or a form; what is not there is empty.
+    """Return the filters of a query or a form; missing filters are empty.
 
-    A segment is chosen by name; a query that somebody wrote, which differs from the one ``shown``
-    beside it, is in its place.
+    A segment is chosen by name. If the text of its query was changed, which is detected by
+    ``shown``, the text is used instead.
     """
     asked = {name: _text(values, name) for name in _FILTERS}
     written = _text(values, "query").strip()
@@ -281,12 +281,12 @@ def _text(values: Mapping[str, object], name: str) -> str:
 
 
 def named_of(asked: Mapping[str, str]) -> dict[str, str]:
-    """Return the filters that ask for something."""
+    """Return the filters that are not empty."""
     return {name: value for name, value in asked.items() if value}
 
 
 def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
-    """Return what the filters mean."""
+    """Return the criteria of filters."""
     state = asked["state"]
     return PeopleFilter(
         text=asked["text"],
@@ -299,7 +299,7 @@ def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
 
 
 def columns_router(engine: Engine) -> Router:
-    """Return the route by which columns are chosen, and the usual ones taken again."""
+    """Return the route for choosing columns, and for restoring the default columns."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
 
     @router.post("/columns")
@@ -318,12 +318,12 @@ def columns_router(engine: Engine) -> Router:
     return router
 
 
-#: Digits of the greatest number of a person.
+#: Digits of the largest id of a person.
 _DIGITS = 18
 
 
 def tagging_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes by which many people are tagged."""
+    """Return the routes for tagging many people."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
 
     def _refuse(visit: Visit, request: Request, error: ListError) -> Response:

@@ -1,4 +1,4 @@
-"""One person as operators see them: what is known, what happened, notes, and what may be done."""
+"""The page of one person for operators: data, history, notes and actions."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, 
 
 _PREFIX = "/newsletters/{newsletter}/subscribers"
 _Field = Annotated[str, Form(max_length=500)]
-#: A note as a form has it, whose line ends are two characters each.
+#: A note in a form, in which each line end is two characters.
 _Text = Annotated[str, Form(max_length=3 * LONGEST_NOTE)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Orders:
-    """What is done to a person, and leads back to their page."""
+    """Actions on a person, which redirect to the person's page."""
 
     engine: Engine
     pages: Pages
@@ -43,7 +43,7 @@ class _Orders:
     def do(
         self, visit: Visit, request: Request, number: int, action: Callable[[Session], object]
     ) -> Response:
-        """Act in one transaction; show the person anew, or why it was refused."""
+        """Run an action in a transaction; redirect to the person, or show the error."""
         page = "/".join([*request.url.path.split("/")[:4], str(number)])
         try:
             with transaction(self.engine) as session:
@@ -69,7 +69,7 @@ def person_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes of one person."""
     router = Router(prefix=_PREFIX)
     orders = _Orders(engine=engine, pages=pages)
-    # Before the one whose path ends with any verb.
+    # Registered before the route whose path ends with any verb.
     add_routes(router, _notes_router(orders))
 
     @router.get("/{number}")

@@ -1,4 +1,4 @@
-"""Preferences: what somebody receives and how, the data held of them, and its erasure."""
+"""The reader's pages of preferences, of the held data, and for its erasure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ from subscribers.readers import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _ReaderPage:
-    """What all routes of a reader's own link ask and show."""
+    """Reads a reader's personal link and shows its pages."""
 
     settings: Settings
     engine: Engine
@@ -62,7 +62,7 @@ class _ReaderPage:
     pages: Pages
 
     def read(self, session: Session, token: str) -> DeliveryRef:
-        """Return whose link it is."""
+        """Return the reader and mailing of a link."""
         return read_link(session, self.signer, Purpose.PREFERENCES, token)
 
     def show(
@@ -77,7 +77,7 @@ class _ReaderPage:
         chosen: Language | None = None,
         **values: object,
     ) -> HTMLResponse:
-        """Show a page of whoever holds the link, with what was typed and what is wrong with it."""
+        """Show a page of the link's reader, with an input and its errors."""
         with reading(self.engine) as session:
             ref = self.read(session, token)
             reader = find_reader(session, ref.subscriber_id)
@@ -145,7 +145,7 @@ class _ReaderPage:
 def preferences_router(
     settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
 ) -> Router:
-    """Return the routes of choosing, of what is held, and of another address."""
+    """Return the routes of preferences, of held data, and of changes of address."""
     page = _ReaderPage(settings=settings, engine=engine, signer=signer, pages=pages)
     router = Router()
     add_routes(
@@ -197,7 +197,7 @@ def _choosing_router(page: _ReaderPage) -> Router:
                 errors={place: message},
                 saved=False,
             )
-        # The page goes on in the language that was just chosen, whatever its address named.
+        # The next page uses the chosen language instead of the one in the URL.
         other = wishes.mail_language if wishes.mail_language != before else ""
         chosen = language_for(other, language) if other else None
         return page.show("preferences.html", token, request, saved=True, chosen=chosen)
@@ -265,7 +265,7 @@ def _held_data_router(page: _ReaderPage, pseudonyms: Pseudonyms) -> Router:
 
 
 def _language_of(session: Session, ref: DeliveryRef, request: Request) -> Language:
-    """Return the language that the page's address names, else that in which mail speaks to them."""
+    """Return the language in the page's URL, or else that of the reader's mail."""
     if (named := named_language(request)) is not None:
         return named
     known = known_of(session, ref.newsletter_id, ref.subscriber_id)
@@ -278,7 +278,7 @@ def _as_typed(
     languages: Collection[str],
     zones: Collection[str],
 ) -> ReaderSettings:
-    """Return what the page shows again where something on it must be corrected."""
+    """Return the settings with the inputs, for a page with errors."""
     is_offered = typed.mail_language in languages
     is_zone = typed.time_zone == "" or typed.time_zone in zones
     return replace(
@@ -291,7 +291,7 @@ def _as_typed(
 
 
 def _offers(choices: Sequence[NewsletterChoice], newsletter_id: int) -> list[NewsletterChoice]:
-    """Return the newsletters that somebody does not receive, besides that of their link."""
+    """Return the newsletters that a reader does not receive, except that of the link."""
     return [
         choice
         for choice in choices
@@ -302,7 +302,7 @@ def _offers(choices: Sequence[NewsletterChoice], newsletter_id: int) -> list[New
 def _wordings(
     session: Session, choices: Sequence[NewsletterChoice], language: Language
 ) -> dict[int, str]:
-    """Return what somebody agrees to who joins one of the newsletters that they do not receive."""
+    """Return the wording of consent for each newsletter that a reader does not receive."""
     return {
         choice.newsletter_id: consent_wording(
             get_newsletter(session, choice.newsletter_id), language
@@ -313,7 +313,7 @@ def _wordings(
 
 
 def _wishes_of(form: FormData, language: Language) -> Wishes:
-    """Return what the page, which spoke ``language``, sent, but for the newsletter's fields."""
+    """Return the wishes of a submission, whose page was in ``language``, without fields."""
     weeks = str(form.get("pause", ""))
     ticked = [str(value) for value in form.getlist("newsletter")]
     frequencies = {}
@@ -341,7 +341,7 @@ def _wishes_of(form: FormData, language: Language) -> Wishes:
 
 
 def _own_fields(session: Session, ref: DeliveryRef) -> list[Field]:
-    """Return the fields that somebody may change; none where they are not on the list."""
+    """Return the fields that a reader may change; none if they are not on the list."""
     if not is_on_list(session, ref.newsletter_id, ref.subscriber_id):
         return []
     return [field for field in list_fields(session, ref.newsletter_id) if field.reader_may_change]

@@ -1,4 +1,4 @@
-"""Saved segments: built by clicking, or written in the query language, with who they find now."""
+"""Pages of saved segments: built from conditions or written as query, with the matching people."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ from subscribers.segments.saved import (
 
 _EXAMPLES = 10
 _ROOT = "0"
-#: So deep may groups lie within groups.
+#: Levels of nested groups.
 _DEEPEST = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Typed:
-    """What the form has.
+    """The submitted form.
 
     Attributes:
-        former: The name it was saved under; empty for a new one.
-        before: Its query when it was opened.
-        text: Its query as text; as somebody wrote it, where that is none.
-        error: Of the name or the text; a condition has its own.
+        former: The saved name; empty for a new segment.
+        before: The query when the form was opened.
+        text: The query as text; if it is invalid, as it was entered.
+        error: The error of the name or text; conditions have their own errors.
     """
 
     group: Group
@@ -74,12 +74,12 @@ class _Typed:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the query is valid."""
         return self.error is None and self.is_countable
 
     @property
     def is_countable(self) -> bool:
-        """Whether its conditions can be counted, though its name may be refused."""
+        """Whether the matching people can be counted, even if the name is invalid."""
         if self.error and not (self.error.place and self.error.place.field == "name"):
             return False
         return not any(each.error for each in conditions_in(self.group))
@@ -113,7 +113,7 @@ class _SegmentPages:
         )
 
     def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
-        """Show the form, and whom it finds."""
+        """Show the form and the matching people."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
@@ -240,7 +240,7 @@ def segments_router(  # noqa: C901 - a list of routes
 
 
 def _uses(session: Session, newsletter_id: int, name: str) -> Sequence[SegmentUse]:
-    """Return where a segment is used; nowhere where it was deleted meanwhile."""
+    """Return the uses of a segment; none if it was deleted meanwhile."""
     try:
         return uses_of_segment(session, newsletter_id, find_segment(session, newsletter_id, name))
     except NotFoundError:
@@ -248,7 +248,7 @@ def _uses(session: Session, newsletter_id: int, name: str) -> Sequence[SegmentUs
 
 
 def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
-    """Read the form, with what a button of it asks: to add or remove a part, or take the text."""
+    """Return the form after its button was applied: add or remove a part, or use the text."""
     subjects = {subject.key: subject for subject in subjects_of(fields)}
     typed = _Typed(
         group=_group(form, _ROOT, subjects),
@@ -282,7 +282,7 @@ def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
 
 
 def _checked(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
-    """Say what is wrong with each condition; of one that is not filled in yet, nothing."""
+    """Return the form with the errors of its conditions, without new conditions that are empty."""
     group, text = checked_group(typed.group, fields)
     return replace(typed, group=_quiet(group) if fresh else group, text=text)
 
@@ -306,7 +306,7 @@ def _from_text(typed: _Typed, fields: Sequence[Field]) -> _Typed:
 
 
 def _group(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> Group:
-    """Read a group: ``m.PATH`` is how it matches; ``s.``, ``p.`` and ``v.PATH`` a condition."""
+    """Return a group: ``m.PATH`` is its match; ``s.``, ``p.`` and ``v.PATH`` are a condition."""
     match = str(form.get(f"m.{path}", ""))
     prefix = f"{path}."
     depth = prefix.count(".")
@@ -334,7 +334,7 @@ def _condition(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> 
     key, word = str(form.get(f"s.{path}", ""))[:80], str(form.get(f"p.{path}", ""))
     predicate = Predicate(word) if word in set(Predicate) else Predicate.IS
     if key in subjects and predicate not in subjects[key].predicates:
-        # Another subject was chosen, of which something else is asked.
+        # Another subject was chosen, which does not have the previous predicate.
         return Condition(subject=key, predicate=subjects[key].predicates[0])
     values = [str(value) for value in form.getlist(f"v.{path}")]
     lines = [line.strip() for value in values for line in value.splitlines() if line.strip()]
@@ -348,7 +348,7 @@ def _with_added(group: Group, path: str, subjects: Sequence[Criterion]) -> Group
 
 
 def _changed(group: Group, path: str, change: Callable[[Group], Group]) -> Group:
-    """Return a group in which the group at a path is another."""
+    """Return a group in which the group at a path is changed."""
     _, _, rest = path.partition(".")
     if not rest:
         return change(group)
