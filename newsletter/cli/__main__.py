@@ -1,4 +1,4 @@
-"""``python -m newsletter.cli`` is ``newsletter``."""
+"""Runs the command line by ``python -m newsletter.cli``."""
 
 from newsletter.cli.main import run
 

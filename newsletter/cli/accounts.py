@@ -1,4 +1,4 @@
-"""``newsletter account``: who may sign in, and lost passwords and second factors."""
+"""``newsletter account``: accounts, their roles, lost passwords and second factors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``newsletter bounce read``, ``listen``, ``fetch``, ``receive``: bounces in."""
+"""``newsletter bounce read``, ``listen``, ``fetch``, ``receive``: receiving bounces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from newsletter.bounces.model import Report
     from workers.intake.mailbox import TakenCounts
 
-#: Characters of the other side's words in the table; all of them are in the bounce log.
+#: Characters of a reply in the table; the bounce log has the whole reply.
 _SUMMARY_LENGTH = 160
 
 bounce_app = typer.Typer(no_args_is_help=True, help="Read and search bounces and complaints.")
@@ -70,7 +70,7 @@ def read(
 
 
 def as_json(name: str, report: Report) -> dict[str, Any]:
-    """Return the line that ``--json`` prints for a message."""
+    """Return the JSON object for a message."""
     return {
         "file": name,
         "kind": report.kind.value,

@@ -1,4 +1,4 @@
-"""``make words``: brings the catalogues up to date with the words in source and templates."""
+"""``make words``: updates the catalogues from the texts in source code and templates."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 @cache
 def words_in_source() -> Catalog:
-    """Return every message that source and templates hold, with the files it is in."""
+    """Return all messages in source code and templates, with the files that contain them."""
     catalogue = Catalog()
     for folder in ("newsletter", "subscribers", "workers", "templates"):
         for name, _, words, _, context in extract_from_dir(
@@ -63,12 +63,12 @@ def words_of_module(
     file: IO[bytes],
     keywords: Mapping[str, Any],
     _tags: object,
-    options: object,  # noqa: ARG001 - Babel names it
+    options: object,  # noqa: ARG001 - passed by name
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the words of a module, those within f-strings too, as Babel asks an extractor to.
+    """Yield the messages of a module, also within f-strings; an extractor for Babel.
 
-    Babel's own extractor reads tokens, which takes several times as long, and before Python 3.12
-    an f-string is one of them, in which it sees no calls.
+    Babel's own extractor reads tokens, which is several times slower. Before Python 3.12, an
+    f-string is a single token, in which it does not see calls.
     """
     source = file.read()
     if not _calls(tuple(keywords)).search(source):
@@ -96,15 +96,15 @@ def remedies_of(
     file: IO[bytes],
     _keywords: object,
     _tags: object,
-    options: object,  # noqa: ARG001 - Babel names it
+    options: object,  # noqa: ARG001 - passed by name
 ) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yield the words of the table of what mail programs lack, as Babel asks an extractor to."""
+    """Yield the messages of the table of mail clients' limitations; an extractor for Babel."""
     for text in tomllib.load(file)["remedies"].values():
         yield 0, "msg", text, []
 
 
 def problems(path: Path) -> list[str]:
-    """Return what is wrong with a catalogue: words missing, unused, unsure, or with other gaps."""
+    """Return the problems of a catalogue: missing, unused or fuzzy messages, wrong placeholders."""
     catalogue, source = _read(path), words_in_source()
     known, used = {_key(message) for message in catalogue}, {_key(message) for message in source}
     return [
@@ -115,9 +115,9 @@ def problems(path: Path) -> list[str]:
 
 
 def update(path: Path) -> None:
-    """Add the words that a catalogue lacks, without translation, and take out what is unused.
+    """Add missing messages to a catalogue, without translation, and remove unused ones.
 
-    A language that has no catalogue yet, or an empty one, gets one.
+    If the catalogue does not exist or is empty, it is created.
     """
     catalogue = _read(path)
     catalogue.update(words_in_source(), no_fuzzy_matching=True, update_creation_date=False)

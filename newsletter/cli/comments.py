@@ -1,4 +1,4 @@
-"""``newsletter issue comments``, ``comment``, ``resolve``: what people say about an issue."""
+"""``newsletter issue comments``, ``comment``, ``resolve``: comments on an issue."""
 
 from __future__ import annotations
 

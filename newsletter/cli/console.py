@@ -1,4 +1,4 @@
-"""How commands speak: rich text for people, JSON for machines, errors that say what to do."""
+"""Output of commands: styled text for people, JSON for programs, errors with remedies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg
 from newsletter.i18n.values import Number
 
-#: Columns where neither a terminal nor COLUMNS says how many: a pipe must cut no address off.
+#: Columns without a terminal or COLUMNS; output to a pipe must not truncate addresses.
 _PIPE_WIDTH = 200
 
 
@@ -45,17 +45,17 @@ _STYLES = re.compile(f"({STYLE}[^{STYLED}]*{STYLED}|{PLAIN})")
 
 
 class _Console(Console):
-    """A terminal that shows every letter of a text, and takes styles from `styled` alone.
+    """A terminal that prints all text literally, with styles only from `styled`.
 
-    Titles, addresses and replies of strangers are in what it prints: brackets are no markup, and
-    no letter steers the terminal.
+    The output contains untrusted titles, addresses and replies. Brackets are not interpreted as
+    markup, and control characters are escaped.
     """
 
     def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
         super().__init__(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
 
     def render_str(self, text: str, **how: Any) -> Text:  # noqa: ANN401 - as in Rich
-        """Return a text without its marks of style, in these styles."""
+        """Return the styled text of a string with the marks of `styled`."""
         pieces: list[str] = []
         spans: list[Span] = []
         open_styles: list[tuple[int, str]] = []
@@ -71,12 +71,12 @@ class _Console(Console):
                 pieces.append(piece)
                 length += len(piece)
         rendered = super().render_str("".join(pieces), **how)
-        # The outer one first: the inner one counts where they differ.
+        # Outer styles come first, so that inner ones override them.
         rendered.spans.extend(reversed(spans))
         return rendered
 
     def on_broken_pipe(self) -> None:
-        """Leave it to who called: see `newsletter.cli.main.run`."""
+        """Let the error propagate; see `newsletter.cli.main.run`."""
         raise BrokenPipeError
 
 
@@ -85,7 +85,7 @@ errors = _Console(stderr=True)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """Print a value as one line of JSON, moments as RFC 3339 has them."""
+    """Print a value as one line of JSON, with moments in RFC 3339."""
     written = json.dumps(value, ensure_ascii=False, default=_plain)
     sys.stdout.write(harmless_json(written) + "\n")
     sys.stdout.flush()
@@ -96,30 +96,30 @@ def _plain(value: object) -> str:
 
 
 def in_utc(moment: datetime, *, seconds: bool = False) -> str:
-    """Return an aware moment as the terminal shows all of them: with its zone."""
+    """Return an aware moment for the terminal, in UTC."""
     shown = formats.format_moment(moment, terminal_language(), UTC, seconds=seconds)
     return f"{shown} UTC"
 
 
 def planned_in_utc(moment: datetime) -> str:
-    """Return an aware moment to come with its day of the week and its zone."""
+    """Return an aware future moment for the terminal, in UTC with its weekday."""
     return f"{formats.format_planned(moment, terminal_language(), UTC)} UTC"
 
 
 def clock_in_utc(moment: datetime) -> str:
-    """Return an aware moment of today to the second, with its zone."""
+    """Return the time of an aware moment of today to the second, in UTC."""
     local = moment.astimezone(UTC)
     return f"{formats.format_clock(local, terminal_language(), seconds=True)} UTC"
 
 
 def format_day(day: date) -> str:
-    """Return a day in full; that of an aware moment in UTC."""
+    """Return a day in full; for an aware moment, the day in UTC."""
     local = day.astimezone(UTC) if isinstance(day, datetime) else day
     return formats.format_day(local, terminal_language())
 
 
 def print_error(error: NewsletterError) -> None:
-    """Print where, what, what to do, and with which command."""
+    """Print an error: place, message, remedy and command."""
     place = error.place.described() if error.place else None
     where = styled(text(place)) if place else ""
     label = text(pmsg("before an error", "error"))
@@ -131,7 +131,7 @@ def print_error(error: NewsletterError) -> None:
 
 
 class _Pace(ProgressColumn):
-    """How many a second: lately while it goes, on the whole once it is done."""
+    """The rate per second: recent while running, and the average at the end."""
 
     def render(self, task: Task) -> Text:
         speed = task.speed
@@ -142,7 +142,7 @@ class _Pace(ProgressColumn):
 
 
 class _TimeLeft(TimeRemainingColumn):
-    """The time left while it goes, then the time it took."""
+    """The remaining time while running, and the total time at the end."""
 
     def render(self, task: Task) -> Text:
         if task.finished:
@@ -152,9 +152,9 @@ class _TimeLeft(TimeRemainingColumn):
 
 @contextmanager
 def progress_bar(what: str, *, quiet: bool, octets: bool = False) -> Iterator[Progress]:
-    """Show a bar with rate and time left, on stderr so that pipes stay clean.
+    """Show a progress bar with rate and remaining time on stderr, which keeps stdout clean.
 
-    One that counts ``octets`` shows their share, and leaves figures to its task's description.
+    A bar that counts ``octets`` shows a percentage; its task's description can contain figures.
     """
     counted: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), _Pace())
     if octets:

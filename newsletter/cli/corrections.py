@@ -1,4 +1,4 @@
-"""``newsletter issue correct``: a sent issue is corrected from a file, and its readers told."""
+"""``newsletter issue correct``: corrects a sent issue from a file, and mails its readers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def correct(
     )
     mailing, people, reason = None, 0, ""
     if mail:
-        # The correction is in effect by now, whether there is anybody to tell or not.
+        # The correction is already in effect, even if there is nobody to mail.
         try:
             mailing, people = _send_mail(opened, sent, number)
         except ConflictError as error:
@@ -116,10 +116,10 @@ def correct(
 
 
 def _translations(given: Sequence[str]) -> dict[str, str]:
-    """Read notes in other languages, each behind the tag of its language.
+    """Return notes in other languages by language tag.
 
     Raises:
-        ListError: One has no language before it.
+        ListError: A note has no language tag.
     """
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
@@ -161,7 +161,7 @@ def _send_mail(opened: NewsletterContext, issue: StoredIssue, number: int) -> tu
 
 
 def _show(review: CorrectionReview) -> None:
-    """Print what changes, and what preflight warns of."""
+    """Print the changes and the warnings of preflight."""
     from newsletter.cli.console import console
     from newsletter.issues.difference import compare_issues
 

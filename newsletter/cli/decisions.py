@@ -1,4 +1,4 @@
-"""``newsletter issue duplicate``, ``ask``, ``approve``, ``return``, ``archive``: decisions."""
+"""``newsletter issue duplicate``, ``ask``, ``approve``, ``return``, ``archive``."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def return_issue(
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """An issue to decide on, as it would be sent now, and who decides."""
+    """An issue in its present form, with the actor who decides on it."""
 
     engine: Engine
     newsletter: Newsletter
@@ -155,7 +155,7 @@ class _Case:
 
     @property
     def mail(self) -> tuple[StoredIssue, RenderedIssue | None, str]:
-        """What the decision is on."""
+        """The issue, its mail and its digest, to which the decision applies."""
         return self.issue, self.rendered, self.digest
 
 
@@ -212,10 +212,10 @@ def _report(case: _Case, sentence: str, *, json: bool) -> None:
 
 
 def _accounts(session: Session, newsletter_id: int, addresses: Sequence[str]) -> list[int]:
-    """Return the accounts of approvers.
+    """Return the ids of approvers' accounts.
 
     Raises:
-        ListError: An address is no approver's.
+        ListError: An address does not belong to an approver.
     """
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg

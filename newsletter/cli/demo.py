@@ -1,4 +1,4 @@
-"""The demo: everything on this machine, nothing leaves it."""
+"""The demo, which runs everything on this machine and sends no mail anywhere else."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ _DRAFT = NewsletterDraft(
 
 
 def run_demo(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> ExitCode:
-    """Start all parts, send the sample issue, say what happened, stay until Ctrl-C.
+    """Start all processes, send the sample issue, print the result, and run until Ctrl-C.
 
     Raises:
-        ConflictError: Another demo runs in this folder.
+        ConflictError: Another demo is running in this folder.
         UnavailableError: A port is in use.
     """
-    # A shell starts what it puts into the background with this ignored.
+    # Shells start background processes with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with _alone():
         return _run_alone(once=once, json=json, port_base=port_base, fresh=fresh)
@@ -72,7 +72,7 @@ def run_demo(*, once: bool, json: bool, port_base: int | None, fresh: bool) -> E
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Keep a second demo out: it would take the files of the first one away."""
+    """Refuse a second demo in the same folder, which would delete the files of the first."""
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
     with FOLDER.with_suffix(".lock").open("w") as lock:
         try:
@@ -136,9 +136,10 @@ def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int) -> N
 def _send(
     engine: Engine, settings: Settings, supervisor: Supervisor, *, json: bool
 ) -> dict[str, Any] | None:
-    """Send the issue; return what became of it, and where it can be looked at.
+    """Send the issue; return its result and URLs.
 
-    None when it may not be sent: somebody changed the demo's newsletter, such as to need approval.
+    Return None if it cannot be sent because somebody changed the demo's newsletter, for example so
+    that it requires approval.
     """
     store = MailboxStore(FOLDER / "mailbox.sqlite3")
     before = store.newest()
@@ -162,7 +163,7 @@ def _send(
 
 
 def _order(engine: Engine, settings: Settings) -> int:
-    """Order the sample issue once more, whatever else was made or sent in this folder."""
+    """Order another mailing of the sample issue, regardless of other issues in this folder."""
     actor = find_actor(engine, None, Action.MAILING_ORDER)
     with reading(engine) as session:
         newsletter = find_newsletter(session, _DRAFT.slug)
@@ -186,14 +187,14 @@ def _order(engine: Engine, settings: Settings) -> int:
 
 
 def _write_settings(web: int, smtp: int, redis: int) -> Path:
-    """Write settings of the demo's own, so that no relay or mailbox of real ones is touched."""
+    """Write separate settings for the demo, so that no real relay or mailbox is used."""
     folder = FOLDER.resolve()
     values = {
         "DATA_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'newsletter.sqlite3'}",
         "REDIS_URL": valkey_url(redis),
         "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
-        # Mail to any address stays on this machine.
+        # All mail stays on this machine, so domains need not exist.
         "JOIN_ASK_DNS": "false",
         "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
         "PUBLIC_URL": f"http://127.0.0.1:{web}",
@@ -207,14 +208,14 @@ def _write_settings(web: int, smtp: int, redis: int) -> Path:
 
 
 def _fill(engine: Engine, *, quiet: bool) -> None:
-    """Put the sample issue and subscribers in; whoever left before stays away."""
+    """Add the sample issue and subscribers; people who unsubscribed stay unsubscribed."""
     with reading(engine) as session:
         newsletter_id = number_of(session, _DRAFT.slug)
     with transaction(engine) as session:
         if newsletter_id is None:
             newsletter_id = create_newsletter(session, _DRAFT).id
         read = read_issue(sample_issue(Language.JAPANESE), source="sample issue")
-        # What somebody made of it in an earlier demo stays.
+        # An issue that was changed in an earlier demo is kept.
         if default_slug(read.issue) not in {
             row.slug for row in list_issues(session, newsletter_id)
         }:
@@ -255,7 +256,7 @@ def _print_links(
     )
     console.print("\n" + _("Where to look:"))
     for name, url, note in places:
-        # Not a table: in a narrow terminal it would cut a link off.
+        # Without a table, which would truncate links in a narrow terminal.
         console.print(
             f"  {styled(name)}" + (f"  {styled(note, 'dim')}" if note else ""), soft_wrap=True
         )

@@ -1,4 +1,4 @@
-"""``newsletter dictionary``: words that are right in a newsletter's issues."""
+"""``newsletter dictionary``: words that preflight accepts in a newsletter's issues."""
 
 from __future__ import annotations
 

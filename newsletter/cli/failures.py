@@ -1,4 +1,4 @@
-"""What went wrong under a command, as an error that a person can act on."""
+"""Conversion of exceptions in commands to errors with a remedy."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from newsletter.i18n.messages import msg
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
-#: Why a path cannot be used, as its owner can mend. A service whose unit names another folder as
-#: writable finds its own on a read-only file system.
+#: Reasons why a path cannot be used, which the user can fix. A service whose unit lists other
+#: writable folders sees a read-only file system.
 _OF_A_PATH = frozenset(
     {
         *(errno.EACCES, errno.EPERM, errno.EROFS),
         *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
     }
 )
-#: What PostgreSQL calls a number that its column cannot hold.
+#: SQLSTATE of PostgreSQL for a number that is too large for its column.
 _OUT_OF_RANGE = "22003"
 
 
 def explained(error: Exception) -> NewsletterError:
-    """Return the error to show in place of any other; a defect's trace is kept in a file."""
+    """Return the error to show for an exception; a bug's stack trace is written to a file."""
     from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
     from newsletter.database.engine import is_overtaken
@@ -78,14 +78,14 @@ def explained(error: Exception) -> NewsletterError:
 
 
 def _of_the_database(error: DBAPIError) -> NewsletterError:
-    """Tell a change too late, a server's own fault, one that turns us away and one away apart."""
+    """Return the error for a conflict, a fault of the server, a refused login or no connection."""
     from newsletter.database.engine import is_overtaken
     from newsletter.database.postgres import turns_away
     from newsletter.database.refusals import REFUSAL_REMEDY, is_damaged, takes_no_changes
 
     reason = error.orig
     if is_overtaken(error):
-        # Not tried again here: of what the command did before, parts may stand.
+        # It is not repeated automatically, since earlier steps of the command may be committed.
         return ConflictError(
             msg("Somebody else changed the same at this moment."),
             remedy=msg("Look at how things stand now, and run the command again if need be."),
@@ -125,16 +125,16 @@ def _of_the_database(error: DBAPIError) -> NewsletterError:
 
 
 def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether SQLite could not read or write its file; opening it needs room, too."""
+    """Return whether SQLite could not read or write its file; opening it needs space, too."""
     import sqlite3
 
-    # The low octet is the kind; the others say which step it was.
+    # The low octet is the primary result code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
 
 def _first_line(reason: object) -> str:
-    """Return what a database's driver says first; hints about its network follow."""
+    """Return the first line of a database driver's error, without hints about the network."""
     return str(reason).strip().partition("\n")[0].rstrip(".?")
 
 
@@ -150,5 +150,5 @@ def _keep_trace() -> Path:
 
 
 def give_up_output() -> None:
-    """Write nothing any more where nothing is taken: else Python complains about it at its end."""
+    """Discard further output after a broken pipe; otherwise Python reports an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""``newsletter bounce list`` and its neighbours: the log, its rates, and an operator's word."""
+"""``newsletter bounce list`` and further commands: the log, rates, and operators' decisions."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def show_list(
 
 
 def as_json(one: LoggedBounce) -> dict[str, Any]:
-    """Return what ``--json`` prints of a bounce."""
+    """Return the JSON object for a bounce."""
     row = one.row
     return {
         "id": row.id,

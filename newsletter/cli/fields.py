@@ -1,4 +1,4 @@
-"""``newsletter field``: what a newsletter keeps of its people, by name and type."""
+"""``newsletter field``: the fields of a newsletter's people."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def remove(
 
 
 def _purge(engine: Engine) -> None:
-    """Take values away at once, as a command's user expects, and not when a worker comes by."""
+    """Delete values immediately, as users of a command expect, and not later by a worker."""
     from subscribers.fields.purging import purge_removed
 
     purge_removed(engine)

@@ -1,4 +1,4 @@
-"""Files that a command is given, read no further than what may be in them, or writes, whole."""
+"""Files of commands: reading with a limit of size, and atomic writing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened_file(file: Path) -> Iterator[BufferedReader]:
     """Open a file to read it.
 
     Raises:
-        ContentError: It cannot be opened or read.
+        ContentError: The file cannot be opened or read.
     """
     try:
         with file.open("rb") as stream:
@@ -32,10 +32,10 @@ def opened_file(file: Path) -> Iterator[BufferedReader]:
 
 
 def read_octets(file: Path, *, limit: int) -> bytes:
-    """Read a file, or standard input for ``-``.
+    """Return the content of a file, or of standard input for ``-``.
 
     Raises:
-        ContentError: It cannot be read, or has more than ``limit`` octets.
+        ContentError: The file cannot be read, or has more than ``limit`` octets.
     """
     if str(file) == "-":
         data = sys.stdin.buffer.read(limit + 1)
@@ -51,10 +51,10 @@ def read_octets(file: Path, *, limit: int) -> bytes:
 
 
 def read_text(file: Path, *, limit: int) -> str:
-    """Read a file of UTF-8, or standard input for ``-``.
+    """Return the text of a UTF-8 file, or of standard input for ``-``.
 
     Raises:
-        ContentError: It cannot be read, is not UTF-8, or has more than ``limit`` octets.
+        ContentError: The file cannot be read, is not UTF-8, or has more than ``limit`` octets.
     """
     try:
         return read_octets(file, limit=limit).decode("utf-8-sig")
@@ -68,10 +68,10 @@ def read_text(file: Path, *, limit: int) -> str:
 
 @contextmanager
 def appending(file: Path) -> Iterator[TextIO]:
-    """Open a file of text to write lines at its end.
+    """Open a text file to append lines.
 
     Raises:
-        ContentError: It cannot be written.
+        ContentError: The file cannot be written.
     """
     try:
         with file.open("a", encoding="utf-8", newline="") as stream:
@@ -82,15 +82,15 @@ def appending(file: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def writing(file: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
-    """Write a file whole or not at all: what is there of its name stays until the end.
+    """Write a file atomically: an existing file is replaced at the end of the block.
 
     Args:
-        file: Its path; a device or a pipe is written to as it is.
-        new: Whether nothing may be there of its name yet.
+        file: The path; devices and pipes are written to directly.
+        new: Whether the file must not exist yet.
 
     Raises:
-        ConflictError: It is there, and was to be new.
-        ContentError: It cannot be written.
+        ConflictError: The file exists, and ``new`` is set.
+        ContentError: The file cannot be written.
     """
     target = file.resolve()
     try:
@@ -117,11 +117,11 @@ def writing(file: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _draft_of(target: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside one, with the rights of the earlier one; it is gone in the end."""
+    """Open a temporary file next to the target, with the target's permissions."""
     from tempfile import NamedTemporaryFile
 
     if target.exists():
-        # What its owner protected is not replaced either.
+        # A write-protected target must not be replaced either.
         target.open("ab").close()
     with NamedTemporaryFile(dir=target.parent, prefix=".newsletter-", delete=False) as stream:
         draft = Path(stream.name)
@@ -134,21 +134,21 @@ def _draft_of(target: Path) -> Iterator[IO[bytes]]:
 
 
 def write_octets(file: Path, data: bytes, *, new: bool = False) -> None:
-    """Write a file whole or not at all.
+    """Write a file atomically.
 
     Raises:
-        ConflictError: It is there, and was to be new.
-        ContentError: It cannot be written.
+        ConflictError: The file exists, and ``new`` is set.
+        ContentError: The file cannot be written.
     """
     with writing(file, new=new) as stream:
         stream.write(data)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write several files into a folder, which is made if it is missing; all of them or none.
+    """Write several files into a folder, which is created if needed; all of them or none.
 
     Raises:
-        ContentError: The folder cannot be made, or a file not written.
+        ContentError: The folder cannot be created, or a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``newsletter form``: forms by which people join, and the websites they may stand on."""
+"""``newsletter form``: forms for joining, and the websites that may embed them."""
 
 from __future__ import annotations
 

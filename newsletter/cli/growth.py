@@ -1,4 +1,4 @@
-"""``newsletter subscriber growth``: who joined and left, by what."""
+"""``newsletter subscriber growth``: numbers of people who joined and left, by cause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 
 
 class By(StrEnum):
-    """How long each period is."""
+    """The length of a period."""
 
     DAY = "day"
     WEEK = "week"

@@ -1,4 +1,4 @@
-"""What came of an import, as a terminal or a machine reads it."""
+"""The report of an import, for the terminal or as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from subscribers.lists.parsers.encodings import ListEncoding
 
 
-#: Rows that are named in the terminal.
+#: Rows that are shown in the terminal.
 _SHOWN = 20
 
 
@@ -28,13 +28,13 @@ def finish_import(
     makes_fields: bool = False,
     json: bool,
 ) -> None:
-    """Print what came of an import; rows that were refused end the command as incomplete.
+    """Print the report of an import; if rows were refused, exit as incomplete.
 
     Args:
-        report: What came of it.
-        read_as: The encoding that the list was read in, where it was a file.
-        makes_fields: Whether columns that hold something were to become fields.
-        json: Whether a machine reads it.
+        report: The report.
+        read_as: The encoding of the list, if it was a file.
+        makes_fields: Whether other columns were to become fields.
+        json: Whether the output is JSON.
 
     Raises:
         typer.Exit: Some rows were refused.
@@ -130,7 +130,7 @@ def finish_import(
 
 
 def _name_problems(report: ImportReport) -> None:
-    """Print the first rows that were refused, and the first warnings, of each kind at least one."""
+    """Print the first refused rows and the first warnings, with at least one of each kind."""
     from newsletter.cli.console import console
     from subscribers.lists.line_numbers import line_named
 

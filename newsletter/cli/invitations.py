@@ -1,4 +1,4 @@
-"""``newsletter invitation``: links by which people join a newsletter that needs an invitation."""
+"""``newsletter invitation``: links for joining a newsletter that requires an invitation."""
 
 from __future__ import annotations
 

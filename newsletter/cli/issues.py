@@ -1,4 +1,4 @@
-"""``newsletter issue``: bring in, check, translate, render, list."""
+"""``newsletter issue``: import, check, translate, render, list."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ IssueFile = Annotated[
 
 @cache
 def _preview() -> Publisher:
-    """Return what stands in for a newsletter when an issue is looked at before there is one."""
+    """Return a placeholder for the newsletter, for previews before a newsletter exists."""
     from newsletter.rendering.model import Publisher
 
     return Publisher(
@@ -61,15 +61,15 @@ def _preview() -> Publisher:
     )
 
 
-#: What cannot be seen, by its name.
+#: Names of invisible texts.
 _AFTER = {"": msg("removed"), " ": msg("a space"), "\n": written("U+000A")}
 
 
 def read_file(path: Path, language: Language = Language.JAPANESE) -> ReadIssue:
-    """Read an issue from a file; ``language`` is that of an issue that names none.
+    """Return the issue in a file; ``language`` is the default language.
 
     Raises:
-        ContentError: The file or what is in it cannot be read.
+        ContentError: The file cannot be read, or its content is invalid.
     """
     from newsletter.cli.files import read_octets
     from newsletter.issues.sources.reading import LARGEST_ISSUE, read_issue
@@ -199,7 +199,7 @@ def check(
 
 
 def _language_of(row: Newsletter | None) -> Language:
-    """Return the language of an issue that names none: its newsletter's, where there is one."""
+    """Return the default language of an issue: that of the newsletter, if there is one."""
     return row.language if row else Language.JAPANESE
 
 
@@ -223,7 +223,7 @@ def _check_brought(
 def _newsletter_if_there(
     settings: Settings, name: str | None
 ) -> Iterator[tuple[Session | None, Newsletter | None]]:
-    """Read a newsletter and its database; none where nothing was set up and none is named.
+    """Return a newsletter and its database; None if nothing is set up and none is named.
 
     Raises:
         NotFoundError: See `find_newsletter`.
@@ -239,7 +239,7 @@ def _newsletter_if_there(
 
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
-    """Return the lines of the file that a finding is about; 0 where it is about none."""
+    """Return the first and last line of a finding in the file; 0 if it has no line."""
     from newsletter.issues.checks.findings import IssueField
     from newsletter.issues.checks.lines import find_lines
     from newsletter.issues.sources.reading import SourceFormat
@@ -289,7 +289,7 @@ def render(
         name="",
         message_id="preview@example.jp",
         unsubscribe_url=url,
-        unsubscribe_token="preview",  # noqa: S106 - no secret
+        unsubscribe_token="preview",  # noqa: S106 - a placeholder
         slots=slots,
     )
     files = {
@@ -402,7 +402,7 @@ def translate(
         with reading(opened.engine) as session:
             content = issue_from_json(find_issue(session, opened.newsletter.id, issue).content)
         begun = to_markdown(translated(content, read_language(into)))
-        print(begun, end="")  # noqa: T201 - it goes into a file
+        print(begun, end="")  # noqa: T201 - the output of the command
         return
     with transaction(opened.engine) as session:
         draft = open_issue(session, opened.newsletter.id, issue, author=opened.actor.name)

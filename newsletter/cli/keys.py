@@ -1,4 +1,4 @@
-"""``newsletter key`` and ``dkim``: keys that signed links, and keys that sign a domain's mail."""
+"""``newsletter key`` and ``dkim``: keys for signing links and for signing a domain's mail."""
 
 from __future__ import annotations
 

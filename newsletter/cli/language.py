@@ -1,4 +1,4 @@
-"""The language of the command line: what the locale of the terminal asks for (POSIX, 8.2)."""
+"""The language of the command line, which is that of the terminal's locale (POSIX, 8.2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.values import Worded
 
-#: What a locale is called that asks for no language.
+#: Locales without a language.
 _OF_NO_LANGUAGE = frozenset({"", "C", "POSIX"})
 
 
@@ -21,14 +21,14 @@ def _locale() -> str:
 
 @cache
 def terminal_language() -> Language:
-    """Return the language of LC_ALL, LC_MESSAGES or LANG; English for C, POSIX and what is none."""
+    """Return the language of LC_ALL, LC_MESSAGES or LANG; English for C, POSIX and unknown ones."""
     return nearest_language(_locale().replace("_", "-"), SOURCE_LANGUAGE)
 
 
 def usual_language() -> Language:
-    """Return what a new newsletter is written in unless somebody says so: the terminal's language.
+    """Return the default language of a new newsletter, which is that of the terminal.
 
-    Services and containers have a locale that asks for none: there it is Japanese.
+    Without a language in the locale, as in services and containers, it is Japanese.
     """
     return Language.JAPANESE if _locale() in _OF_NO_LANGUAGE else terminal_language()
 
@@ -39,41 +39,42 @@ def _words() -> Words:
 
 
 def gettext(words: str, /, **values: object) -> str:
-    """Return a text in the terminal's language, with its values put in."""
+    """Return a text in the terminal's language, with its placeholders replaced."""
     return _words().gettext(words, **values)
 
 
 def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
-    """Return the form of a text that fits a number, which is ``{count}`` in it."""
+    """Return the form of a text for a number, which is ``{count}`` in the text."""
     return _words().ngettext(one, many, number, **values)
 
 
 def pgettext(context: str, words: str, /, **values: object) -> str:
-    """Return a text that has several meanings, told apart by ``context``."""
+    """Return a text with several meanings, which ``context`` distinguishes."""
     return _words().pgettext(context, words, **values)
 
 
 def labelled(name: str, value: object) -> str:
-    """Return a value behind what it is called."""
+    """Return a value after its label."""
     return _words().labelled(name, value)
 
 
 def text(words: Worded | str | None) -> str:
-    """Return a message in the terminal's language; plain text as it is."""
+    """Return a message in the terminal's language; plain text is returned unchanged."""
     return words.in_language(terminal_language()) if isinstance(words, Worded) else words or ""
 
 
 def label(word: StrEnum) -> str:
-    """Return what a word of the vocabulary is called, as it stands within a line."""
+    """Return the label of an enumeration's member, for use within a line."""
     from newsletter.database.words import name_of
 
     return text(name_of(word)).lower()
 
 
-#: What parts a style, the words in it, and what follows: letters that no text has (Unicode, 23.7).
+#: Markers before a style, before the styled text, and after it. They are noncharacters, which no
+#: text contains (Unicode, 23.7).
 STYLE, STYLED, PLAIN = "\ufdd0", "\ufdd1", "\ufdd2"
 
 
 def styled(words: object, style: str = "bold") -> str:
-    """Return words in a style of Rich's, for the console; no other text styles anything."""
+    """Return a text with markers of a Rich style, which is the only way to style output."""
     return f"{STYLE}{style}{STYLED}{words}{PLAIN}"

@@ -1,4 +1,4 @@
-"""``newsletter subscriber import``, ``imports`` and ``undo-import``: lists in, and taken back."""
+"""``newsletter subscriber import``, ``imports`` and ``undo-import``: imports of lists."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web for
 
 
 class OnExisting(StrEnum):
-    """What an import does with people who are known."""
+    """How an import handles people who are on the list already."""
 
     KEEP = "keep"
     UPDATE = "update"
@@ -131,7 +131,7 @@ def import_list(
         dry_run=dry_run,
         pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
     )
-    # What else of the command makes it another import than one that was interrupted.
+    # Options that distinguish this import from an interrupted one of the same file.
     how = [basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or [])]
     how += filter(None, [encoding])
     how += [f"--state {each}" for each in states or ()]
@@ -187,10 +187,10 @@ def _add_new_fields(
     *,
     dry_run: bool,
 ) -> NewFields:
-    """Find the fields that columns make, and add them unless nothing is to be changed.
+    """Determine the new fields for columns, and add them unless this is a dry run.
 
     Raises:
-        NewsletterError: Whoever acts may not add fields, or a column makes none.
+        NewsletterError: The actor may not add fields, or a column cannot become a field.
     """
     from newsletter.accounts.actors import find_actor
     from newsletter.database.engine import reading, transaction
@@ -218,10 +218,10 @@ def _add_new_fields(
 
 @contextmanager
 def _asking_about_columns() -> Iterator[None]:
-    """End the command with questions where a list has columns that somebody has to answer for.
+    """Exit with questions if a list has columns whose meaning must be confirmed.
 
     Raises:
-        typer.Exit: It has.
+        typer.Exit: There are such columns.
     """
     from subscribers.lists.columns.questions import UnclearColumnError
 
@@ -233,7 +233,7 @@ def _asking_about_columns() -> Iterator[None]:
 
 
 def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
-    """Print columns that may say who wants mail: what they hold, and the answers for each."""
+    """Print the columns that may state who wants mail, with samples and possible answers."""
     from newsletter.cli.console import errors
     from subscribers.lists.columns.questions import MEANINGS, QuestionKind
     from subscribers.lists.words.formats import ListState
@@ -367,7 +367,7 @@ def undo_list(
 
 
 def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None]:
-    """Return what moves the bar by octets read, and shows rows a second."""
+    """Return a function that advances the bar by the read octets, and shows rows per second."""
     task = bar.add_task("", total=size)
     began, rows = time.monotonic(), 0
 
@@ -385,7 +385,7 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
 
 
 def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
-    """Return what columns are mapped to, and what was said of those that are asked about."""
+    """Return the mapping of columns, and the answers to questions about columns."""
     from subscribers.lists.columns.columns import KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
     from subscribers.lists.parsers.column_guesses import FIELD
     from subscribers.lists.words.formats import IGNORED
@@ -411,7 +411,7 @@ def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
 
 
 def _meanings(pairs: list[str]) -> dict[str, ListState]:
-    """Return what words of states were said to mean."""
+    """Return the given meanings of words for states."""
     from subscribers.lists.columns.columns import meanings_of
     from subscribers.lists.columns.questions import MEANINGS
 

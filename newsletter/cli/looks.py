@@ -1,4 +1,4 @@
-"""``newsletter look``: show and change a newsletter's look, carry it from one to another."""
+"""``newsletter look``: show, change, export and import a newsletter's look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far mailings are, for whoever waits at the terminal and for machines."""
+"""The progress of mailings, for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingStat
 def watch_mailing(
     engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
 ) -> Progress:
-    """Show a bar until the mailing rests, or nothing but deferred deliveries waits.
+    """Show a progress bar until the mailing rests, or only deferred deliveries are left.
 
     Raises:
-        NewsletterError: It cannot be watched any more; it says that the mailing is ordered.
+        NewsletterError: The mailing cannot be watched any more; the error says that it is ordered.
     """
     from newsletter.cli.console import progress_bar
     from newsletter.mailings.reports.progress import progress
 
     with _outlived_by(mailing_id), progress_bar(_("Sending"), quiet=quiet) as bar:
-        # The clock runs from the first message on: before, the workers only start and plan.
+        # The time counts from the first message, since workers start and plan before.
         task = bar.add_task("", total=None, start=False)
         while True:
             check()
@@ -51,7 +51,7 @@ def watch_mailing(
 
 @contextmanager
 def _outlived_by(mailing_id: int) -> Iterator[None]:
-    """Let nobody whose watching ends early order the same mail a second time."""
+    """Add to errors that the mailing is ordered, so that nobody orders it a second time."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from newsletter.cli.console import errors
@@ -80,7 +80,7 @@ def _only_deferred(now: Progress) -> bool:
 
 
 def as_json(now: Progress) -> dict[str, Any]:
-    """Return a mailing's progress for machines; every state is named, also those with none."""
+    """Return a mailing's progress as JSON, with all states, including those without deliveries."""
     return {
         "mailing": now.mailing_id,
         "state": now.state.value,
@@ -92,7 +92,7 @@ def as_json(now: Progress) -> dict[str, Any]:
 
 
 def show(*mailings: Progress) -> None:
-    """Print mailings, two lines each: what it is, and what became of its deliveries."""
+    """Print mailings with two lines each: the mailing, and the results of its deliveries."""
     from newsletter.cli.console import console, planned_in_utc
 
     for now in mailings:

@@ -1,4 +1,4 @@
-"""``newsletter mailing``: what was and will be sent, and an operator's word about it."""
+"""``newsletter mailing``: list, show and control mailings."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def settle(
 
 
 def _tell_of_hosts(engine: Engine, mailing: int, brought: Brought) -> None:
-    """After a restore, say whose journals are in, what they lack, and where the mailing stands."""
+    """After a restore, print the hosts with journals, the gaps, and the state of the mailing."""
     from newsletter.cli.console import console
     from newsletter.mailings.reports.progress import progress
 

@@ -126,12 +126,12 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options that stand before every command."""
+    """Process the options before the command."""
     del env_file, version
 
 
 def run() -> None:
-    """Run the command line; what goes wrong is said without a stack trace."""
+    """Run the command line; errors are printed without stack traces."""
     from newsletter.cli import usage
 
     write_privately()
@@ -148,15 +148,15 @@ def run() -> None:
         sys.exit(ExitCode.UNREAD)
     except NewsletterError as error:
         _end(error)
-    except Exception as error:  # noqa: BLE001 - the last edge before a person
+    except Exception as error:  # noqa: BLE001 - users must not see a stack trace
         _end(explained(error))
 
 
 def _open_closed_streams() -> None:
-    """Give what was closed by who called (``>&-``) an end: Python leaves nothing there."""
+    """Replace standard streams that the caller has closed (``>&-``), which are None in Python."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - for good
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - stays open
             setattr(sys, name, nowhere)
 
 

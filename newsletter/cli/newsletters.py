@@ -1,4 +1,4 @@
-"""``newsletter init``: from nothing to a newsletter that can send."""
+"""``newsletter init``: creates a newsletter that can send."""
 
 from __future__ import annotations
 

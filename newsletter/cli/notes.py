@@ -1,4 +1,4 @@
-"""``newsletter subscriber history``, and ``note``: what is recorded of one person."""
+"""``newsletter subscriber history`` and ``note``: the records of one person."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _Number = Annotated[int, typer.Argument(help="The number of the note.")]
 
 
 def find_number(engine: Engine, address: str) -> int:
-    """Return the number of whoever has an address.
+    """Return the id of the person with an address.
 
     Raises:
-        NotFoundError: Nobody has it.
+        NotFoundError: Nobody has this address.
     """
     from newsletter.addresses import parse_address
     from newsletter.database.engine import reading

@@ -83,7 +83,7 @@ def release(
 
 
 def show_relays(states: Sequence[RelayState]) -> None:
-    """Print the relays that take nothing, a line each."""
+    """Print the relays that are not used at present, with one line each."""
     from newsletter.cli.console import clock_in_utc, console
 
     for relay in states:

@@ -1,4 +1,4 @@
-"""The overview in a terminal: the same value as the page ``/operate``, the gravest first."""
+"""The overview in the terminal, with the data of the page ``/operate``, worst problems first."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _SEVERITIES = {
     AlarmSeverity.WARNING: msg("Warning"),
     AlarmSeverity.NOTE: msg("Note"),
 }
-#: What a check ends with, by the gravest alarm that is open.
+#: Exit codes of a check, by the most severe open alarm.
 _CODES = {
     AlarmSeverity.CRITICAL: ExitCode.ALARM_CRITICAL,
     AlarmSeverity.WARNING: ExitCode.ALARM_WARNING,
 }
 _STATES = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 _SHOWN_DOMAINS = 8
-#: From here on a rate needs no digit after its point.
+#: Rates from here on are shown without decimals.
 _ROUND_FROM = 10
 
 
 def watch(look: Callable[[], Overview]) -> None:
-    """Show the overview until Ctrl-C, as it changes."""
+    """Show the overview and update it until Ctrl-C."""
     with Live(show_overview(look()), console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(_WATCH_SECONDS)
@@ -58,7 +58,7 @@ def watch(look: Callable[[], Overview]) -> None:
 
 
 def overview_as_json(seen: Overview) -> dict[str, Any]:
-    """Return the overview for machines; it holds no addresses."""
+    """Return the overview as JSON, which contains no addresses."""
     value = dataclasses.asdict(seen)
     value["hours"] = [{"from": at, **counts} for at, counts in seen.hours]
     value["per_minute"] = seen.per_minute
@@ -69,9 +69,9 @@ def overview_as_json(seen: Overview) -> dict[str, Any]:
 
 
 def check(seen: Overview, *, json: bool) -> ExitCode:
-    """Print the alarms that nobody looks after, and return how grave the gravest is.
+    """Print the alarms that are not acknowledged, and return the exit code of the worst one.
 
-    Without one nothing is printed: cron mails what a command prints.
+    Without such alarms nothing is printed, since cron mails all output.
     """
     open_alarms = [alarm for alarm in find_alarms(seen) if alarm.is_open]
     if json:
@@ -85,7 +85,7 @@ def check(seen: Overview, *, json: bool) -> ExitCode:
 
 
 def alarms_as_json(alarms: Sequence[Alarm]) -> list[dict[str, Any]]:
-    """Return alarms for machines."""
+    """Return alarms as JSON."""
     return [
         {
             "severity": alarm.severity,
@@ -106,7 +106,7 @@ def alarms_as_json(alarms: Sequence[Alarm]) -> list[dict[str, Any]]:
 
 
 def show_alarms(alarms: Sequence[Alarm]) -> RenderableType:
-    """Return alarms as a table, each with the name by which it is acknowledged."""
+    """Return alarms as a table, with the names for acknowledging them."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in (_("Alarm"), _("Severity"), _("What"), _("Acknowledged")):
         table.add_column(head, overflow="fold")

@@ -1,4 +1,4 @@
-"""How preflight speaks on the command line: errors refuse, warnings ask, hints tell."""
+"""Preflight on the command line: errors refuse, warnings require confirmation, hints inform."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show_findings(
     *,
     lines_of: Callable[[Finding], tuple[int, int]] = lambda _: (0, 0),
 ) -> None:
-    """Print each finding: how grave, where, what, and what to do; line 0 is none."""
+    """Print the findings: severity, place, message and remedy; line 0 means no line."""
     for finding in findings:
         colour = _COLOURS[finding.severity]
         first, last = lines_of(finding)
@@ -55,7 +55,7 @@ def findings_json(
     *,
     lines_of: Callable[[Finding], tuple[int, int]] = lambda _: (0, 0),
 ) -> list[dict[str, Any]]:
-    """Return findings for machines, in both languages; line 0 is none."""
+    """Return findings as JSON in all languages; line 0 means no line."""
     return [
         {
             "code": finding.code,
@@ -74,11 +74,11 @@ def findings_json(
 
 
 def require_clear(found: Preflight, *, yes: bool, quiet: bool) -> None:
-    """Let an issue pass, ask on warnings, refuse on errors.
+    """Refuse an issue with errors, and ask for confirmation of warnings.
 
     Raises:
-        ContentError: An error stands against sending.
-        typer.Abort: The person asked said no.
+        ContentError: The issue has an error.
+        typer.Abort: The user did not confirm.
     """
     warnings = found.of(Severity.WARNING)
     if not quiet:

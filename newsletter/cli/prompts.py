@@ -1,4 +1,4 @@
-"""Questions on the terminal; where nobody can answer, an error names the option that does."""
+"""Questions on the terminal; without a terminal, an error names the option to use instead."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from newsletter.i18n.messages import msg
 
 
 class UnansweredError(UsageError):
-    """A question was asked, and the standard input, which is no terminal, has no answer."""
+    """Standard input is not a terminal and has no answer to a question."""
 
 
 def ask(question: str, *, option: str) -> str:
-    """Ask for a line of text, on a terminal until there is one.
+    """Ask for a line of text; on a terminal, repeat until it is not empty.
 
     Raises:
-        UnansweredError: The input is no terminal, and ends or is empty there.
+        UnansweredError: The input is not a terminal, and its line is missing or empty.
     """
     while True:
         try:
@@ -38,17 +38,17 @@ def ask(question: str, *, option: str) -> str:
 
 
 def confirm(question: str, *, option: str) -> None:
-    """Go on where the answer is yes; on a terminal, ask until it is yes or no.
+    """Ask for a confirmation; on a terminal, repeat until the answer is yes or no.
 
     Raises:
-        UnansweredError: The input is no terminal, and says neither.
+        UnansweredError: The input is not a terminal, and is neither yes nor no.
         Abort: The answer is no.
     """
     if sys.stdin.isatty():
         typer.confirm(question, abort=True)
         return
     typer.echo(f"{question} [y/N]: ", nl=False)
-    # No longer line is an answer, and one without an end would fill the memory.
+    # Longer lines are no answer, and an endless line would fill the memory.
     answer = sys.stdin.readline(16)
     typer.echo()
     match answer.strip().lower():

@@ -1,4 +1,4 @@
-"""``newsletter issue search``, ``keep``, ``start``, ``patterns``: finding and reusing issues."""
+"""``newsletter issue search``, ``keep``, ``start``, ``patterns``: search and reuse of issues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes that the command line runs in the foreground: workers, the web, the demo."""
+"""Commands that run processes in the foreground: workers, the web server, the demo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from newsletter.cli.embedded import Roles
     from newsletter.settings import Settings
 
-#: A relay may take its time over the last messages; the rest of their batches is given back.
+#: Seconds for workers to stop; the last messages may take long, and the rest of their batches is
+#: released.
 _WORKER_STOP_SECONDS = 60.0
 
 
@@ -54,7 +55,7 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     demand_settings(settings)
     open_with_keys(settings).dispose()
     if roles:
-        # Processes that run already would try again and again.
+        # Otherwise the running processes would retry forever.
         demand_files(settings)
     alone = roles == ALL_ROLES and beat
     if not settings.redis_url and not alone:
@@ -120,7 +121,7 @@ def web(context: typer.Context) -> None:
 
 
 def _greet(settings: Settings) -> None:
-    """Tell whoever starts it where it is served, and without accounts how to begin."""
+    """Print the URL of the server and, if there are no accounts, how to create one."""
     from newsletter.accounts.invitations import first_link
     from newsletter.cli.console import errors
     from newsletter.database.engine import transaction

@@ -1,4 +1,4 @@
-"""``newsletter segment``: save questions about subscribers, see whom they find."""
+"""``newsletter segment``: saved queries for subscribers, and the matching people."""
 
 from __future__ import annotations
 

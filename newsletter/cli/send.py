@@ -1,4 +1,4 @@
-"""``newsletter send``: an issue to everybody subscribed, with what is missing started beside it."""
+"""``newsletter send``: sends an issue, and starts missing servers and workers meanwhile."""
 
 from __future__ import annotations
 
@@ -166,12 +166,12 @@ def send(
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """An issue that is to be sent, checked.
+    """A checked issue to send.
 
     Attributes:
-        plan: To whom and when; its segment is a query.
-        segment_name: What the saved segment is called that asks for just this; empty for none.
-        was_ordered: Whether the key was used before, so that the order is a mailing already.
+        plan: The audience and time; the segment is a query.
+        segment_name: The name of the saved segment with this query; empty if there is none.
+        was_ordered: Whether the idempotency key was used before, so that the mailing exists.
     """
 
     issue: StoredIssue
@@ -184,7 +184,7 @@ class _Chosen:
 def _check(
     opened: NewsletterContext, issue: str | None, plan: SendingPlan, key: str | None
 ) -> _Chosen:
-    """Find the issue and the segment, and check the issue."""
+    """Return the issue and the segment after the checks of preflight."""
     from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
@@ -212,11 +212,11 @@ def _check(
 def _review(
     opened: NewsletterContext, chosen: _Chosen, *, again: bool, yes: bool, json: bool
 ) -> bool:
-    """Show what would be sent, and ask; return whether again, when it was sent before.
+    """Show the order, and ask for confirmation; return whether sending again was confirmed.
 
     Raises:
-        NewsletterError: It cannot be sent like this.
-        typer.Abort: The person asked said no.
+        NewsletterError: The issue cannot be sent like this.
+        typer.Abort: The user did not confirm.
     """
     from newsletter.cli.preflight import require_clear
     from newsletter.database.engine import reading
@@ -242,8 +242,8 @@ def _review(
         confirm(_("Send it again?"), option="--again --yes")
     else:
         confirm(_("Send it?"), option="--yes")
-    # Who was not asked about an earlier mailing did not agree to a second one: it may be sent by
-    # somebody else while the question stands.
+    # If somebody else sends the issue while the question is open, the user has not confirmed to
+    # send it again.
     return again or bool(review.earlier)
 
 
@@ -322,17 +322,17 @@ def _print_outcome(now: Progress, *, json: bool) -> None:
 
 
 def _demand_accepted(now: Progress) -> None:
-    """End the command as incomplete where a relay did not accept all messages.
+    """Exit as incomplete if the relay did not accept all messages.
 
     Raises:
-        typer.Exit: It did not.
+        typer.Exit: Some messages were not accepted.
     """
     if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _print_shown_as(met: Sequence[str], reader: str) -> None:
-    """Name whose mail a test was; without a choice, it has all parts."""
+    """Print as which reader a test mail was made; without a choice, it contains all parts."""
     from newsletter.cli.console import console
     from newsletter.mailings.planning.variants import VariantName
 
@@ -352,7 +352,7 @@ def _print_schedule(now: Progress, *, json: bool) -> None:
 
 
 def _print_digest_readers(review: OrderReview) -> None:
-    """Name how many read it in a digest instead."""
+    """Print the number of readers who get the issue in a digest instead."""
     from newsletter.cli.console import console
 
     counts = review.audience.value.in_digests
@@ -375,13 +375,13 @@ def _print_digest_readers(review: OrderReview) -> None:
 
 
 def _demand_company(*pairs: tuple[str, str, bool]) -> None:
-    """Refuse an option that means nothing without another, rather than send without it.
+    """Refuse options that have no effect without another option.
 
     Args:
-        pairs: The option, the other, and whether it stands alone.
+        pairs: The option, the required option, and whether the latter is missing.
 
     Raises:
-        ContentError: One stands alone.
+        ContentError: A required option is missing.
     """
     for option, other, stands_alone in pairs:
         if stands_alone:
@@ -392,7 +392,7 @@ def _demand_company(*pairs: tuple[str, str, bool]) -> None:
 
 
 def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) -> None:
-    """Name the issue, whom it goes to and when, where it will stand, and its earlier mailing."""
+    """Print the issue, its audience and time, its place in the archive, and earlier mailings."""
     from newsletter.cli.console import console, in_utc
     from newsletter.database.words import name_of
 
@@ -440,7 +440,7 @@ def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) 
 
 
 def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial) -> None:
-    """Name the subjects that are compared, and when one of them is chosen."""
+    """Print the subjects that are compared, and the time of the decision."""
     from newsletter.cli.console import console
     from newsletter.issues.model import issue_from_json
     from newsletter.mailings.trials.subjects import LETTERS, own_subject
@@ -479,7 +479,7 @@ def _in_words(schedule: Schedule, zone: str) -> str:
 def _start_missing_parts(
     stack: ExitStack, settings: Settings, environment: dict[str, str]
 ) -> Callable[[], None]:
-    """Start what no setting names; return a check that it still runs."""
+    """Start processes that are not configured; return a function that checks them."""
     from newsletter.cli.embedded import own_servers, supervised
     from workers.composition import read_dkim_keys
 

@@ -1,4 +1,4 @@
-"""``newsletter series``: issues that each reader gets one after the other, and their steps."""
+"""``newsletter series``: series of mails for each reader, and their steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``newsletter snippet``: blocks that issues put in by name."""
+"""``newsletter snippet``: named blocks that issues include."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command shares: the settings, and whether to speak JSON."""
+"""State of all commands: the settings, the database, and whether the output is JSON."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def environment_of(context: typer.Context) -> dict[str, str]:
 
 
 def has_database(settings: Settings) -> bool:
-    """Tell whether there is a database to open; one in a file is else made by opening it."""
+    """Return whether the database exists; opening a missing SQLite file would create it."""
     from sqlalchemy import make_url
 
     url = make_url(settings.effective_database_url)
@@ -60,9 +60,9 @@ def has_database(settings: Settings) -> bool:
 
 
 def open_database(settings: Settings) -> Engine:
-    """Return the engine of a database brought to its newest form.
+    """Return the engine of a database after its migrations.
 
-    While a command runs, it waits some seconds for a database that is away, such as to restart.
+    Commands wait some seconds for an unavailable database, for example during its restart.
     """
     from newsletter.database.migrations import upgrade
     from newsletter.disk import narrow_files
@@ -82,7 +82,7 @@ def _tell_of_waiting(reason: str) -> None:
 
 
 def look_again(look: Callable[[], T]) -> T:
-    """Look at the database, once more where it broke off: what is watched outlives its restart."""
+    """Read from the database, and repeat it once after a lost connection, such as by a restart."""
     from newsletter.database.engine import AWAY
 
     try:
@@ -92,10 +92,10 @@ def look_again(look: Callable[[], T]) -> T:
 
 
 def open_with_keys(settings: Settings) -> Engine:
-    """Return the engine for what signs links or checks them.
+    """Return the engine for code that signs or verifies links.
 
     Raises:
-        SettingError: A key is gone whose links are in use.
+        SettingError: The key of links that are in use is missing.
     """
     from newsletter.operations.signing_keys import demand_keys
     from newsletter.settings import signing_keys
@@ -107,7 +107,7 @@ def open_with_keys(settings: Settings) -> Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandContext:
-    """What a command that acts begins with."""
+    """The context of a command that changes something."""
 
     settings: Settings
     engine: Engine
@@ -116,7 +116,7 @@ class CommandContext:
 
 @dataclass(frozen=True, kw_only=True)
 class NewsletterContext(CommandContext):
-    """What a command about one newsletter begins with."""
+    """The context of a command for one newsletter."""
 
     newsletter: Newsletter
 

@@ -35,7 +35,7 @@ from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 
-#: Seconds; another process may be indexing.
+#: Seconds between two attempts, if another process is indexing.
 _PAUSE = 1.0
 
 

@@ -1,4 +1,4 @@
-"""``newsletter subscriber tag``: a tag given to many people, or taken from them."""
+"""``newsletter subscriber tag``: adds a tag to many people, or removes it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ app.command("remove", help="Take a tag from people.")(_command(given=False))
 
 
 class _Whom:
-    """Whom a command names: addresses, all whom a search finds, or everybody."""
+    """The people of a command: addresses, the result of a search, or everybody."""
 
     def __init__(
         self,

@@ -177,7 +177,7 @@ def _read(folder: Path) -> TemplateSource:
     from newsletter.newsletters.templates import LONGEST_PART
     from newsletter.rendering.model import TemplateSource
 
-    # A letter has up to four octets.
+    # A character has up to four octets in UTF-8.
     body, text, subject = (read_text(folder / name, limit=4 * LONGEST_PART) for name in _FILES)
     return TemplateSource(body=body, text=text, subject=subject)
 

@@ -1,4 +1,4 @@
-"""Help and errors of use in the terminal's language; Typer has them in English alone."""
+"""Help and usage errors in the terminal's language; Typer has only English ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.i18n.values import Listing, Number
 if TYPE_CHECKING:
     from types import ModuleType
 
-#: The titles and signs of Typer's help, by the names of its constants.
+#: The titles and symbols of Typer's help, by the names of its constants.
 _OF_TYPER = {
     "ARGUMENTS_PANEL_TITLE": msg("Arguments"),
     "OPTIONS_PANEL_TITLE": msg("Options"),
@@ -36,12 +36,12 @@ _OF_TYPER = {
 }
 _HELP = msg("Show this message and exit.")
 _USAGE = msg("Usage: ")
-#: What stands in the line of usage, by the attribute of a command that has it.
+#: Placeholders in the usage line, by the attribute of commands.
 _IN_USAGE = {
     "options_metavar": msg("[OPTIONS]"),
     "subcommand_metavar": msg("COMMAND [ARGS]..."),
 }
-#: What a value is called, by what Typer calls its kind in the terms of Python.
+#: Names of the types of values, by Typer's names.
 _KINDS = {
     "str": msg("text"),
     "int": msg("number"),
@@ -52,7 +52,7 @@ _KINDS = {
     "path": msg("path"),
     "Path": msg("path"),
 }
-#: Dates are written as strftime has them; people know them so.
+#: Replacements of strftime directives by a format that people know.
 _DATE = {ord("%"): None, ord("Y"): "YYYY", ord("m"): "MM", ord("d"): "DD"}
 _NO_COMMAND = re.compile(r"No such command '(.+?)'")
 _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.DOTALL)
@@ -71,8 +71,8 @@ def run(app: Typer) -> NoReturn:
             translate(command)
         if worded := _worded(error):
             words = text(worded)
-            setattr(error, "format_message", lambda: words)  # noqa: B010 - a method of Typer's
-        # Every error of use is of this private kind.
+            setattr(error, "format_message", lambda: words)  # noqa: B010 - replaces a method of Typer
+        # All usage errors are of this private type.
         rich_format_error(cast("Any", error))
         code = getattr(error, "exit_code", 2)
     except Abort:
@@ -83,16 +83,15 @@ def run(app: Typer) -> NoReturn:
         rich_abort_error()
         code = ExitCode.STOPPED
     except SystemExit as end:
-        # Typer ends so where standard output was closed.
+        # Typer exits like this if standard output was closed.
         code = ExitCode.UNREAD if isinstance(end.__context__, BrokenPipeError) else end.code
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - as below
-    """Return what a command line needs of the application.
+def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - Typer's types are private
+    """Return the part of the application that a command line needs.
 
-    To build all of it, and to import what checks options that nobody gave, takes longer than most
-    commands and their help do.
+    Building the whole application and importing all validators takes longer than most commands.
     """
     at = 0
     while at < len(words) and words[at].startswith("--env-file"):
@@ -108,7 +107,7 @@ def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - as b
 
 
 def narrowed(app: Typer, words: Sequence[str]) -> Typer:
-    """Return only the command that words begin with; all where they name none."""
+    """Return an application with only the given command; with all commands if none is given."""
     first = words[0] if words else ""
     groups = [copy(each) for each in app.registered_groups if each.name == first]
     commands = [each for each in app.registered_commands if _name(each) == first]
@@ -126,13 +125,13 @@ def _name(command: CommandInfo) -> str:
     return command.name or get_command_name(getattr(command.callback, "__name__", ""))
 
 
-def _prepare_help(command: Any) -> None:  # noqa: ANN401 - as above
-    """Word help only when it is asked for; other commands need not spend the time."""
+def _prepare_help(command: Any) -> None:  # noqa: ANN401 - Typer's types are private
+    """Translate help only when it is requested, which saves time in all other cases."""
     for kind in {type(each) for each in _commands(command)}:
         kind.format_help = _in_own_words(command, kind.format_help)
 
 
-def _in_own_words(command: Any, show: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401 - as above
+def _in_own_words(command: Any, show: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401 - Typer's types are private
     def format_help(*values: object) -> None:
         name_kinds(command)
         if terminal_language() is not SOURCE_LANGUAGE:
@@ -142,10 +141,10 @@ def _in_own_words(command: Any, show: Callable[..., None]) -> Callable[..., None
     return format_help
 
 
-def name_kinds(command: Any) -> None:  # noqa: ANN401 - as above
-    """Call the kinds of values by words of people: ``<text>`` for ``<str>``.
+def name_kinds(command: Any) -> None:  # noqa: ANN401 - Typer's types are private
+    """Use readable names for the types of values: ``<text>`` instead of ``<str>``.
 
-    A flag takes no value, and the one that is not given holds: neither is worth a word.
+    Flags have no value, and their default is not shown.
     """
     for each in _commands(command):
         for param in (*each.params, each.get_help_option(each.context_class(each))):
@@ -155,7 +154,7 @@ def name_kinds(command: Any) -> None:  # noqa: ANN401 - as above
                     param.show_default = False
 
 
-def _kind(param: Any, by_typer: Callable[..., str], ctx: Any) -> str | None:  # noqa: ANN401 - as above
+def _kind(param: Any, by_typer: Callable[..., str], ctx: Any) -> str | None:  # noqa: ANN401 - Typer's types are private
     if getattr(param, "is_flag", False):
         return None
     kind = by_typer(ctx).strip("<>")
@@ -168,13 +167,13 @@ def _kind(param: Any, by_typer: Callable[..., str], ctx: Any) -> str | None:  # 
 
 
 def help_texts(app: Typer) -> Iterator[str]:
-    """Yield every text of the help of every command."""
+    """Yield all texts in the help of all commands."""
     for holder, name in _helpful(get_command(app)):
         yield getattr(holder, name)
 
 
-def translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of command are private
-    """Put the help of a command, and of those below it, into the language of the terminal."""
+def translate(command: Any) -> None:  # noqa: ANN401 - Typer's types are private
+    """Translate the help of a command and of its subcommands to the terminal's language."""
     from typer import rich_utils
 
     _break_words(rich_utils)
@@ -192,7 +191,7 @@ def translate(command: Any) -> None:  # noqa: ANN401 - Typer's own kinds of comm
             option.help = text(_HELP)
 
 
-def _translate_usage(formatter: Any) -> None:  # noqa: ANN401 - as above
+def _translate_usage(formatter: Any) -> None:  # noqa: ANN401 - Typer's types are private
     write = formatter.write_usage
 
     def write_usage(self: object, program: str, arguments: str = "", prefix: str = "") -> None:
@@ -202,7 +201,7 @@ def _translate_usage(formatter: Any) -> None:  # noqa: ANN401 - as above
 
 
 def _break_words(rich_utils: ModuleType) -> None:
-    """Let help break words at the end of lines: Japanese has no blanks to break them at."""
+    """Allow line breaks within words in the help, since Japanese has no spaces."""
     from rich.columns import Columns
     from rich.table import Table
     from rich.text import Text
@@ -224,14 +223,14 @@ def _break_words(rich_utils: ModuleType) -> None:
         setattr(rich_utils, name, kind)
 
 
-def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - Typer's types are private
     yield command
     for inner in getattr(command, "commands", {}).values():
         yield from _commands(inner)
 
 
-def _helpful(command: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - as above
-    """Yield what has a text of help, and what the attribute with it is called."""
+def _helpful(command: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - Typer's types are private
+    """Yield the objects with a help text, and the name of the attribute that contains it."""
     for each in _commands(command):
         for holder in (each, *each.params):
             for name in ("help", "rich_help_panel"):
@@ -240,7 +239,7 @@ def _helpful(command: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - as ab
 
 
 def _worded(error: TyperException) -> Message | str:
-    """Return an error of use in our words; nothing where Typer's English is as good."""
+    """Return our text for a usage error; empty if Typer's English text is sufficient."""
     given: Any = error
     hint = given.param.get_error_hint() if getattr(given, "param", None) else ""
     match type(error).__name__:
@@ -272,9 +271,9 @@ def _by_words(message: str) -> Message:
     return msg("The command is incomplete or not correct.")
 
 
-def _bad_value(hint: str, error: Any) -> Message | str:  # noqa: ANN401 - as above
+def _bad_value(hint: str, error: Any) -> Message | str:  # noqa: ANN401 - Typer's types are private
     if error.param is None or not error.message.isascii():
-        # One of our own, worded where it was raised.
+        # This error is ours and already translated.
         return str(error.message)
     choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None)
     if choices:
@@ -302,7 +301,7 @@ def _number(name: str, least: float | None, most: float | None) -> Message:
             return msg("{name} must be a number.", **limits)
 
 
-#: What Typer says of a path, and what we do.
+#: Our texts for Typer's errors about paths.
 _PATHS = {
     "does not exist": msg("there is no such file or folder"),
     "is a file": msg("it is a file, not a folder"),
