@@ -1,1 +1,1 @@
-"""Whatever an issue is read from: files in their encodings, the digest, forms, the editor."""
+"""Sources of issues: files in various encodings, the digest form, forms, the editor's JSON."""

@@ -1,4 +1,4 @@
-"""Characters that look right and are not: radicals, invisible and bidi controls, private ones."""
+"""Unsuitable characters: radicals, invisible characters, bidi controls, private-use characters."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from newsletter.i18n.values import Listing
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.sources.normalise import CONTROLS, normalise_character
 
-#: Controls of writing direction (UAX #9): invisible, and able to turn a URL or a name around.
+#: Bidi controls (UAX #9), which are invisible and can reorder the display of a URL or a name.
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-#: The same but for marks, which turn nothing around; writing from right to left needs them.
+#: Bidi controls except marks, which do not reorder text and are needed in right-to-left scripts.
 _BIDI_BUT_MARKS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
-#: Letters of Hebrew, Arabic, Syriac, Thaana, N'Ko and kin.
+#: Letters of right-to-left scripts: Hebrew, Arabic, Syriac, Thaana, N'Ko and others.
 _RIGHT_TO_LEFT = re.compile(r"[\u0591-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-#: A zero-width joiner belongs between emoji, and to letters of Arabic and of Indian scripts, which
-#: it shapes; elsewhere, as these do anywhere, it hides.
+#: Invisible characters. A zero-width joiner is allowed between emoji, and next to letters of Arabic
+#: and Indian scripts, whose shape it determines.
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
     r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff\u0600-\u08ff\u0900-\u0dff])\u200d"
 )
-#: Flags of regions, such as Scotland's: tags behind a black flag (UTS 51) hide nothing.
+#: Flags of regions, such as Scotland's, consist of a black flag and tag characters (UTS 51).
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
-#: What is never unsuitable, as nearly all texts are: most need no closer look.
+#: Texts of only common characters, which need no further checks; nearly all texts are such.
 ORDINARY = re.compile(
     "[\\t\\n\\x20-\\x7e\u3000-\u3002\u3008-\u3011\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uff01-\uff5e]*"
 )
 _DAMAGED = re.compile(r"\ufffd+")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _HALF_KANA = re.compile(r"[\uff66-\uff9f]+")
-#: Of characters at fault, so many are named.
+#: The largest number of characters that a message lists.
 _MOST_NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CharacterFault:
-    """A kind of unsuitable character found in a text, with the characters found."""
+    """A kind of unsuitable characters in a text, and these characters."""
 
     code: str
     severity: Severity
@@ -48,7 +48,7 @@ class CharacterFault:
 
 
 def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
-    """Return what is unsuitable in a text, one entry a kind."""
+    """Return the unsuitable characters in a text, with one entry per kind."""
     if ORDINARY.fullmatch(text):
         return ()
     found = [
@@ -102,7 +102,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
 
 
 def mend_characters(text: str) -> str:
-    """Replace or drop what has one correction only, without asking."""
+    """Return a text in which characters with a single possible correction are corrected."""
     flags = [*_FLAG.findall(text), ""]
     between = _FLAG.split(_bidi(text).sub("", text))
     without = "".join(
@@ -113,7 +113,7 @@ def mend_characters(text: str) -> str:
 
 
 def _bidi(text: str) -> re.Pattern[str]:
-    """Return the controls of direction that a text has no use for."""
+    """Return the pattern of the bidi controls that a text does not need."""
     return _BIDI_BUT_MARKS if _RIGHT_TO_LEFT.search(text) else _BIDI
 
 
@@ -156,7 +156,7 @@ def _seen(
 
 
 def _named(characters: str) -> Listing:
-    """Name characters by themselves, and those that cannot be seen by what they are."""
+    """Return a list of characters; invisible ones are shown by their names."""
     names = dict.fromkeys(
         char
         if _is_visible(char)

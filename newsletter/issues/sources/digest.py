@@ -1,10 +1,10 @@
 """The plain-text digest of Japanese public newsletters: numbered chapters, 【sections】, ■items.
 
-Each line is one of a few shapes; a line that fits none is running text of whatever it stands in,
-so nothing is ever dropped. Lines without an empty one between them are one paragraph, line by line.
+Each line has one of a few shapes; any other line is text of the current part, so that nothing is
+dropped. Consecutive lines without an empty line are one paragraph, whose line ends are kept.
 `to_text` writes the same form.
 
-Publications open their items with marks of their own: `_Marks` finds which, and what they open.
+Publications use different marks at the beginning of items: `_Marks` determines their meaning.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from newsletter.issues.model import (
 from newsletter.issues.plain_text import block_text
 from newsletter.issues.walking import walk_parts
 
-#: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
+#: A line with only a date, in the Gregorian calendar or the era Reiwa, with weekday or "issued on".
 _DATE = re.compile(
     r"^(?P<era>令和)?\s*(?P<year>(?(era)(?:元|\d{1,2})|\d{4}))\s*[./年\uff0e\uff0f-]\s*"
     r"(?P<month>\d{1,2})\s*[./月\uff0e\uff0f-]\s*(?P<day>\d{1,2})\s*+日?\s*+"
@@ -50,7 +50,7 @@ _BEFORE_REIWA = 2018
 _CHAPTER = re.compile(r"^(\d{1,2})\s?[.\uff0e、]\s?(.+)$")
 _LABEL = re.compile(r"^\[([^\]]+)\]\s*(.+)$")
 _SECTION = re.compile(r"^【([^】]+)】$")
-#: Signs before headlines; a row of them is an ornament.
+#: Signs before headlines; a line of only such signs is decoration.
 _SIGNS = "■□◆◇●○◎◉★☆▼▽▲△▶▷"
 _MARKED = re.compile(rf"^([{_SIGNS}])\s?((?![{_SIGNS}])\S.*)$")
 _POINT = re.compile(r"^[・･•]\s*(\S.*)$")
@@ -61,7 +61,7 @@ _CREDIT = re.compile(r"^[(\uff08](?:編集|発行|文責|執筆|制作|配信)[^
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unplaced:
-    """A line that was kept, but whose place in the issue is a guess."""
+    """A line whose place in the issue was guessed."""
 
     line: int
     text: str
@@ -69,7 +69,7 @@ class Unplaced:
 
 @dataclass(slots=True)
 class _Text:
-    """A paragraph while its lines are being read; joining them one by one would copy them all."""
+    """A paragraph during parsing; its lines are joined at the end, in linear time."""
 
     content: list[Inline]
 
@@ -86,7 +86,7 @@ class _Text:
 
 @dataclass(slots=True)
 class _Points:
-    """A list while it is being read."""
+    """A list during parsing."""
 
     points: list[_Text]
 
@@ -96,7 +96,7 @@ class _Points:
 
 @dataclass(slots=True)
 class _Part:
-    """A chapter, section or item while it is being read."""
+    """A chapter, section or item during parsing."""
 
     heading: str
     number: int | None = None
@@ -131,7 +131,7 @@ class _Part:
 
 
 def looks_like_digest(text: str) -> bool:
-    """Whether the text has a digest's shapes: a date by itself and numbered or marked headings."""
+    """Return whether a text looks like a digest: a date line, numbered or marked headings."""
     lines = text.split("\n")
     return any(_DATE.match(line.strip()) for line in lines[:12]) and any(
         _MARKED.match(line) or _SECTION.match(line) or _CHAPTER.match(line) for line in lines
@@ -139,17 +139,17 @@ def looks_like_digest(text: str) -> bool:
 
 
 def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]:
-    """Read normalised digest text.
+    """Return the issue of a normalised digest, and the lines whose place was guessed.
 
     Raises:
-        ContentError: It has no date or no title, or too many lines or headings.
+        ContentError: The text has no date or no title, or too many lines or headings.
     """
     demand_bounded(text, source=source)
     return _Reader(text, source).read()
 
 
 class _Opens(Enum):
-    """What a marked line opens."""
+    """The kind of part that a marked line opens."""
 
     SECTION = auto()
     ITEM = auto()
@@ -158,12 +158,13 @@ class _Opens(Enum):
 
 
 class _Marks:
-    """What the marks of one text open, by how it uses them.
+    """The meaning of the marks in a text, determined by their use.
 
-    A mark opens something where most of its lines have others below them than their like; else its
-    lines are a list, or say that something is so (○) or not. ■ always does. The first that does
-    opens items, or sections if most of its lines have another opening mark right below them, which
-    opens the items then. Others are headings within.
+    A mark opens a part if most of its lines are followed by other lines than those with the same
+    mark; otherwise its lines are a list, or mean that something is the case (○) or not. ■ always
+    opens a part. The first opening mark opens items; if most of its lines are directly followed by
+    another opening mark, it opens sections, and the other mark opens items. Further opening marks
+    are headings within items.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -185,7 +186,7 @@ class _Marks:
             self._opens[outer] = _Opens.ITEM
 
     def read(self, line: str) -> tuple[_Opens, str]:
-        """Return what a line opens, and its words."""
+        """Return the kind of part that a line opens, and the text of the line."""
         match = _MARKED.match(line)
         opens = self._opens.get(match[1], _Opens.NOTHING) if match else _Opens.NOTHING
         return opens, match[2] if match else line
@@ -223,7 +224,7 @@ class _Reader:
             chapters=tuple(part.as_chapter() for part in self._chapters),
             credits=tuple(self._credits),
         )
-        # The first part is the lead, which has no heading.
+        # The lead is the first part and has no heading.
         headings = sum(1 for _part in walk_parts(issue)) - 1
         demand_few_headings(headings, Place(source=self._source))
         return issue, tuple(self._unplaced)
@@ -258,7 +259,7 @@ class _Reader:
         return self._lines.pop(0)[1]
 
     def _read_contents(self) -> Iterator[ContentsLine]:
-        """Take the table of contents: headings that come again further down."""
+        """Read the table of contents, whose headings are repeated later in the text."""
         if not self._lines or not _CHAPTER.match(self._lines[0][1]):
             return
         if self._lines[0][1] not in [line for _, line in self._lines[1:]]:
@@ -305,7 +306,7 @@ class _Reader:
             self._read_text(number, line)
 
     def _read_text(self, number: int, line: str) -> None:
-        """Take a line as running text, or a point of a list."""
+        """Read a line as running text or as a list item."""
         before = self._here.body[-1] if self._here.body and not self._here.links else None
         goes_on = self._text_line == number - 1 and not _URL.match(line)
         self._text_line = 0 if _URL.match(line) else number
@@ -323,13 +324,13 @@ class _Reader:
                 self._add(_Text.of(line))
 
     def _add(self, block: Heading | _Text | _Points) -> None:
-        """Add a block; addresses with text below them stay above it."""
+        """Add a block; URLs that are followed by text are kept before it."""
         self._here.body.extend(_Text.of(link.url) for link in self._here.links)
         self._here.links.clear()
         self._here.body.append(block)
 
     def _chapter(self) -> _Part:
-        """Return the chapter under way, opening a nameless one for items that stand before any."""
+        """Return the current chapter; for items before any chapter, open one without heading."""
         if not self._chapters:
             self._chapters.append(_Part(heading=""))
         return self._chapters[-1]
@@ -343,7 +344,7 @@ def _day(written: re.Match[str]) -> date:
 
 
 def to_text(issue: Issue) -> str:
-    """Write an issue in the digest form, paragraphs unwrapped, parts set apart by an empty line."""
+    """Return an issue in the digest form, paragraphs unwrapped, with empty lines between parts."""
     return "\n\n".join(_text_parts(issue)) + "\n"
 
 

@@ -1,8 +1,8 @@
-"""An issue as the JSON that the editor's script sends: trusted in nothing, read as its Markdown.
+"""Issues as JSON from the script of the editor, which is untrusted input.
 
-What comes in is parsed into the content model, then written as Markdown and read back: so the rules
-for addresses, depth, tables and days are those of every other source, and what is kept is at once
-what its Markdown says.
+The JSON is parsed to the content model, which is written as Markdown and parsed again. Therefore
+the rules for URLs, depth, tables and dates are those of all other sources, and the stored issue
+always equals its Markdown.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from newsletter.issues.model import (
 from newsletter.issues.sources.normalise import without_controls
 from newsletter.issues.walking import walk_parts, walk_placed_blocks
 
-#: The name that errors give the source.
+#: The name of the source in errors.
 SOURCE = "blocks"
 _TITLE_LENGTH = 300
-#: How many parts are kept as they were read last, and letters of one beyond which it is not.
+#: Size of the cache of parsed parts, and the largest part in characters that is cached.
 _KEPT_PARTS, _KEPT_LENGTH = 2048, 8000
-#: Stands behind a part that is read by itself.
+#: Appended to a part that is parsed separately.
 _END = Chapter(heading="end", body=(ThematicBreak(),))
 _Body = tuple[tuple[Block, ...], tuple[Chapter, ...]]
 _Part = TypeVar("_Part", Chapter, Section, Item)
 
 
 def read_json(text: str, *, template: str = "") -> Issue:
-    """Read an issue from JSON as `issue_to_json` writes it.
+    """Return the issue of JSON in the form of `issue_to_json`.
 
     Raises:
-        ContentError: It is no issue, or breaks a rule of Markdown; the place names the part by its
-            anchor, or the field.
+        ContentError: The JSON is not an issue, or breaks a rule of Markdown; the place names the
+            part by its anchor, or the field.
     """
     try:
         issue = issue_from_json(_plain(json.loads(text)))
@@ -73,10 +73,10 @@ def read_json(text: str, *, template: str = "") -> Issue:
 
 
 def read_blocks(text: str) -> tuple[Block, ...]:
-    """Read blocks from JSON as `blocks_to_json` writes them.
+    """Return the blocks of JSON in the form of `blocks_to_json`.
 
     Raises:
-        ContentError: They are none, or break a rule of Markdown.
+        ContentError: The JSON is not a list of blocks, or breaks a rule of Markdown.
     """
     try:
         blocks = blocks_from_json(_plain(json.loads(text)))
@@ -89,7 +89,7 @@ def _as_its_markdown(issue: Issue, template: str) -> Issue:
     try:
         return _by_part(issue, template)
     except (_NotByItselfError, ContentError, RecursionError):
-        # What is wrong is said with its place in the whole text.
+        # Parsing the whole text yields the error with its place.
         return _whole(issue, template)
 
 
@@ -108,15 +108,15 @@ def _whole(issue: Issue, template: str) -> Issue:
 
 
 class _NotByItselfError(Exception):
-    """A part's Markdown reads otherwise alone than amid its issue, or cannot be told to."""
+    """A part cannot be parsed separately with the same result as within its issue."""
 
 
 def _by_part(issue: Issue, template: str) -> Issue:
-    """Read each part by itself, so that only what was changed since the last time is read anew.
+    """Parse each part separately with a cache, so that only changed parts are parsed again.
 
     Raises:
         ContentError: A part breaks a rule.
-        _NotByItselfError: The issue has to be read as a whole.
+        _NotByItselfError: The issue must be parsed as a whole.
     """
     blocks = [block for _place, block in walk_placed_blocks(issue)]
     parts = sum(1 for _part in walk_parts(issue))
@@ -152,7 +152,7 @@ def _item(item: Item) -> Item:
 
 
 def _alone(chapter: Chapter) -> Chapter:
-    """Return what a chapter reads as, with another one behind it that shows where it ends."""
+    """Parse a chapter separately; another chapter is appended to detect its end."""
     return _only(_read_part(body_to_markdown((), [chapter, _END]))[1])
 
 
@@ -176,8 +176,8 @@ def _read_apart(text: str) -> _Body:
 _remembered = lru_cache(maxsize=_KEPT_PARTS)(_read_apart)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Return JSON with its texts as a mail can carry them."""
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return JSON whose texts have no control characters."""
     if isinstance(value, str):
         return without_controls(value)
     if isinstance(value, list):
@@ -188,7 +188,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 
 def _unreadable(error: Exception) -> ContentError:
-    """Say what is wrong: the day, which a person types, or a page that is out of date."""
+    """Return the error for invalid JSON: a wrong date, which people type, or an outdated page."""
     if isinstance(error, ValidationError):
         place = error.errors()[0]["loc"]
         if place and place[0] == "issue_date":

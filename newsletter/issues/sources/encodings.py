@@ -1,8 +1,8 @@
-"""Octets to text, in the encodings that Japanese text comes in, with what vendors added to them.
+"""Decoding of Japanese text in its usual encodings, including the extensions of vendors.
 
-Windows calls its forms CP932 (Shift_JIS), CP51932 and eucJP-ms (EUC-JP), CP50220 to CP50222
-(ISO-2022-JP): each has NEC's and IBM's additions, such as ① and 髙, which the standards, and so
-Python's codecs of EUC-JP and ISO-2022-JP, do not know.
+The variants of Windows are CP932 (Shift_JIS), CP51932 and eucJP-ms (EUC-JP), and CP50220 to CP50222
+(ISO-2022-JP). They have the extensions of NEC and IBM, such as ① and 髙, which the standards and
+Python's codecs for EUC-JP and ISO-2022-JP lack.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 
 _UTF_8, _ISO_2022, _SHIFT_JIS, _EUC = "utf-8", "iso2022_jp", "cp932", "euc_jp"
-#: What no other encoding has: a designation of ISO-2022-JP, or kana between SO and SI.
+#: Sequences that only ISO-2022-JP has: a designation of a character set, or kana between SO and SI.
 _DESIGNATED = re.compile(rb"\x1b(?:\$|\([IJ])|\x0e[\x21-\x5f]+\x0f")
 _SWITCH = re.compile(rb"\x1b(?P<set>\$\(?[@BDOPQ]|\([BJHI])|(?P<out>\x0e)|(?P<in>\x0f)|\x1b&@")
 _PAIRS = re.compile(rb"(?:[\x21-\x7e]{2})*")
@@ -24,9 +24,9 @@ _KANA = re.compile(rb"[\x20-\x5f\r\n]*")
 _EUC_RUN = re.compile(
     rb"[\x00-\x7f]+|(?:\x8e[\xa1-\xdf])+|(?:[\xa1-\xfe]{2})+|(?:\x8f[\xa1-\xfe]{2})+"
 )
-#: What the codec makes of octets that stand for no character: 0x80, 0xA0, 0xFD to 0xFF.
+#: Characters that the codec returns for unassigned octets: 0x80, 0xA0, 0xFD to 0xFF.
 _UNASSIGNED = re.compile("[\x80\uf8f0-\uf8f3]")
-#: IBM's additions that JIS X 0212 lacks, as eucJP-ms places them from row 83, cell 83 on.
+#: IBM extensions that JIS X 0212 lacks, in eucJP-ms from row 83, cell 83 on.
 _IBM = (
     "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ＇＂㈱№℡炻仼僴凬匇匤﨎咊坙﨏塚增寬峵嵓﨑德悅愠敎"
     "昻晥晴朗栁﨓﨔橫櫢淸淲瀨凞猪甁皂皞益礰礼神祥福竧靖精綠緖羽荢﨟薰蘒﨡蠇諸譿賴赶﨣﨤逸郞"
@@ -37,23 +37,23 @@ _HALF_KANA = range(0xFF61, 0xFFA0)
 _HALF_KANA_ALONE = 0.51
 _DAILY_KANJI = 0.5
 _KANA_AND_SIGNS = range(0x3001, 0x30FF)
-#: Rows of JIS X 0208 whose kanji are in daily use.
+#: Rows of JIS X 0208 with common kanji.
 _COMMON_ROWS = range(0xB0, 0xD0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """Text out of octets, with the encoding that was recognised."""
+    """The decoded text and the recognised encoding."""
 
     text: str
     encoding: str
 
 
 def decode(data: bytes, *, source: str = "input") -> Decoded:
-    """Recognise UTF-8, ISO-2022-JP, Shift_JIS or EUC-JP; UTF-16 by its byte order mark.
+    """Decode UTF-8, ISO-2022-JP, Shift_JIS or EUC-JP; also UTF-16 with a byte order mark.
 
     Raises:
-        ContentError: It is none of them; the place is the line up to which the likeliest is right.
+        ContentError: No encoding fits; the place is the first wrong line in the likeliest one.
     """
     encodings: tuple[str, ...] = (_UTF_8, _SHIFT_JIS, _EUC)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -61,7 +61,7 @@ def decode(data: bytes, *, source: str = "input") -> Decoded:
     elif data.startswith(b"\xef\xbb\xbf"):
         data, encodings = data[3:], (_UTF_8,)
     elif has_designations(data):
-        # All octets are ASCII then, so that UTF-8 would take them as well, and garble them.
+        # All octets are ASCII, so that UTF-8 would also accept them, with a wrong result.
         encodings = (_ISO_2022,)
     found: list[Decoded] = []
     reached = 0
@@ -84,15 +84,15 @@ def decode(data: bytes, *, source: str = "input") -> Decoded:
 
 
 def has_designations(data: bytes) -> bool:
-    """Whether octets, which may all be ASCII, switch to Japanese as ISO-2022-JP does."""
+    """Return whether octets contain a switch to Japanese characters as in ISO-2022-JP."""
     return _DESIGNATED.search(data) is not None
 
 
 def decode_as(data: bytes, encoding: str) -> str:
-    """Decode octets that are in an encoding which `decode` recognised.
+    """Decode octets in an encoding that `decode` has recognised.
 
     Raises:
-        UnicodeDecodeError: They are not.
+        UnicodeDecodeError: The octets are invalid in this encoding.
     """
     match encoding:
         case "iso2022_jp":
@@ -102,7 +102,7 @@ def decode_as(data: bytes, encoding: str) -> str:
         case "cp932":
             return _shift_jis_text(data)
         case "cp1258":
-            # The tones of Vietnamese are marks of their own in it.
+            # This encoding has combining characters for the tones of Vietnamese.
             return unicodedata.normalize("NFC", data.decode(encoding))
         case _:
             return data.decode(encoding)
@@ -143,7 +143,7 @@ def _segment(data: bytes, start: int, end: int, charset: bytes) -> str:  # noqa:
                 return (b"\x1b" + charset + octets).decode("iso2022_jp_2004")
             case b"(I":
                 _demand(_KANA, octets)
-                high = bytes(octet | 0x80 if octet > 0x20 else octet for octet in octets)  # noqa: PLR2004 - a blank
+                high = bytes(octet | 0x80 if octet > 0x20 else octet for octet in octets)  # noqa: PLR2004 - a space
                 return high.decode(_SHIFT_JIS)
             case b"(J":
                 return (b"\x1b(J" + octets).decode(_ISO_2022)
@@ -182,7 +182,7 @@ def _euc_text(data: bytes) -> Iterator[str]:
 
 
 def _pairs_text(octets: bytes) -> Iterator[str]:
-    """Yield pairs of JIS X 0208, each octet above 0x80; what vendors added by CP932."""
+    """Yield the text of pairs of JIS X 0208 with octets above 0x80; extensions by CP932."""
     try:
         yield octets.decode(_EUC)
     except UnicodeDecodeError:
@@ -202,10 +202,10 @@ def _or_else(octets: bytes, encoding: str, otherwise: Callable[[bytes], str]) ->
 
 
 def _vendor_pair(pair: bytes) -> str:
-    """Return a character of NEC's or IBM's rows by its place in CP932."""
+    """Return a character of the NEC or IBM rows by its position in CP932."""
     row, cell = pair[0] - 0xA0, pair[1] - 0xA0
-    lead = (row - 1) // 2 + (0x81 if row <= 62 else 0xC1)  # noqa: PLR2004 - Shift_JIS parts there
-    trail = cell + (0x9E if row % 2 == 0 else 0x3F + (cell > 63))  # noqa: PLR2004 - it skips 0x7F
+    lead = (row - 1) // 2 + (0x81 if row <= 62 else 0xC1)  # noqa: PLR2004 - the split in Shift_JIS
+    trail = cell + (0x9E if row % 2 == 0 else 0x3F + (cell > 63))  # noqa: PLR2004 - 0x7F is skipped
     return bytes((lead, trail)).decode(_SHIFT_JIS)
 
 
@@ -221,13 +221,13 @@ def _ibm_character(octets: bytes) -> str:
 
 
 def usual_japanese(data: bytes) -> str:
-    """Return what octets say in EUC-JP or Shift_JIS, if it is kana and kanji of daily use.
+    """Return octets decoded as EUC-JP or Shift_JIS, if the text is of kana and common kanji.
 
-    For text without a line that tells its encoding, where other languages are as likely. Half-width
-    kana count for nothing: each is one octet, and accented letters of Latin-1 read as them.
+    This is for text without a declared encoding, which may as well be in another language.
+    Half-width kana are ignored, since accented letters of Latin-1 decode to them.
 
     Returns:
-        The likelier of both readings; nothing where neither is usual.
+        The likelier of both texts; empty if neither is common Japanese.
     """
     readings: list[tuple[float, str]] = []
     for encoding in (_EUC, _SHIFT_JIS):
@@ -243,11 +243,11 @@ def usual_japanese(data: bytes) -> str:
 
 
 def _likelihood(text: str) -> float:
-    """Return how much of a text is what Japanese is written with: a wrong reading has rare kanji.
+    """Return the share of common Japanese characters in a text; wrong decodings have rare kanji.
 
-    Half-width kana count for half, as do the kanji of daily use: a wrong reading of EUC-JP has
-    such kana with rare kanji between them, one of kana alone rare kanji among the others. Wide
-    forms of ASCII, which Chinese and Korean have as well, say nothing.
+    Half-width kana and common kanji count for half: EUC-JP in the wrong encoding yields such kana
+    between rare kanji, and kana in the wrong encoding yield rare kanji among common ones.
+    Full-width forms of ASCII are ignored, since Chinese and Korean have them, too.
     """
     foreign = [
         char for char in text if not char.isascii() and unicodedata.east_asian_width(char) != "F"

@@ -1,7 +1,7 @@
-"""An issue as the fields of a form: strings as typed, read back into the value they stand for.
+"""Issues as form fields: conversion to strings, and parsing of submitted strings.
 
-Text within a part is Markdown; pictures and links are fields of their own. What a form does not
-show, the table of contents and the language, is kept from the issue it was made of.
+Text within a part is Markdown; pictures and links have separate fields. Properties without fields,
+the table of contents and the language, are taken from the issue that the form was made from.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEAD = "lead"
 
 @dataclass(slots=True)
 class FormEntry:
-    """Text of a part, or a picture in it when ``source`` is set."""
+    """Text in a part, or a picture if ``source`` is set."""
 
     words: str = ""
     source: str = ""
@@ -43,7 +43,7 @@ class FormEntry:
 
 @dataclass(slots=True)
 class LinkFields:
-    """A link as typed; without an address it is none."""
+    """The fields of a link; without URL there is no link."""
 
     url: str = ""
     label: str = ""
@@ -51,9 +51,9 @@ class LinkFields:
 
 @dataclass(slots=True)
 class Card:
-    """A part as typed; ``level`` is None for the lead, ``count`` a chapter's number.
+    """The fields of a part; ``level`` is None for the lead, ``count`` is a chapter's number.
 
-    ``condition`` says for whom it is.
+    ``condition`` is the segment of its readers.
     """
 
     level: Level | None
@@ -66,7 +66,7 @@ class Card:
 
 @dataclass(slots=True)
 class Sheet:
-    """All fields of an issue; the first card is its lead."""
+    """All fields of an issue; the first card is the lead."""
 
     title: str = ""
     date: str = ""
@@ -78,7 +78,7 @@ class Sheet:
 
 
 def to_sheet(issue: Issue) -> Sheet:
-    """Write an issue into fields."""
+    """Return the fields of an issue."""
     lead = Card(level=None, entries=list(_entries(issue.lead)))
     return Sheet(
         title=issue.title,
@@ -103,9 +103,9 @@ def _card(part: Part) -> Card:
 
 
 def _entries(blocks: Iterable[Block]) -> Iterator[FormEntry]:
-    """Yield runs of text with the pictures between them; text can be written behind the last.
+    """Yield texts and the pictures between them, ending with a text.
 
-    A picture with a title or caption, for which there is no field, is text.
+    A picture with a title or caption is part of the text, since there are no fields for these.
     """
     waiting: list[Block] = []
     for block in blocks:
@@ -120,7 +120,7 @@ def _entries(blocks: Iterable[Block]) -> Iterator[FormEntry]:
 
 
 def sheet_of_fields(fields: Iterable[tuple[str, str]]) -> Sheet:
-    """Read a submitted form; ``part`` begins a card, and what follows belongs to it."""
+    """Return the fields of a submitted form; each field ``part`` starts a new card."""
     sheet = Sheet()
     card = Card(level=None)
     for name, value in fields:
@@ -157,11 +157,11 @@ def _take_field(card: Card, name: str, text: str) -> None:
 
 
 def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
-    """Return the issue that the fields stand for, as its Markdown would be read.
+    """Return the issue of the fields, which equals its parsed Markdown.
 
     Raises:
-        ContentError: A field is wrong; the place's field names the part by its anchor, or the
-            field of the issue.
+        ContentError: A field is invalid; the place names the part by its anchor, or the field of
+            the issue.
     """
     lead, *cards = sheet.cards
     outline = bare_outline(sheet)
@@ -185,7 +185,7 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
 
 
 def bare_outline(sheet: Sheet) -> Outline:
-    """Return the parts with their headings, and for whom they are, whatever else is typed."""
+    """Return the parts with only their headings and conditions."""
     return tuple(
         Part(
             level=card.level,
@@ -215,10 +215,10 @@ def _read_entry(entry: FormEntry, anchor: str, count: ReadCount) -> tuple[Block,
 
 
 def read_link(typed: LinkFields, anchor: str = "", count: ReadCount | None = None) -> Link:
-    """Return the link that is typed, as its Markdown would be read.
+    """Return the link of the fields, which equals its parsed Markdown.
 
     Raises:
-        ContentError: It has no address, or one that mail must not lead to.
+        ContentError: The URL is missing, or not allowed in mail.
     """
     link = Link(url=typed.url.strip(), label=typed.label)
     if not link.url:

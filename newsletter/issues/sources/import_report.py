@@ -1,4 +1,4 @@
-"""What reading a text changed and guessed, kept with its draft until an editor has seen to it."""
+"""The report of changes and guesses in parsing a text, stored with its draft until handled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from newsletter.issues.sources.digest import Unplaced
 from newsletter.issues.sources.normalise import ReplacedCharacter
 from newsletter.issues.sources.reading import ReadIssue
 
-#: Why characters are replaced, for people.
+#: Reasons for replacing characters, for display.
 REASONS: Mapping[str, Message] = {
     "radical that stands for an ideograph": msg("a radical in place of an ideograph"),
     "no-break space": msg("an odd space"),
@@ -23,13 +23,13 @@ REASONS: Mapping[str, Message] = {
     "line ends": msg("line ends"),
     "full-width space at the end of a line": msg("full-width space at a line's end"),
 }
-#: Kinds of change, lines a kind, and unplaced lines that are told one by one.
+#: Limits of a report: kinds of changes, lines per kind, and lines with guessed places.
 _KINDS, _LINES, _UNPLACED = 100, 12, 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replaced:
-    """One character that was replaced throughout; ``lines`` are the first of them."""
+    """One character that was replaced everywhere; ``lines`` are the first affected lines."""
 
     before: str
     after: str
@@ -39,18 +39,18 @@ class Replaced:
 
     @property
     def why(self) -> Message:
-        """Why it was replaced, for people."""
+        """The reason of the replacement, for display."""
         return REASONS[self.reason]
 
     @property
     def named(self) -> str:
-        """The character by its code point, since some cannot be seen."""
+        """The character's code point, since some characters are invisible."""
         return " ".join(f"U+{ord(character):04X}" for character in self.before[:4])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssueImportReport:
-    """How a text was read; lines are those of the text that was brought in."""
+    """How a text was parsed; line numbers refer to the imported text."""
 
     format: str
     encoding: str
@@ -59,7 +59,7 @@ class IssueImportReport:
 
     @property
     def count(self) -> int:
-        """How many characters were replaced."""
+        """The number of replaced characters."""
         return sum(entry.count for entry in self.replaced)
 
 
@@ -67,7 +67,7 @@ _ADAPTER: TypeAdapter[IssueImportReport] = TypeAdapter(IssueImportReport)
 
 
 def report_on(read: ReadIssue) -> IssueImportReport:
-    """Sum up how an issue was read."""
+    """Return the report of parsing an issue."""
     return IssueImportReport(
         format=read.format.value,
         encoding=read.encoding,
@@ -100,5 +100,5 @@ def report_to_json(report: IssueImportReport) -> dict[str, Any]:
 
 
 def report_from_json(value: dict[str, Any]) -> IssueImportReport:
-    """Return the report that `report_to_json` wrote."""
+    """Return the report of JSON that `report_to_json` wrote."""
     return _ADAPTER.validate_python(value)

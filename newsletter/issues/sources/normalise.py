@@ -1,4 +1,4 @@
-"""Normalisation: text as it should have been typed, every change reported with its line."""
+"""Normalisation of text, which reports each change with its line."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import unicodedata
 from dataclasses import dataclass
 
 _KANGXI = re.compile(r"[⼀-⿕]")
-#: What copies from PDF carry of the supplement of radicals, which NFKC leaves as it is; after
-#: Unicode's EquivalentUnifiedIdeograph.txt.
+#: Characters of the radicals supplement, which occur in text copied from PDF and which NFKC does
+#: not change; from Unicode's EquivalentUnifiedIdeograph.txt.
 _SUPPLEMENT = str.maketrans(
     "\u2e9f\u2ea0\u2ec1\u2ec4\u2ec6\u2ed1\u2ed8\u2edd"
     "\u2ee3\u2ee4\u2ee8\u2ee9\u2eeb\u2eed\u2eef\u2ef2",
     "母民虎西角長青食骨鬼麦黄斉歯竜亀",
 )
 _ODD_SPACES = re.compile(r"[\u00a0\u202f\u2007]")
-#: What no editor means to type and no mail can carry: controls of C0 and C1, what Unicode calls no
-#: characters, halves of surrogates. Tab and line feed are text.
+#: Characters that are never intended and not possible in mail: C0 and C1 controls except tab and
+#: line feed, noncharacters, lone surrogates.
 CONTROLS = re.compile(
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef"
     + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17))
     + "]"
 )
 _INVISIBLE = re.compile(r"[\ufeff\u200b]")
-#: Line and page ends of word processors (VT, FF), and Unicode's own: words on both sides are apart.
+#: Line and page ends of word processors (VT, FF) and of Unicode, which separate words.
 _OTHER_ENDS = re.compile(r"[\x0b\x0c\u2028\u2029]")
-#: What Windows-1252 has where ISO 8859-1 has controls: dashes and quotation marks of old files.
+#: Characters of Windows-1252 at the positions of controls in ISO 8859-1: dashes, quotation marks.
 _WINDOWS = {
     chr(code): bytes([code]).decode("cp1252")
     for code in range(0x80, 0xA0)
@@ -36,7 +36,7 @@ _MENDED = str.maketrans(_WINDOWS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplacedCharacter:
-    """One character replaced; lines and columns count from 1, in the normalised text's lines."""
+    """One replaced character; line and column count from 1 in the normalised text."""
 
     line: int
     column: int
@@ -47,14 +47,14 @@ class ReplacedCharacter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Normalised:
-    """Text with its changes, in order."""
+    """The normalised text and its changes in order."""
 
     text: str
     changes: tuple[ReplacedCharacter, ...]
 
 
 def normalise(text: str) -> Normalised:
-    """Replace what only looks like the right character, and odd spaces; lines end with LF."""
+    """Replace lookalike characters and unusual spaces; line ends become LF."""
     lines: list[str] = []
     changes: list[ReplacedCharacter] = []
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -70,7 +70,7 @@ def normalise(text: str) -> Normalised:
 
 
 def _with_other_ends(text: str, changes: list[ReplacedCharacter]) -> str:
-    """Return the text with LF for what ends lines otherwise, with a change for each."""
+    """Return the text with LF instead of other line ends, and record each change."""
     ended = _OTHER_ENDS.sub("\n", text)
     line, since = 1, 0
     for end in _OTHER_ENDS.finditer(text):
@@ -114,7 +114,7 @@ def _normalise_line(line: str, number: int, changes: list[ReplacedCharacter]) ->
 
 
 def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - one a kind
-    """Return a character as it should have been typed, and why it differs; empty if it does not."""
+    """Return the intended character, and the reason of the change; empty if there is none."""
     if ord(character) in _SUPPLEMENT:
         return character.translate(_SUPPLEMENT), "radical that stands for an ideograph"
     if _KANGXI.match(character):
@@ -133,11 +133,11 @@ def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - o
 
 
 def find_controls(text: str) -> str:
-    """Return the control characters in a text by code point; empty where there are none."""
+    """Return the code points of the control characters in a text; empty if there are none."""
     found = dict.fromkeys(CONTROLS.findall(text))
     return ", ".join(f"U+{ord(character):04X}" for character in found)
 
 
 def without_controls(text: str) -> str:
-    """Return a text as a mail can carry it."""
+    """Return a text without control characters."""
     return CONTROLS.sub("", text.translate(_MENDED))

@@ -1,4 +1,4 @@
-"""Reading an issue from a file: which form it is in, what was changed, what was a guess."""
+"""Reading an issue from a file: detection of the format, with a report of changes and guesses."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from newsletter.issues.sources.encodings import decode
 from newsletter.issues.sources.normalise import ReplacedCharacter, normalise
 from newsletter.spreadsheets import kind_of
 
-#: An issue of a million characters is no newsletter but a mistaken file.
+#: Octets of the largest file; a file of more than a million characters is not a newsletter.
 LARGEST_ISSUE = 4_000_000
 
 
-#: Front matter as other systems write it.
+#: Beginnings of front matter of other systems.
 _FOREIGN_START = re.compile(r"\s*(\+\+\+(?=\s)|\{(?=\s*\"))")
 _FORMS = {"+++": written("TOML"), "{": written("JSON")}
 
 
 class SourceFormat(StrEnum):
-    """The forms an issue is read from."""
+    """The formats of issues in files."""
 
     MARKDOWN = "markdown"
     DIGEST = "digest"
@@ -35,7 +35,7 @@ class SourceFormat(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadIssue:
-    """An issue with how it was read; ``template`` is empty when the source names none."""
+    """An issue and how it was read; ``template`` is empty if the source names none."""
 
     issue: Issue
     format: SourceFormat
@@ -47,15 +47,15 @@ class ReadIssue:
 
 
 def read_issue(data: bytes, *, source: str, language: Language = Language.JAPANESE) -> ReadIssue:
-    """Read an issue from the octets of a file.
+    """Return the issue of a file's octets.
 
     Args:
         data: The octets.
         source: The name of the file.
-        language: Of Markdown that names none: that of its newsletter. Digests are Japanese.
+        language: The default language of Markdown. Digests are always Japanese.
 
     Raises:
-        ContentError: It is in no form or encoding known here, or something in it is wrong.
+        ContentError: The format or encoding is unknown, or the content is invalid.
     """
     if len(data) > LARGEST_ISSUE:
         raise ContentError(
