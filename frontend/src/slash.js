@@ -87,7 +87,7 @@ const GROUPS = {
   most: [
     {
       name: "picture",
-      terms: "picture image photo 画像 がぞう 写真 しゃしん gazou",
+      terms: "picture image photo library 画像 がぞう 写真 しゃしん ライブラリ gazou",
       kind: "picture",
       act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })),
     },

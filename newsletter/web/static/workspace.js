@@ -62,6 +62,66 @@ if (order) {
   );
   demandHours(order);
 }
+/* What is chosen in a form beside the text, and not sent yet, is there again for who comes back to
+   the page in the same tab: from the translations, the history, an answered comment. */
+const account = /** @type {HTMLElement | null} */ (document.querySelector("[data-account]"));
+/** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control */
+/** @param {HTMLFormElement} form */
+const keyOf = (form) => `beside/${account?.dataset.account}${location.pathname}#${form.id}`;
+/** @param {HTMLFormElement} form */
+const controlsOf = (form) =>
+  /** @type {Control[]} */ ([...form.elements]).filter((each) =>
+    each.matches("input[name]:not([type=hidden], [type=file]), select[name], textarea[name]"),
+  );
+/** @param {Control} each @returns {each is HTMLInputElement} */
+const isTicked = (each) => each.type === "checkbox" || each.type === "radio";
+/** @param {Control} each */
+const isChanged = (each) => {
+  if (isTicked(each)) return each.checked !== each.defaultChecked;
+  if (!(each instanceof HTMLSelectElement)) return each.value !== each.defaultValue;
+  const first = [...each.options].find((option) => option.defaultSelected) || each.options[0];
+  return Boolean(first) && each.value !== first.value;
+};
+/** @param {Control} each */
+const stateOf = (each) => [each.name, isTicked(each) ? each.checked : each.value];
+/** @param {Control} each @param {string | boolean} value */
+const put = (each, value) => {
+  if (stateOf(each)[1] === value) return;
+  if (isTicked(each)) each.checked = Boolean(value);
+  else each.value = String(value);
+  const folded = each.closest("details");
+  if (folded) folded.open = true;
+  each.dispatchEvent(new Event("change", { bubbles: true }));
+};
+for (const id of ["order", "correction", "comment-form"]) {
+  const form = /** @type {HTMLFormElement | null} */ (document.getElementById(id));
+  if (!form) continue;
+  let isSent = false;
+  form.addEventListener("submit", () => {
+    isSent = true;
+  });
+  addEventListener("pagehide", () => {
+    const controls = controlsOf(form);
+    try {
+      const isMine = localStorage.getItem("signed-in") === account?.dataset.account;
+      if (isSent || !isMine || !controls.some(isChanged)) sessionStorage.removeItem(keyOf(form));
+      else sessionStorage.setItem(keyOf(form), JSON.stringify(controls.map(stateOf)));
+    } catch {
+      /* There is no storage, or no room in it. */
+    }
+  });
+  /** @type {[string, string | boolean][]} */
+  let held = [];
+  try {
+    held = JSON.parse(sessionStorage.getItem(keyOf(form)) || "[]");
+  } catch {
+    /* There is no storage. */
+  }
+  const controls = controlsOf(form);
+  /* A form that asks for something else by now is left as it is. */
+  if (held.length === controls.length && controls.every((each, at) => each.name === held[at][0]))
+    controls.forEach((each, at) => put(each, held[at][1]));
+}
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what
    was chosen in it stays chosen. The editor puts the answer in place; its parts beside the list
    come along. */

@@ -211,6 +211,21 @@ def test_the_next_step_brings_the_form_and_its_button_into_sight(
     expect(decide).to_be_in_viewport(ratio=1)
 
 
+def test_what_is_planned_is_still_there_after_a_look_at_the_translations(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    page.locator(".panel-tabs").get_by_role("link", name="Send").click()
+    page.locator("#order").get_by_label("At a time").check()
+    page.locator("#hour").fill("2099-12-24T08:00")
+    page.locator(".panel-tabs").get_by_role("link", name="Translations").click()
+    page.get_by_role("link", name="Back to writing").click()
+    page.locator(".panel-tabs").get_by_role("link", name="Send").click()
+
+    expect(page.locator("#order").get_by_label("At a time")).to_be_checked()
+    expect(page.locator("#hour")).to_have_value("2099-12-24T08:00")
+
+
 def test_the_state_of_saving_stands_in_one_line(desk: Desk, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     desk.start(page, PLAIN, view="mail")
