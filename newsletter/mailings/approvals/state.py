@@ -230,6 +230,7 @@ class Waiting:
     title: str
     approval: ApprovalRow
     person: str
+    is_correction: bool
 
 
 def waiting_for(
@@ -348,4 +349,5 @@ def _newest_requests(
             title=issue.title,
             approval=approval,
             person=account.name or account.address,
+            is_correction=issue.corrects is not None,
         )

@@ -147,7 +147,8 @@ def _telling_router(page: SendingPage) -> Router:
                 else issue_from_json(get_issue(session, newsletter.id, issue).content)
             )
         try:
-            schedule, error = Schedule(hour=read_hour(hour)), ""
+            # What is yet to be filled in is no fault.
+            schedule, error = Schedule(hour=read_hour(hour)) if hour.strip() else AT_ONCE, ""
         except NewsletterError as wrong:
             schedule, error = AT_ONCE, wrong.in_language(visit.language)
         return page.pages.show_to(

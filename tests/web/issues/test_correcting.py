@@ -158,6 +158,7 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
         readied = session.scalars(select(IssueRow.id).where(IssueRow.corrects.is_not(None))).one()
     assert editor.get(f"{sent}/correction").status_code == 409
 
+    assert "Correction, " in approver.get("/home").text
     review = approver.get(f"/newsletters/digest/issues/{readied}/send/review")
     for words in ("What the correction changes", RIGHT, NOTE, "Copies still to be sent"):
         assert words in review.text

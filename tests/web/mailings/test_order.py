@@ -215,7 +215,8 @@ def test_the_hour_is_told_with_its_weekday_and_where_the_issue_is_dated_otherwis
     with transaction(stage.engine) as session:
         draft = open_issue(session, stage.newsletter_id, stage.issue, author="aoki").id
     assert "The issue is dated" in told("2026-11-26T09:00", draft=draft)
-    assert "alert" in told("", issue=issue_id)
+    assert "alert" in told("in the morning", issue=issue_id)
+    assert told("", issue=issue_id) == ""
 
 
 def test_an_operator_may_look_but_not_send(issue_id: int, sign_in: SignIn) -> None:
