@@ -104,7 +104,7 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
     env_file = _write_settings(*ports)
     read_only_file(env_file)
     settings = load_settings()
-    engine = open_database(settings)
+    engine = open_demo(settings)
     try:
         _fill(engine, quiet=json)
         if not json:
@@ -124,6 +124,23 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
         return ExitCode.INCOMPLETE
     complete = summary["accepted"] == summary["planned"] == summary["received"]
     return ExitCode.OK if complete else ExitCode.INCOMPLETE
+
+
+def open_demo(settings: Settings) -> Engine:
+    """Open the demo's database.
+
+    Raises:
+        ConflictError: Another version made it; nobody needs to keep what it holds.
+    """
+    try:
+        return open_database(settings)
+    except ConflictError as error:
+        raise ConflictError(
+            error.message,
+            remedy=msg(
+                "Start the demo with --fresh (make demo ARGS=--fresh), which forgets what it kept."
+            ),
+        ) from None
 
 
 def _start(supervisor: Supervisor, settings: Settings, web: int, smtp: int) -> None:
