@@ -67,7 +67,11 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         return
     language = terminal_language()
     table = Table(
-        _("Key"), pgettext("field", "Label"), pgettext("field", "Type"), _("Options"), box=None
+        _("Key"),
+        pgettext("field", "Label"),
+        pgettext("field", "Type"),
+        pgettext("field", "Options"),
+        box=None,
     )
     for field in fields:
         table.add_row(

@@ -259,7 +259,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "note_translations": pmsg("audit", "Note in other languages"),
     "object": pmsg("audit", "Object"),
     "offered": pmsg("audit", "Offered"),
-    "options": msg("Options"),
+    "options": pmsg("field", "Options"),
     "order": pmsg("audit", "Order"),
     "palette": pmsg("audit", "Colours"),
     "people_kept": pmsg("audit", "People left as they are"),
