@@ -26,6 +26,7 @@ from newsletter.bounces.replies import find_reply
 
 _TABLES = tables("recognition")
 _REPLY_PREFIX = re.compile(r"^\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)
+_FORWARD_PREFIX = re.compile(r"^\s{0,8}(?:fwd?|wg|tr|rv|enc|vs|転送|转发|轉寄|전달)\s{0,4}[:：]", re.IGNORECASE)
 _FAILURE_SUBJECTS = phrases(_TABLES["failure_subjects"])
 _SENDERS = phrases(_TABLES["notifiers"])
 _DELAYS = phrases(_TABLES["delays"])
@@ -60,7 +61,7 @@ def is_bounce(bounce: BounceText) -> bool:
     if is_from_system(bounce):
         # Postmasters also write letters, and shops send mail under such names.
         is_letter = _REPLY_PREFIX.match(subject) and _is_letter(bounce.mail)
-        return not (is_letter or _is_shipping_notice(bounce))
+        return not (is_letter or _is_forwarded(bounce.mail) or _is_shipping_notice(bounce))
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
     if is_report or _REPLY_PREFIX.match(subject):
         return not _REPLY_PREFIX.match(subject)
@@ -185,6 +186,15 @@ def _is_letter(mail: Mail) -> bool:
     return (sender != "" and envelope == sender) or answers_ours(mail.headers)
 
 
+def _is_forwarded(mail: Mail) -> bool:
+    """Return whether the operator of a mail system forwards a notice with a text of their own.
+
+    The fault may be fixed by then, and the text may say so.
+    """
+    forwards = _FORWARD_PREFIX.match(mail.subject) is not None
+    return forwards and not _is_automatic(mail) and not mail.is_from_nobody
+
+
 def _is_list_issue(bounce: BounceText) -> bool:
     """Return whether a mail is an issue of a mailing list, which may be about bounces.
 
@@ -279,8 +289,8 @@ def _is_failure(bounce: BounceText) -> bool:
     """Return whether a mail system reports a failure; people's answers may mention failures too."""
     subject = bounce.mail.subject
     if _has_auto_reply_prefix(subject):
-        told = is_from_system(bounce) and _reports_failure(subject)
-        return told or _is_automatic_notice(bounce)
+        told = _reports_failure(subject) or bounce.reports_nondelivery
+        return (is_from_system(bounce) and told) or _is_automatic_notice(bounce)
     if not is_bounce(bounce):
         return False
     answered = bounce.mail.headers.get("auto-submitted").strip().lower().startswith("auto-replied")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from newsletter.bounces.addresses import Parties, find_addresses
@@ -425,6 +427,32 @@ Subject: Returned mail
         quoted = "".join(f"> {line}\n" for line in inner.splitlines())
         raw = f"From: {OURS}\nTo: ops@example.jp\nSubject: Fwd: Returned mail\n\n"
         raw += f"See below.\n\nBegin forwarded message:\n\n{quoted}"
+        assert only(read_report(raw.encode())) == (READER, Reason.USER_UNKNOWN, True)
+
+    def test_who_runs_a_mail_system_shows_a_notice_and_tells_what_was_mended(self) -> None:
+        raw = f"""From: Joe <postmaster@example.net>
+To: {SIGNED}
+Subject: Fwd: Undelivered Mail Returned to Sender
+
+We mended the alias on Monday; {READER} is working again.
+
+> From: MAILER-DAEMON@mx.example.net
+>
+> <{READER}>: host mx.example.net said: 550 5.1.1 <{READER}>: User unknown
+"""
+        assert read_report(raw.encode()).kind is ReportKind.OTHER
+
+    def test_a_mail_system_marks_its_notice_as_automatic_in_the_subject(self) -> None:
+        raw = f"""From: Gateway <postmaster@example.net>
+To: {SIGNED}
+Subject: =?utf-8?b?{b64encode("【自動通知】宛先エラーのお知らせ".encode()).decode()}?=
+Auto-Submitted: auto-generated
+Content-Type: text/plain; charset=utf-8
+
+下記アドレスは廃止・削除済みのため、受信者にメールは届いておりません。
+
+{READER}
+"""
         assert only(read_report(raw.encode())) == (READER, Reason.USER_UNKNOWN, True)
 
     @pytest.mark.parametrize(
