@@ -26,7 +26,9 @@ from newsletter.bounces.replies import find_reply
 
 _TABLES = tables("recognition")
 _REPLY_PREFIX = re.compile(r"^\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)
-_FORWARD_PREFIX = re.compile(r"^\s{0,8}(?:fwd?|wg|tr|rv|enc|vs|転送|转发|轉寄|전달)\s{0,4}[:：]", re.IGNORECASE)
+_FORWARD_PREFIX = re.compile(
+    r"^\s{0,8}(?:fwd?|wg|tr|rv|enc|vs|転送|转发|轉寄|전달)\s{0,4}[:：]", re.IGNORECASE
+)
 _FAILURE_SUBJECTS = phrases(_TABLES["failure_subjects"])
 _SENDERS = phrases(_TABLES["notifiers"])
 _DELAYS = phrases(_TABLES["delays"])

@@ -44,12 +44,16 @@ _CLAUSE_END = re.compile(
     r"|\b(?:so|because|since|although|therefore)\b|(?<=\S) (?:perch[éè]|weil|parce que|porque)\b",
     re.IGNORECASE,
 )
+#: Conjunctions between two thoughts, each of which can have an object of its own.
+_AND = re.compile(r"\b(?:and|but|und|aber|et|mais|y|pero|en|maar|och|men|og)\b", re.IGNORECASE)
 #: The end of a concessive clause ("although …"); only the main clause after it counts.
 _CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
 #: "List" in any language; it can also be a list of participants.
 _LIST = re.compile(r"\b(?:list|lijst|spis\b|списк)|リスト|名簿|名[单單]|명단|목록", re.IGNORECASE)
 _PART = re.compile(r"\{([a-z]+)\}")
 _WORD = re.compile(r"\w")
+#: Scripts with spaces between words, as Unicode's names of their letters begin.
+_SPACED_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 _QUESTION = re.compile(r"\?|か[。\s]*$")
 
 
@@ -148,7 +152,7 @@ def _continues_in_next(line: str, following: str) -> bool:
 
 def _is_of_spaced_script(letter: str) -> bool:
     """Return whether a character is a letter of a script with spaces between words."""
-    return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
+    return letter.isalpha() and unicode_name(letter).startswith(_SPACED_SCRIPTS)
 
 
 def _wish_of_sentence(sentence: str) -> Wish:
@@ -160,11 +164,42 @@ def _wish_of_sentence(sentence: str) -> Wish:
         return Wish.MENTIONED if _QUESTION.search(sentence) else Wish.PLAIN
     speaking = [language for language in _languages() if language.asking.search(sentence)]
     if speaking:
-        return min(_wish_in_language(sentence, language.asking, language) for language in speaking)
+        wish = min(_wish_in_language(sentence, language.asking, language) for language in speaking)
+        is_about_mail = any(_is_about_mail(sentence, language) for language in speaking)
+        return wish if is_about_mail else min(wish, Wish.MENTIONED)
     leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
     of_mail = [language for language in leaving if _names_mail(sentence, language)]
     asked = (_wish_in_language(sentence, language.elsewhere, language) for language in of_mail)
     return min(asked, default=Wish.MENTIONED if leaving else Wish.NONE)
+
+
+def _is_about_mail(sentence: str, language: _Language) -> bool:
+    """Return whether a request names mail, in any language, or has no other object.
+
+    "Send me no pictures" names another object. In scripts without spaces, words cannot be told
+    apart, so every request there counts as one about mail.
+    """
+    named = (one for each in _languages() for one in each.mail.finditer(sentence))
+    if language.mail.search(sentence) or any(_starts_word(sentence, one) for one in named):
+        return True
+    clauses = filter(None, _CLAUSE_END.split(sentence))
+    thoughts = (one for clause in clauses for one in _AND.split(clause))
+    requests = [one for one in thoughts if language.asking.search(one)] or [sentence]
+    return any(
+        not _is_spaced(one) or _is_filler(language.asking.sub(" ", one), language)
+        for one in requests
+    )
+
+
+def _starts_word(text: str, found: re.Match[str]) -> bool:
+    """Return whether a match is not the end of a longer word, such as *Teilnehmerliste*."""
+    return not text[found.start() - 1 : found.start()].isalpha()
+
+
+def _is_spaced(text: str) -> bool:
+    """Return whether all letters of a text are of scripts with spaces between words."""
+    letters = filter(str.isalpha, text)
+    return all(unicode_name(letter).startswith(_SPACED_SCRIPTS) for letter in letters)
 
 
 def _names_mail(sentence: str, language: _Language) -> bool:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from newsletter.feedback.leave_words import Wish, read_mail_wish, read_wish
 
 _PLAIN = """
+めるまが|とめてほしいです。
+Do us both a favour and lose my address.
 This will have been my last one, please.
 そちらで解除しておいてもらえますか?
 こちらの通信は今回限りでお願いします。
@@ -132,6 +134,14 @@ Wie kann ich mich abmelden?
 실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
 """
 _PAST_OR_ELSEWHERE = """
+Please take me off the photo on page 2, I would rather not be on the web.
+Please don't send me the seed catalogue any more.
+A képeket kérem ne küldjék, lassú a netem.
+Proszę nie wysyłać mi zdjęć w załączniku.
+Bitte streichen Sie mich von der Teilnehmerliste.
+Vi prego di togliere il mio nome dall'articolo a pagina 3.
+Tôi vừa hủy đăng ký kênh truyền hình.
+配信停止のほうは押してないのでご安心を
 Je voudrais résilier mon abonnement au ciné-club.
 Quiero cancelar mi suscripción al gimnasio.
 Vorrei annullare il mio abbonamento alla palestra.
