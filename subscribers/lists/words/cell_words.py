@@ -21,6 +21,11 @@ _LONGEST_ANSWER = 120
 _BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
 _REMARK = re.compile("[(（:：、,]")
 _DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
+#: Since when, or how often: a number, a date or nothing but marks.
+_WHEN = re.compile(
+    r"(?:\W|[\d_年月日時分号回第週毎度頃付でにからよりまし以降]"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b|\b(?:since|from|on|seit|depuis)\b)*"
+)
 _NEGATIVE = re.compile(r"[-‐-―−－]\d")
 
 
@@ -133,9 +138,18 @@ def _affirms(text: str) -> bool:
     if yes.doubt.search(words):
         return False
     clauses = [clause.strip(" 「」『』\"'") for clause in yes.clause.split(words)]
-    return any(
-        yes.word.fullmatch(clause) or yes.sentence.search(clause) or yes.agreement.search(clause)
+    others = [
+        clause
         for clause in clauses
+        if not (
+            yes.word.fullmatch(clause)
+            or yes.sentence.search(clause)
+            or yes.agreement.search(clause)
+        )
+    ]
+    # What stands beside a yes may take it back, in whatever words: "同意（撤回）", "yes, revoked".
+    return len(others) < len(clauses) and all(
+        _WHEN.fullmatch(clause) or yes.filling.fullmatch(clause) for clause in others
     )
 
 
@@ -144,6 +158,7 @@ class _Affirmations(NamedTuple):
     doubt: re.Pattern[str]
     agreement: re.Pattern[str]
     word: re.Pattern[str]
+    filling: re.Pattern[str]
     sentence: re.Pattern[str]
 
 
@@ -156,5 +171,6 @@ def _affirmations() -> _Affirmations:
         doubt=re.compile(any_of["doubt"]),
         agreement=re.compile(any_of["agreement"]),
         word=re.compile(f"{any_of['word']}(?:\\s+{any_of['rest']})*"),
+        filling=re.compile(f"{any_of['rest']}(?:\\s+{any_of['rest']})*"),
         sentence=re.compile(rf"{stem}{end}*\Z|\b{any_of['verb']}\b"),
     )

@@ -564,8 +564,18 @@ _NO_ANSWERS: dict[str, Sequence[str]] = {
         "郵送を希望",
         "一部許可",
         "どちらでも",
+        "同意(撤回 2024/5)",
+        "동의(철회 2024.5)",
+        "ja, widerrufen",
     ),
-    "Accepts email": ("only by post", "I'd rather not", "lapsed", "?", "yes, but later"),
+    "Accepts email": (
+        "only by post",
+        "I'd rather not",
+        "lapsed",
+        "?",
+        "yes, but later",
+        "yes (revoked 5/24)",
+    ),
     "mail_flg": ("9", "NULL", "-1", "−1"),
     "Can we email you?": ("Only about my booking",),
 }
@@ -592,6 +602,7 @@ def test_only_a_yes_in_a_column_that_asks_for_mail_is_consent(sqlite_stage: Stag
         "Newsletter name",
         "consent_text",
         "Email source",
+        "Newsletter-Sprache",
     ],
 )
 def test_a_column_that_asks_which_or_when_asks_for_no_consent(
