@@ -413,6 +413,10 @@ def _script(char: str) -> str:
     return name if name in _SCRIPTS else ""
 
 
+def _is_wide(char: str) -> bool:
+    return char != "" and unicodedata.east_asian_width(char) == "W"
+
+
 def _is_odd(char: str, *, before: str, after: str) -> bool:
     """Tell whether a character hardly stands between its neighbours, if it has them."""
     category = unicodedata.category(char)
@@ -422,7 +426,8 @@ def _is_odd(char: str, *, before: str, after: str) -> bool:
         return True
     latin = [one.isascii() and one.isalpha() for one in (before, after)]
     if category[0] not in "LM":
-        is_sign = category[0] == "S" or category == "No"
+        # "◆担当者" is how lists of Japan set off a heading.
+        is_sign = (category[0] == "S" or category == "No") and not _is_wide(after)
         return after.isalpha() and (before.isalpha() or is_sign) and char not in _WITHIN
     if category == "Lo":
         return all(latin) and char not in _WITHIN

@@ -122,6 +122,12 @@ def test_it_is_said_which_encoding_was_read_with_words_that_show_it() -> None:
     assert not found.words
 
 
+def test_signs_that_set_off_headings_and_arrows_are_at_home_in_japanese() -> None:
+    memo = "連絡先\n◆送ってよい人\n斎藤 a@x.example\n◆もう送らない人\n柴田 b@x.example ←本人から\n"
+    found = find_encoding(io.BytesIO(memo.encode("cp932")), source="memo.txt")
+    assert found.encoding == "cp932"
+
+
 def test_a_line_beyond_the_beginning_that_is_in_another_encoding_is_named() -> None:
     octets = _octets(_LISTS["polish"], "cp1250") * 9_000 + b"\x81\x83\n"
     with pytest.raises(ListError, match=r"l\.csv:36001: This line is not in Windows-1250"):
