@@ -12,7 +12,12 @@ from newsletter.bounces.complaints import read_feedback_report, read_opt_out
 from newsletter.bounces.delivery_status import read_delivery_status, read_rejection
 from newsletter.bounces.mail import MAIL_OCTETS, Mail, MimePart, open_mail, read_headers
 from newsletter.bounces.model import Report, ReportKind
-from newsletter.bounces.unstructured import read_auto_reply, read_last_resort, read_unstructured
+from newsletter.bounces.unstructured import (
+    is_forwarded,
+    read_auto_reply,
+    read_last_resort,
+    read_unstructured,
+)
 from newsletter.bounces.webhooks.ses import read_ses_mail
 from newsletter.message.verp import claims_delivery
 
@@ -98,9 +103,20 @@ def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None 
         report = Report(kind=ReportKind.OTHER, reader=report.reader)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
     found = identify(found, bounce.mail, about.original, envelope_to=envelope_to)
-    if claims_delivery(found.return_path) and _forwards_own_bounce(about, bounce):
+    is_own = claims_delivery(found.return_path) and _forwards_own_bounce(about, bounce)
+    if is_own or (about is not bounce and _forwards_of_own_domain(bounce.mail, found)):
         return replace(found, kind=ReportKind.OTHER, recipients=())
     return found
+
+
+def _forwards_of_own_domain(mail: Mail, report: Report) -> bool:
+    """Return whether somebody forwards a bounce of an address in the domain that they write from.
+
+    The operator of that mail system says in their own words what became of the address.
+    """
+    domain = find_address(mail.headers.get("from")).lower().rpartition("@")[2]
+    failed = {one.address.lower().rpartition("@")[2] for one in report.recipients}
+    return is_forwarded(mail) and domain in failed
 
 
 def _forwards_own_bounce(about: BounceText, bounce: BounceText) -> bool:

@@ -63,7 +63,7 @@ def is_bounce(bounce: BounceText) -> bool:
     if is_from_system(bounce):
         # Postmasters also write letters, and shops send mail under such names.
         is_letter = _REPLY_PREFIX.match(subject) and _is_letter(bounce.mail)
-        return not (is_letter or _is_forwarded(bounce.mail) or _is_shipping_notice(bounce))
+        return not (is_letter or is_forwarded(bounce.mail) or _is_shipping_notice(bounce))
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
     if is_report or _REPLY_PREFIX.match(subject):
         return not _REPLY_PREFIX.match(subject)
@@ -188,7 +188,7 @@ def _is_letter(mail: Mail) -> bool:
     return (sender != "" and envelope == sender) or answers_ours(mail.headers)
 
 
-def _is_forwarded(mail: Mail) -> bool:
+def is_forwarded(mail: Mail) -> bool:
     """Return whether the operator of a mail system forwards a notice with a text of their own.
 
     The fault may be fixed by then, and the text may say so.

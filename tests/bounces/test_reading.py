@@ -429,16 +429,19 @@ Subject: Returned mail
         raw += f"See below.\n\nBegin forwarded message:\n\n{quoted}"
         assert only(read_report(raw.encode())) == (READER, Reason.USER_UNKNOWN, True)
 
-    def test_who_runs_a_mail_system_shows_a_notice_and_tells_what_was_mended(self) -> None:
-        raw = f"""From: Joe <postmaster@example.net>
+    @pytest.mark.parametrize("mark", ["", "-----Original Message-----\n"])
+    def test_who_runs_a_mail_system_shows_a_notice_and_tells_what_was_mended(
+        self, mark: str
+    ) -> None:
+        raw = f"""From: Joe <postmaster@example.com>
 To: {SIGNED}
 Subject: Fwd: Undelivered Mail Returned to Sender
 
 We mended the alias on Monday; {READER} is working again.
 
-> From: MAILER-DAEMON@mx.example.net
+{mark}> From: MAILER-DAEMON@mx.example.com
 >
-> <{READER}>: host mx.example.net said: 550 5.1.1 <{READER}>: User unknown
+> <{READER}>: host mx.example.com said: 550 5.1.1 <{READER}>: User unknown
 """
         assert read_report(raw.encode()).kind is ReportKind.OTHER
 
