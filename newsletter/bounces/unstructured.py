@@ -194,7 +194,7 @@ def is_forwarded(mail: Mail) -> bool:
     The fault may be fixed by then, and the text may say so.
     """
     forwards = _FORWARD_PREFIX.match(mail.subject) is not None
-    return forwards and not _is_automatic(mail) and not mail.is_from_nobody
+    return forwards and not _is_automatic(mail) and not mail.has_empty_sender
 
 
 def _is_list_issue(bounce: BounceText) -> bool:
