@@ -1,1 +1,1 @@
-"""Preflight of content: what an editor should mend, with its place and a remedy."""
+"""Preflight of content: findings with place and remedy for the editor."""

@@ -1,4 +1,4 @@
-"""Preflight of blocks: what each kind lacks, or says that cannot be."""
+"""Preflight of blocks: missing or impossible content in each kind of block."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ from newsletter.issues.walking import (
     walk_runs,
 )
 
-#: Signs that a task begins with, and which stand in no source.
+#: Check boxes at the beginning of tasks, which are not part of the source.
 _TASKS = "\N{BALLOT BOX}\N{BALLOT BOX WITH CHECK} "
-#: Pictures that stand beside each other in a mail and can still be seen.
+#: The number of pictures in a row that are large enough in a mail.
 _FEWEST, _MOST = 2, 4
 _WIDE_DIGIT = re.compile("[\uff10-\uff19]")
 
 
 def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding]:
-    """Yield what is wrong with blocks, and with fields of the reader in them.
+    """Yield findings about blocks and about merge fields in them.
 
     Args:
-        issue: What is looked at.
-        fields: The keys of the fields that the newsletter has of its readers.
+        issue: The issue.
+        fields: The keys of the newsletter's fields.
     """
     contents = 0
     for part in walk_parts(issue):
@@ -127,10 +127,10 @@ def _check(  # noqa: C901 - one a kind
 
 
 def _check_numbers(blocks: tuple[Block, ...], place: IssuePlace) -> Iterator[Finding]:
-    """Yield where a numbered list follows another whose numbers do not lead to its own."""
+    """Yield findings about numbered lists that do not continue the numbers of the previous one."""
     for before, block in pairwise(blocks):
         match before, block:
-            case ListBlock(ordered=True), ListBlock(ordered=True) if before.start + block.start > 2:  # noqa: PLR2004 - two lists from 1
+            case ListBlock(ordered=True), ListBlock(ordered=True) if before.start + block.start > 2:  # noqa: PLR2004 - two lists that start at 1
                 yield _finding(
                     "list-numbers",
                     place,
@@ -151,7 +151,7 @@ def _check_numbers(blocks: tuple[Block, ...], place: IssuePlace) -> Iterator[Fin
 
 
 def _fence(kind: Fence) -> str:
-    """Return what opens a block in Markdown, by which its line is found."""
+    """Return the opening fence of a block in Markdown, which is used to find its line."""
     return f":::{kind.value}"
 
 
@@ -176,7 +176,7 @@ def _finding(
 
 
 def _named(name: str) -> str | Message:
-    """Return how a sentence calls a block: by its name, or by saying that it has none."""
+    """Return the name of a block for messages, or a phrase for a block without name."""
     return name if name.strip() else msg("(no name)")
 
 
@@ -260,7 +260,7 @@ def _check_event(event: Event, place: IssuePlace, issue: Issue) -> Iterator[Find
 
 
 def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
-    """Return what is wrong with the date of an event: about what, message, remedy."""
+    """Return the fault in the date of an event: the wrong text, the message, the remedy."""
     written = msg("Write it as 2026-12-03 10:00, or as 2026-12-03 for the whole day.")
     if not event.starts:
         message = msg("The event “{name}” has no date.", name=_named(event.name))
@@ -270,7 +270,7 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
         return event.starts, message, written
     for text in filter(None, (event.starts, event.ends)):
         if read_moment(text) is None:
-            # A day that does not exist was read, and may stand there in other signs.
+            # An impossible day was parsed and is perhaps written in another format in the text.
             about = "" if is_day_or_minute(text) else text
             return about, msg("This is not a date: {text}", text=text), written
     if read_span(event) is not None:
@@ -331,7 +331,7 @@ def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
 
 
 def _with_contact(finding: Finding, contact: Contact, mended: Contact) -> Finding:
-    """Return a finding that a press mends, by another contact box for the one it is about."""
+    """Return a finding with a fix that replaces a contact block by a corrected one."""
     return replace(
         finding,
         fix=partial(with_blocks, change=lambda block: mended if block == contact else block),
@@ -364,7 +364,7 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         return
     cells = map(inline_words, (*table.head, *chain(*table.rows)))
     first = next((words for words in cells if words.strip()), "")
-    # A table without words is found by the bar that its lines begin with in Markdown.
+    # The line of a table without text is found by the bar at its beginning.
     about = first or "|"
     message = nmsg(
         "The table “{first}” has {count} empty row.",
@@ -386,7 +386,7 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
 
 
 def _check_head(table: Table, place: IssuePlace) -> Iterator[Finding]:
-    """Find cells beyond the heads of a table, such as those that a bar in the text made."""
+    """Yield findings about cells without column heading, for example from a bar in the text."""
     heads = list(map(inline_words, table.head))
     width = max((at for at, words in enumerate(heads, 1) if words.strip()), default=len(heads))
     cells = (inline_words(cell) for row in table.rows for cell in row[width:])
@@ -452,7 +452,7 @@ def _field_name(field: MergeField) -> Message | str:
     return kind.label if kind else field.field
 
 
-#: Honorifics of Japanese names; each takes the place of the others.
+#: Honorifics after Japanese names; a name has only one.
 _HONORIFIC = "様|さま|さん|殿|御中|各位"
 _WITH_HONORIFIC = re.compile(rf"(?:皆|みな|{_HONORIFIC})\s*\Z")
 _HONORIFIC_AFTER = re.compile(rf"\s*(?:{_HONORIFIC})(?!子|式|々)")
@@ -461,7 +461,7 @@ _HONORIFIC_AFTER = re.compile(rf"\s*(?:{_HONORIFIC})(?!子|式|々)")
 def _check_honorific(
     field: MergeField, place: IssuePlace, after: Inline | None
 ) -> Iterator[Finding]:
-    """Yield a fallback with an honorific, where the text behind it has one, too."""
+    """Yield a finding if a merge field's fallback and the text after it both have honorifics."""
     honorific = _HONORIFIC_AFTER.match(after.text) if isinstance(after, Text) else None
     if honorific and _WITH_HONORIFIC.search(field.fallback):
         said = field.fallback + honorific[0]

@@ -1,4 +1,4 @@
-"""Preflight of content: what an editor should mend in an issue before it is rendered."""
+"""Preflight of an issue's content, before rendering."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.sources.characters import find_character_faults, mend_characters
 from newsletter.issues.walking import walk_parts, walk_pictures, walk_texts
 
-#: Columns, of which a full-width character takes two, that are hardly any text beside pictures.
+#: Columns of text below which an issue with pictures is regarded as pictures only; a full-width
+#: character has two columns.
 _FEW_COLUMNS = 120
-#: Characters below which a preheader leaves room for an inbox to show what follows it.
+#: Characters of a preheader below which inboxes also show the text after it.
 _PREHEADER_SHORT = 20
-#: Characters that inboxes show of a preheader at most.
+#: The largest number of characters of a preheader that inboxes show.
 _PREHEADER_LONG = 140
-#: Texts of an issue that are not what it says.
+#: Parts of an issue that do not count as its text.
 _AROUND = frozenset(
     {
         IssueField.TITLE,
@@ -54,12 +55,12 @@ _AROUND = frozenset(
 def check_issue(
     issue: Issue, fields: Collection[str] = (), known_words: Collection[str] = ()
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with an issue's content, errors first.
+    """Return the findings about an issue's content, errors first.
 
     Args:
-        issue: What is looked at.
-        fields: The keys of the fields that the newsletter has of its readers.
-        known_words: The words of the newsletter's own dictionary, folded.
+        issue: The issue.
+        fields: The keys of the newsletter's fields.
+        known_words: The words of the newsletter's dictionary, folded.
     """
     findings = [finding for check in _CHECKS for finding in check(issue)]
     spelling = check_spelling(issue, known_words)
@@ -161,7 +162,7 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
 
 
 def _check_pictures_alone(issue: Issue) -> Iterator[Finding]:
-    """Yield where pictures say it all; what stands around every issue is no text of it."""
+    """Yield a finding if an issue consists of pictures only; recurring parts are not counted."""
     pictures = [picture for _, picture in walk_pictures(issue)]
     if not pictures:
         return

@@ -1,9 +1,9 @@
-"""English words: which are spelled as the dictionary has them, and what another may stand for.
+"""Spelling of English words, with suggestions for unknown ones.
 
-The dictionary is symspellpy's, 82,000 words in British and American spelling with how often each
-is met. Its own search would hold 150 MB and take five seconds to load; one word against those of
-its first letter and about its length takes half a millisecond, and is needed for unknown words
-alone.
+The dictionary is that of symspellpy, with 82,000 words in British and American spelling and their
+frequencies. Symspellpy's own search needs 150 MB and five seconds to load. Comparing a word with
+those of the same first letter and about the same length takes half a millisecond, and is only
+needed for unknown words.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from importlib.resources import files
 
 from rapidfuzz.distance import OSA
 
-#: A word that stands by itself: no part of an address, a file's name, a setting or a number.
+#: A separate word, which is not part of a URL, a file name, a setting or a number.
 _WORD = re.compile(
     r"(?<![\w@./\\:#&=+%$~'’-])[A-Za-z]+(?:['’][A-Za-z]+)*(?![\w@/\\=+#&]|[.:'’-]\w)", re.ASCII
 )
-#: Beginnings that make a new word of any.
+#: Prefixes that form new words.
 _PREFIXES = ("un", "re", "non", "pre", "sub", "co", "over", "multi")
-#: Shorter ones are abbreviations as often as mistakes.
+#: Letters of the shortest checked word; shorter ones are often abbreviations.
 _SHORTEST = 4
-#: From how many letters on one may be wrong, and two: in a shorter word, two may be changed about.
+#: Letters from which on one and two wrong letters are considered; in shorter words, only two
+#: swapped letters.
 _ONE_WRONG, _TWO_WRONG = 6, 8
-#: A capital makes it a name, unless it is so long and so near to a word.
+#: Letters from which on a capitalised word, usually a name, is compared with the dictionary.
 _SHORTEST_CAPITALISED = 8
-#: A word met less often, in the dictionary's text of 10¹² words, is no more likely than a name.
+#: Occurrences in the dictionary's corpus of 10¹² words; rarer words are not more likely than names.
 _RARE = 100_000
-#: A text is English where so many of its words are: another language shares some.
+#: The share of known words from which on a text is English; other languages have some of them, too.
 _ENGLISH = 0.5
-#: Up to so many words stand in a text of any language, as names and terms.
+#: The number of English words that may occur in a text of any language as names and terms.
 _FEW = 3
 
 
 @lru_cache(maxsize=1)
 def _dictionary() -> Mapping[str, int]:
-    """Return each word and how often it is met; those of our days that it lacks are common."""
+    """Return the frequencies of words; recent words that the dictionary lacks count as common."""
     counts: dict[str, int] = {}
     published = files("symspellpy") / "frequency_dictionary_en_82_765.txt"
     with published.open(encoding="utf-8-sig") as lines:
@@ -62,7 +63,7 @@ def _by_beginning() -> Mapping[tuple[str, int], list[str]]:
 
 @lru_cache(maxsize=8192)
 def is_known(word: str) -> bool:
-    """Whether the dictionary has a word, as it is or with a usual beginning or ending."""
+    """Return whether the dictionary has a word, also with a usual prefix or suffix."""
     word = word.replace("’", "'").lower()
     words = _dictionary()
     bare = word.removesuffix("'s").removesuffix("'")
@@ -77,10 +78,11 @@ def is_known(word: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def nearest_word(word: str) -> str:
-    """Return the word that an unknown one most likely stands for; empty where none is near.
+    """Return the most likely correction of an unknown word; empty if there is none.
 
-    Near is one letter too many, too few, wrong, or two changed about; twice so in long words, and
-    in short ones the last alone. Of two as near, the one met more often.
+    A correction has one letter added, removed or replaced, or two letters swapped. Long words may
+    have two such changes, and short ones only a swap. Of equally near words, the most frequent is
+    returned.
     """
     plain = word.lower()
     capitalised = word[0].isupper()
@@ -101,10 +103,10 @@ def nearest_word(word: str) -> str:
 
 
 def misspelled_words(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each word of a text that is likely misspelled, with what it may stand for.
+    """Yield the probably misspelled words of a text with their corrections.
 
-    Names and abbreviations are none: a word with a capital is judged only where it is long and all
-    but a word of the dictionary. A text in another language is not judged.
+    Names and abbreviations are skipped: a capitalised word is checked only if it is long and almost
+    equals a word of the dictionary. Texts in other languages are skipped.
     """
     words = [match[0] for match in _WORD.finditer(text)]
     known = sum(map(is_known, words))
@@ -123,5 +125,5 @@ def misspelled_words(text: str) -> Iterator[tuple[str, str]]:
 
 
 def replace_word(text: str, *, word: str, other: str) -> str:
-    """Return a text with a word of it changed to another wherever it stands by itself."""
+    """Return a text in which all separate occurrences of a word are replaced."""
     return _WORD.sub(lambda match: other if match[0] == word else match[0], text)

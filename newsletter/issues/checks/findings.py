@@ -1,4 +1,4 @@
-"""Findings: what preflight says about an issue or its mail, with place and remedy."""
+"""Findings of preflight about an issue or its mail, with place and remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.issues.outline import chapter_anchor, item_anchor, section_ancho
 
 
 class Severity(StrEnum):
-    """What a finding does to sending: errors block, warnings ask, hints only tell."""
+    """The severity of a finding: errors prevent sending, warnings ask, hints inform."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Severity(StrEnum):
 
 
 class IssueField(StrEnum):
-    """The part of an issue, a mail or a newsletter that a finding is about."""
+    """The part of an issue, a mail or a newsletter that a finding concerns."""
 
     TITLE = "title"
     PREHEADER = "preheader"
@@ -52,16 +52,16 @@ _FIELD_NAMES: dict[IssueField, Message] = {
 }
 
 
-#: What a fix is called that needs no other name.
+#: The default label of a fix.
 MEND = msg("Correct")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssuePlace:
-    """Where in an issue; chapters, sections and items count from 1.
+    """A place in an issue; chapters, sections and items count from 1.
 
     Attributes:
-        heading: What the chapter, section or item is called, for people.
+        heading: The heading of the chapter, section or item, for display.
     """
 
     field: IssueField
@@ -72,7 +72,7 @@ class IssuePlace:
 
     @property
     def anchor(self) -> str:
-        """The anchor of the part within mail and editor; empty outside chapters."""
+        """The anchor of the part in the mail and in the editor; empty outside chapters."""
         if self.chapter is None:
             return ""
         if self.item is not None:
@@ -82,7 +82,7 @@ class IssuePlace:
         return chapter_anchor(self.chapter)
 
     def described(self) -> Message:
-        """Say the place for people: the part's heading, then the field."""
+        """Return the place for display: the heading of the part, then the field."""
         field = _FIELD_NAMES[self.field]
         if self.chapter is None:
             return field
@@ -93,17 +93,17 @@ class IssuePlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing to mend, or to know, before sending.
+    """One problem or hint before sending.
 
     Attributes:
         code: Stable name of the check, such as ``url-http``.
-        about: What exactly was found, such as the URL; a code and what it is about are told once,
-            unless it says ``within`` what.
-        within: The lines, as readers see them, in which it was found, in order.
-        word: The word that a newsletter's own dictionary may take, after which this is none.
-        snippet: The snippet that it stands in, to be mended there; empty elsewhere.
-        fix: Returns the issue with this mended; None where a person must decide.
-        act: What the fix does, as its button says it.
+        about: The found text, such as the URL. Findings with the same code and text are shown once,
+            unless ``within`` is set.
+        within: The lines with the text, as readers see them, in order.
+        word: The word that can be added to the newsletter's dictionary, which settles the finding.
+        snippet: The snippet that contains the text and must be edited; otherwise empty.
+        fix: Returns the corrected issue; None if a person must decide.
+        act: The label of the button for the fix.
     """
 
     code: str
@@ -120,23 +120,23 @@ class Finding:
 
     @property
     def is_unwritten(self) -> bool:
-        """Whether nothing is wrong, but something not written yet."""
+        """Whether it only says that something is not written yet."""
         return self.code in UNWRITTEN
 
     @property
     def key(self) -> str:
-        """A name by which a page can ask for this finding's fix."""
+        """The key by which a page requests the fix."""
         return f"{self.code}|{self.place.anchor}|{self.place.field}|{self.about}"
 
 
-#: Errors of what is only not written yet, as in an issue that was just begun.
+#: Codes of errors about content that is not written yet, such as in a new issue.
 UNWRITTEN = frozenset({"title-empty", "issue-empty"})
 
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def sorted_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, errors first, otherwise in the order of reading."""
+    """Return the findings without duplicates, errors first, and then in reading order."""
     once: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         everywhere = finding.about and not finding.within

@@ -1,8 +1,8 @@
-"""Japanese words, by the dictionary of Sudachi: spellings of one word, and likely slips.
+"""Japanese words by the dictionary of Sudachi: inconsistent spellings and probable misspellings.
 
-The dictionary gives each word the form that its spellings share: 「申込」 and 「申し込み」,
-「ブラウザ」 and 「ブラウザー」. It is mapped into memory, loads in 15 ms, and reads a sentence
-in some 30 µs.
+The dictionary has a common form for the spellings of a word: 「申込」 and 「申し込み」,
+「ブラウザ」 and 「ブラウザー」. It is mapped into memory, loads in 15 ms, and a sentence takes some
+30 µs.
 """
 
 from __future__ import annotations
@@ -20,48 +20,47 @@ _KANJI = re.compile("[\u4e00-\u9fff\u3005]")
 _KATAKANA = re.compile("[\u30a1-\u30faー]+")
 _MIXED = re.compile("[\u4e00-\u9fff\u3005\u3041-\u3096]+")
 _JAPANESE = re.compile("[\u3041-\u30ff\u4e00-\u9fff]")
-#: What stands directly before or behind a noun and makes a compound of it, which may leave out its
-#: kana: 申込書 beside 申し込み.
+#: Parts of speech that form compounds with a noun, which may omit its kana: 申込書 besides
+#: 申し込み.
 _COMPOUNDING = frozenset({"名詞", "接尾辞"})
-#: Kanji from which on a word with another ending is not another word: 「話」 and 「話し」 are two.
+#: Kanji from which on another ending does not make another word; 「話」 and 「話し」 differ.
 _FEWEST_KANJI = 2
-#: Endings that a noun of doing has only behind する.
+#: Endings that a verbal noun can have only after する.
 _ENDINGS = frozenset({"て", "た", "たり", "ます", "まし", "ませ"})
-#: Letters of katakana that are taken for each other: voiced or not, small or not.
+#: Katakana that are often confused: voiced or unvoiced, small or large.
 _EXCHANGED = re.findall(
     r"\S+",
     """カガ キギ クグ ケゲ コゴ サザ シジ スズ セゼ ソゾ タダ チヂ ツヅッ テデ トド ハバパ ヒビピ
     フブプ ヘベペ ホボポ アァ イィ ウゥ エェ オォ ヤャ ユュ ヨョ ャュョ ァィゥェォ シツ ソン""",
 )
-#: What is written with ヴ as with バ.
+#: Equivalent spellings with ヴ and バ.
 _WITH_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴ", "ブ"))
-#: Letters that are left out or written once too often.
+#: Letters that are often omitted or added.
 _ADDED = "ーッ"
-#: Letters of a word from which on a slip in it can be told from another word.
+#: Letters from which on a misspelling can be distinguished from another word.
 _SHORTEST_SLIP = 5
-#: Letters of one beyond which it is no word: for each letter some others are tried in its place,
-#: and each attempt is looked up whole.
+#: Letters of the longest checked word; for each letter, several replacements are looked up.
 _LONGEST_SLIP = 30
-#: Letters that Sudachi takes at once, well below its limit of 49,149 bytes.
+#: Characters passed to Sudachi at once, well below its limit of 49,149 bytes.
 _LONGEST = 10_000
 _local = threading.local()
 
 
 class Spelling(NamedTuple):
-    """How one word is spelled somewhere; two with one ``word`` are spellings of the same."""
+    """One spelling of a word; spellings with the same ``word`` belong together."""
 
     word: tuple[str, ...]
     written: str
 
 
 class JapaneseWords(NamedTuple):
-    """What is noteworthy of the words of a text.
+    """Notable words of a text.
 
     Attributes:
-        spellings: Of words that may be spelled in another way, each once.
-        clipped: Nouns of doing that have an ending of verbs without its する: 「確認てください」.
-        slips: Words in katakana that the dictionary does not have, or has as a slip, each with the
-            one that it likely stands for: 「シュミレーション」, 「カレンター」.
+        spellings: The spellings of words that have several, each once.
+        clipped: Verbal nouns with the ending of a verb but without する: 「確認てください」.
+        slips: Katakana words that the dictionary lacks or marks as wrong, each with the probable
+            correction: 「シュミレーション」, 「カレンター」.
     """
 
     spellings: tuple[Spelling, ...] = ()
@@ -75,7 +74,7 @@ def _dictionary() -> Dictionary:
 
 
 def _tokenizer() -> Tokenizer:
-    """Return this thread's tokenizer: one cannot be used by two at once."""
+    """Return the tokenizer of this thread; a tokenizer cannot be shared between threads."""
     if not hasattr(_local, "tokenizer"):
         _local.tokenizer = _dictionary().tokenizer(mode=SplitMode.C)
     tokenizer: Tokenizer = _local.tokenizer
@@ -84,7 +83,7 @@ def _tokenizer() -> Tokenizer:
 
 @lru_cache(maxsize=4096)
 def read_japanese(text: str) -> JapaneseWords:
-    """Return what is noteworthy of the words of a text; none where nothing of it is Japanese."""
+    """Return the notable words of a text; none if it contains no Japanese."""
     if not _JAPANESE.search(text):
         return JapaneseWords()
     spellings: dict[Spelling, None] = {}
@@ -114,11 +113,11 @@ def _is_clipped(noun: Morpheme, ending: Morpheme) -> bool:
 
 
 def _likely(morpheme: Morpheme) -> str:
-    """Return the word that one in katakana likely stands for; empty where it is right itself.
+    """Return the probable correction of a katakana word; empty if the word is correct.
 
-    The dictionary has common slips beside the right form, as it has words with two right forms.
-    A slip differs in one mark, small letter or long vowel, or in two letters changed about; so do
-    few names differ from a noun of the dictionary.
+    The dictionary contains common misspellings with their correct form, but also words with two
+    correct forms. A misspelling differs in one voicing mark, small letter or long vowel, or by two
+    swapped letters. Few names differ from a noun of the dictionary in this way.
     """
     written = morpheme.surface()
     if not _KATAKANA.fullmatch(written) or len(written) > _LONGEST_SLIP:
@@ -132,7 +131,7 @@ def _likely(morpheme: Morpheme) -> str:
 
 
 def _alike(word: str) -> str:
-    """Return a word without what may be written in two ways: long vowels, and ヴ."""
+    """Return a word in a form that is independent of long vowels and ヴ."""
     for before, after in _WITH_V:
         word = word.replace(before, after)
     return word.replace("ー", "")
@@ -146,7 +145,7 @@ def _is_noun(word: str) -> bool:
 
 
 def _slips_of(word: str) -> Iterator[str]:
-    """Yield the words of which this may be a slip of one letter."""
+    """Yield the possible corrections of a word by one change."""
     for at, letter in enumerate(word):
         for others in _EXCHANGED:
             if letter in others:
@@ -173,5 +172,5 @@ def _spelling(morpheme: Morpheme, beside: set[str]) -> Spelling | None:
 
 
 def replace_katakana(text: str, *, word: str, other: str) -> str:
-    """Return a text with a word in katakana changed to another wherever it stands by itself."""
+    """Return a text in which all separate occurrences of a katakana word are replaced."""
     return _KATAKANA.sub(lambda match: other if match[0] == word else match[0], text)

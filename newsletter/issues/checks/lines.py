@@ -1,4 +1,4 @@
-"""Where in its Markdown a place of an issue stands, so that a finding leads to the line to mend."""
+"""Line numbers of an issue's places in its Markdown, so that findings link to their lines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from newsletter.issues.outline import chapter_anchor, item_anchor, section_ancho
 _FENCE = "---"
 _SIGNS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-#: A field of front matter that begins on its line.
+#: The beginning of a field of front matter.
 _FIELD = re.compile(r"[\"']?([A-Za-z]+)[\"']?\s*[:\uff1a]")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 
 def find_lines(text: str, finding: Finding) -> tuple[int, int]:
-    """Return the first and the last line, from 1, that a finding is about."""
+    """Return the first and the last line of a finding, counted from 1."""
     place, within = finding.place, finding.within or ("",)
     first = find_line(text, place, about=finding.about, within=within[0])
     if len(within) == 1:
@@ -31,10 +31,10 @@ def find_lines(text: str, finding: Finding) -> tuple[int, int]:
 def find_line(
     text: str, place: IssuePlace, *, about: str = "", within: str = "", last: bool = False
 ) -> int:
-    """Return the line, from 1, of a place; ``about`` is words to look for from there on.
+    """Return the line of a place, counted from 1; ``about`` is a text to search from there on.
 
-    ``within`` is the line that holds them as readers see it, which tells lines with the same words
-    apart; of several that say the same, it is the first or the ``last``.
+    ``within`` is the line with the text as readers see it, which distinguishes lines that contain
+    the same text. Of several equal lines, the first or the ``last`` is returned.
     """
     lines = _lines(text)
     starts = _heading_lines(text)
@@ -43,7 +43,7 @@ def find_line(
     following = bisect_right(headings, start)
     end = headings[following] if following < len(headings) else len(lines)
     part, rest = range(start, end), range(end, len(lines))
-    # What readers see as one line may be several, and marks may stand within the words.
+    # A displayed line may consist of several source lines, with markup within the text.
     for indices, said, line in (
         (part, about, within),
         (rest, about, within),
@@ -57,7 +57,7 @@ def find_line(
 
 
 def part_at(text: str, line: int) -> str:
-    """Return the anchor of the part that a line, from 1, belongs to; or the field that it is."""
+    """Return the anchor of the part of a line, counted from 1, or the name of its field."""
     if line <= _matter_end(_lines(text)) + 1:
         for index in range(min(line, len(_lines(text))) - 1, -1, -1):
             if field := _FIELD.match(_lines(text)[index]):
@@ -70,7 +70,7 @@ def part_at(text: str, line: int) -> str:
 def _best(
     lines: Sequence[str], indices: Iterable[int], about: str, within: str, *, last: bool
 ) -> int | None:
-    """Return the line that says what a reader sees with the least besides, such as addresses."""
+    """Return the line that contains the displayed text with the least other text, such as URLs."""
     letters = _letters(within)
     found: list[tuple[bool, int, int]] = []
     for index in indices:
@@ -88,7 +88,7 @@ def _letters(line: str) -> str:
 
 
 def _holds(line: str, letters: str) -> bool:
-    """Whether letters stand in a line in their order, whatever is between them."""
+    """Return whether a line contains letters in their order, with anything between them."""
     rest = iter(line)
     return all(letter in rest for letter in letters)
 
@@ -117,7 +117,10 @@ def _lines(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _heading_lines(text: str) -> dict[str, int]:
-    """Count headings as `read_markdown` does; a part outside chapters opens a nameless one."""
+    """Return the lines of headings by anchor, counted as in `read_markdown`.
+
+    A part outside chapters opens a chapter without heading.
+    """
     lines = _lines(text)
     first = _matter_end(lines) + 1
     found: dict[str, int] = {}

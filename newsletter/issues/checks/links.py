@@ -1,4 +1,4 @@
-"""Checks of links: what is wrong with a URL, told from its letters alone; URLs that stand twice."""
+"""Checks of links without opening them: invalid URLs, and repeated URLs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.walking import walk_parts, walk_pictures, walk_urls
 
-#: What follows a URL in running Japanese text and is copied along with it.
+#: Punctuation that is often copied with a URL from running text.
 _TRAILING = ",.>\u3001\u3002\uff0c\uff0e\u300d\u300f\uff09\u3011\u3009\u300b"
-#: Characters of a host at most (RFC 1035).
+#: Characters of the longest host name (RFC 1035).
 _LONGEST_HOST = 253
 _LABEL_CHARACTERS = re.compile(r"[a-z0-9-]{1,63}")
-#: Schemes of addresses that are no web pages.
+#: Schemes of URLs that are not web pages.
 _NOT_JUDGED = frozenset({"mailto", "tel"})
 _LOCAL_NAMES = ("localhost", ".local", ".internal", ".localdomain", ".test", ".invalid")
-#: What advertisers, networks and other newsletters add to an address to know again who followed it.
-#: Whoever copies it from a browser passes on their own; ``utm_…`` names a campaign, and nobody.
+#: Parameters by which advertisers, social networks and newsletters identify the person who follows
+#: a link. A URL copied from a browser contains the editor's own; ``utm_…`` only names a campaign.
 _MARKS_OF_PEOPLE = frozenset(
     {
         *("dclid", "fbclid", "gbraid", "gclid", "gclsrc", "igsh", "igshid", "li_fat_id", "msclkid"),
@@ -40,14 +40,14 @@ _MARKS_OF_PEOPLE = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UrlFault:
-    """Why a URL leads nowhere; ``mended`` is empty when only a person knows what was meant."""
+    """The fault of a URL; ``mended`` is empty if there is no obvious correction."""
 
     message: Message
     mended: str = ""
 
 
 def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
-    """Return what is wrong with an http(s) URL, or None; mail and telephone are not judged."""
+    """Return the fault of an http(s) URL, or None; mail and telephone links are not checked."""
     trimmed = url.strip().rstrip(_TRAILING)
     if trimmed != url:
         return UrlFault(
@@ -88,7 +88,7 @@ def _host_fault(url: str, host: str) -> UrlFault | None:
 
 @lru_cache(maxsize=2048)
 def _is_domain(host: str) -> bool:
-    """Whether a host may be a domain's name; kept, as issues link to few hosts, and often."""
+    """Return whether a host may be a domain name; cached, since issues link to few hosts."""
     try:
         ascii_host = idna.encode(host, uts46=True).decode("ascii") if host else ""
     except idna.IDNAError:
@@ -111,7 +111,7 @@ def _unreachable(url: str) -> UrlFault:
 
 
 def check_links(issue: Issue) -> Iterator[Finding]:
-    """Yield what is wrong with the links of an issue, and with the addresses of its pictures."""
+    """Yield findings about the links of an issue and the URLs of its pictures."""
     yield from _check_urls(issue)
     yield from _check_duplicate_urls(issue)
     yield from _check_repeated_links(issue)
@@ -155,7 +155,7 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
 
 
 def _without_marks(url: str) -> str:
-    """Return a URL without the parameters by which people are known again."""
+    """Return a URL without parameters that identify people."""
     before, asks, rest = url.partition("?")
     query, at, fragment = rest.partition("#")
     pairs = query.split("&")
@@ -197,7 +197,7 @@ def _check_duplicate_urls(issue: Issue) -> Iterator[Finding]:
 
 
 def _keep_first_link(issue: Issue, *, url: str) -> Issue:
-    """Take later links to a URL out; within running text they stay, as words hang on them."""
+    """Return the issue without repeated links to a URL, except within running text."""
     kept = False
     parts = []
     for part in to_outline(issue):
@@ -211,7 +211,7 @@ def _keep_first_link(issue: Issue, *, url: str) -> Issue:
 
 
 def _check_repeated_links(issue: Issue) -> Iterator[Finding]:
-    """Find a URL that stands twice among the links of one part, which is never meant."""
+    """Yield findings about a URL that is listed twice in the links of a part by mistake."""
     for part in walk_parts(issue):
         urls = Counter(link.url for link in part.links)
         for url in (url for url, times in urls.items() if times > 1):

@@ -1,4 +1,4 @@
-"""What readers have had already: a subject or a text that an earlier issue was sent with."""
+"""Checks for repeated content: subjects and texts of earlier issues."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.walking import walk_texts
 
-#: So many issues back texts are compared; a text is hardly begun with from an older one.
+#: Number of earlier issues whose texts are compared; older ones are rarely copied.
 _COMPARED = 12
-#: The share of a text from which it was sent before. What stands in each issue of a newsletter
-#: (contacts, standing items) is less; an issue begun with from the last, and a word changed, more.
+#: The share of common text from which an issue is regarded as repeated. Recurring parts of a
+#: newsletter (contacts, standing items) are less; a copied issue with a few changes is more.
 _NEARLY_ALL = 0.9
 _TEXT = frozenset({IssueField.LEAD, IssueField.HEADING, IssueField.BODY})
-#: Pieces below which a text says too little to tell it from another: two words stand in many.
+#: Pieces of the shortest compared text; shorter texts occur by chance in many issues.
 _FEWEST = 20
-#: Letters of a piece that texts are compared by; of any language, and wherever a word stands.
+#: Letters of a piece in the comparison, which is independent of language and position.
 _PIECE = 4
 
 
@@ -35,15 +35,15 @@ def find_repeats(
     besides: int | None,
     is_correction: bool = False,
 ) -> tuple[Finding, ...]:
-    """Return warnings of a subject or a text that was sent, or is about to be, as another issue.
+    """Return warnings about a subject or text of another issue that was sent or is ordered.
 
     Args:
-        session: To read with.
-        newsletter_id: Whose issues are compared.
-        issue: As it is now.
-        besides: The stored issue that it is, which may be sent to others again; None for none.
-        is_correction: Whether it corrects that issue: what was begun from it since repeats it, and
-            not the other way about.
+        session: The database session.
+        newsletter_id: The newsletter.
+        issue: The present content of the issue.
+        besides: The id of the same issue, which is not compared; None if it is not stored.
+        is_correction: Whether it corrects that issue; then issues after it are not compared, since
+            these repeat the corrected one and not vice versa.
     """
     return tuple(_repeats(session, newsletter_id, issue, besides, is_correction=is_correction))
 
@@ -103,7 +103,7 @@ def _repeats(
 
 
 def _pieces(issue: Issue) -> frozenset[str]:
-    """Return the pieces of a text that readers see, without what parts words and lines."""
+    """Return the pieces of the visible text, without separators of words and lines."""
     text = "".join(words for place, words in walk_texts(issue) if place.field in _TEXT)
     letters = "".join(text.split())
     return frozenset(letters[at : at + _PIECE] for at in range(len(letters) - _PIECE + 1))

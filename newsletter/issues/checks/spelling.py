@@ -1,9 +1,9 @@
-"""Slips of the pen in Japanese and English: what is likely wrong, as hints.
+"""Hints about probable mistakes in Japanese and English texts.
 
-In Japanese, what is wrong wherever it stands: a particle written twice, a verb in する whose noun
-lost a letter (「共同で実します」), one word spelled in two ways within an issue. In English, words
-that no dictionary has and one that it has is near to, and words written twice. The editor knows
-better: each is a hint, and a newsletter has its own dictionary of words that are right there.
+In Japanese: a repeated particle, a する verb whose noun lost a character (「共同で実します」), and
+different spellings of a word within an issue. In English: unknown words that are similar to a word
+of the dictionary, and repeated words. All of these are hints, and each newsletter has a dictionary
+of accepted words.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.walking import walk_passages, walk_texts
 
 _KANJI = "\u4e00-\u9fff\u3005"
-#: Single letters that make a verb with する, or stand before it by themselves.
+#: Single kanji that form a verb with する, or can precede it.
 _VERBS_OF_ONE = frozenset(
     "愛圧按案逸印映益閲謁演汚応化科架課賀解介会害画関喫帰期記議供遇具屈訓決検験現抗講航号際察賛産視資"
     "死失謝酌熟祝宿書処称証賞障乗食信浸審進遂制征製請税接節絶奏即属存損託諾達断値着徴呈適徹転点投動"
     "得毒熱念把廃配拝排博発罰反比秘評表瀕付服復封偏変便封奉報訪没模面目約訳有要擁浴抑楽利律略領療列"
     "労論和恋旅涙汗噂値対略何度心縁頂絶脱滅命銘免臨輪令冷励歴廉練録"
 )
-#: Letters of verbs that end in す by themselves: 移す, 話す, 示す.
+#: Kanji of verbs that end in す: 移す, 話す, 示す.
 _VERBS_IN_SU = frozenset(
     "移話出示押返消渡直回残放足貸隠流正倒殺表現記落下許犯侵冒耕志施催促探刺指差散試成為崩壊明冷覚起過越"
     "脅尽輝乾浸満鳴慣増減燃溶鎖離濁映写照晒召申致干伸延垂覆腐狂惑癒遣遺余亡逃外帰宿著顕託熟挿射醸凝飛"
     "晴枯荒懲均滑廻凌諭翻潰漏免戻退励隔曝糾質蒸貶費甦零漂生通透活利交済澄抜乱果"
 )
-#: 「実します」「施する」: one kanji after what is none, and a form of する.
+#: A single kanji and a form of する: 「実します」「施する」.
 _LONE_VERB = re.compile(
     rf"(?<![{_KANJI}\u30a1-\u30ffA-Za-z0-9])([{_KANJI}])(しま(?:す|した|せん|しょう)|する)"
 )
-#: A particle twice. 「のの」 begins words, 「とと」「もも」「かか」 stand in them.
+#: A repeated particle, except 「のの」「とと」「もも」「かか」, which occur in words.
 _TWICE = re.compile(
     rf"(?<=[{_KANJI}\u30a1-\u30ff])(をを|がが|にに|はは|でで)(?=[{_KANJI}\u30a1-\u30ff])"
 )
-#: Spellings of one word that the dictionary keeps apart, or takes for an ending.
+#: Spellings of one word that the dictionary regards as different words or as endings.
 _VARIANTS: tuple[tuple[str, ...], ...] = (
     ("ください", "下さい"),
     ("いたします", "致します"),
@@ -55,7 +55,7 @@ _KATAKANA = re.compile(r"[\u30a1-\u30faー]{3,}")
 _LONGEST = 12
 
 
-#: An English word twice that never rightly stands so.
+#: A repeated English word that is never correct.
 _WORD_TWICE = re.compile(
     r"(?<![\w'’-])(a|an|and|are|as|be|by|for|from|of|or|our|the|their|this|to|we|with|you|your)"
     r"\s+\1(?![\w'’-])"
@@ -63,11 +63,11 @@ _WORD_TWICE = re.compile(
 
 
 def check_spelling(issue: Issue, known_words: Collection[str] = ()) -> Iterator[Finding]:
-    """Yield slips of the pen in an issue.
+    """Yield hints about probable mistakes in an issue.
 
     Args:
-        issue: What is looked at.
-        known_words: The words of the newsletter's own dictionary, as `folded_word` has them.
+        issue: The issue.
+        known_words: The words of the newsletter's dictionary, folded by `folded_word`.
     """
     for finding in _all_slips(issue):
         if folded_word(finding.word) not in known_words:
@@ -75,7 +75,7 @@ def check_spelling(issue: Issue, known_words: Collection[str] = ()) -> Iterator[
 
 
 def folded_word(word: str) -> str:
-    """Return a word as dictionaries compare it: width and case make no difference."""
+    """Return a word for comparison, independent of width and case."""
     return normal_form(word).casefold().strip()
 
 
@@ -153,7 +153,7 @@ def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
 
 
 def _two_spellings(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
-    """Yield each word that the issue spells in more than one way, where the second stands."""
+    """Yield a finding for each word with several spellings, at the place of the second one."""
     words: dict[tuple[str, ...], dict[str, IssuePlace]] = {}
     for place, text in texts:
         for word, written in (*_by_rule(text), *read_japanese(text).spellings):
@@ -172,13 +172,13 @@ def _two_spellings(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
 
 
 def _by_rule(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the spellings that are told apart without a dictionary.
+    """Yield the different spellings that are found without the dictionary.
 
-    These are the words of `_VARIANTS`, and those in katakana with and without their long vowel.
+    These are the words of `_VARIANTS`, and katakana words with and without a long vowel.
     """
     for words in _VARIANTS:
         rest = text
-        # The longer first: one is a part of another.
+        # Longer words first, since they can contain shorter ones.
         for word in sorted(words, key=len, reverse=True):
             if word in rest:
                 yield words, word

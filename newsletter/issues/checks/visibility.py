@@ -1,8 +1,7 @@
-"""Visibility: which readers see a heading, and which of them see something below it.
+"""Visibility: the readers who see a heading, and those of them who see content below it.
 
-Both are told from the conditions that parts carry, without an issue being made for each variant:
-parts that are for everybody need no look at all, and the others are as few as the conditions'
-combinations.
+Both are determined from the conditions of parts, without rendering each variant of the issue. Parts
+for everybody need no checks, and the others are as few as the combinations of conditions.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ from newsletter.issues.outline import Part, end_of, to_outline
 from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import content_of, walk_parts
 
-#: The conditions that readers must all meet to be shown something.
+#: The conditions that readers must all meet to see something.
 Needs = frozenset[str]
 
 _EVERYBODY: Needs = frozenset()
-#: A condition that no part carries, so nobody meets it.
+#: A condition that no part has, so that nobody meets it.
 _NOBODY: Needs = frozenset({""})
-#: A level below all headings that blocks can be.
+#: A level below that of all headings.
 _DEEPEST = 7
 
 
 class Extent(StrEnum):
-    """What can be without content: the mail, its list of contents, or what a heading opens."""
+    """The kinds of parts that can be empty: the mail, its table of contents, a heading's part."""
 
     MAIL = "mail"
     CONTENTS = "contents"
@@ -46,12 +45,12 @@ class Extent(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartVisibility:
-    """Who sees a part of an issue, and who of them sees its content.
+    """The readers who see a part of an issue, and those who see content in it.
 
     Attributes:
-        heading: What the part is called; empty of the mail and of the contents.
-        needs: Who sees the part.
-        content: For each thing below it, who sees that; none contains another.
+        heading: The heading of the part; empty for the mail and the table of contents.
+        needs: The conditions for seeing the part.
+        content: The conditions for seeing each piece of content; none includes another.
     """
 
     extent: Extent
@@ -61,13 +60,13 @@ class PartVisibility:
     content: frozenset[Needs]
 
     def is_bare(self, met: Collection[str]) -> bool:
-        """Whether readers who meet these conditions see it with nothing below."""
+        """Return whether readers who meet these conditions see the part without content."""
         return self.needs.issubset(met) and not any(each.issubset(met) for each in self.content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Shown:
-    """A block that holds no others, with who sees it and its level: that of a heading."""
+    """A block without inner blocks, with its conditions and its level, if it is a heading."""
 
     needs: Needs
     block: Block
@@ -82,12 +81,12 @@ class _Shown:
 
 
 def find_visibilities(issue: Issue) -> tuple[PartVisibility, ...]:
-    """Return what some readers may see without its content, in the order of reading.
+    """Return the parts that some readers may see without content, in reading order.
 
-    What is bare for everybody who sees it is not among it: it says so of the issue itself.
+    Parts that are empty for all their readers are left out, since other checks report them.
 
     Args:
-        issue: In its own language, with its snippets put in.
+        issue: The issue in its own language, with the content of its snippets.
     """
     return tuple(each for each in _visibilities(issue) if each.content and _may_be_bare(each))
 
@@ -137,7 +136,7 @@ def _visibilities(issue: Issue) -> Iterator[PartVisibility]:
 
 
 def _needs_of(outline: Iterable[Part]) -> list[Needs]:
-    """Return who sees each part: those who meet its condition and those of all above it."""
+    """Return the conditions for seeing each part: its own and those of all parts above it."""
     found: list[Needs] = []
     above: list[tuple[int, Needs]] = []
     for part in outline:
@@ -150,13 +149,13 @@ def _needs_of(outline: Iterable[Part]) -> list[Needs]:
 
 
 def _flat(blocks: Iterable[Block], needs: Needs) -> Iterator[_Shown]:
-    """Yield the blocks that hold no others, and those that say something besides."""
+    """Yield blocks without inner blocks, and blocks with content besides inner blocks."""
     for block in blocks:
         if isinstance(block, Conditional):
             inside = list(_flat(block.blocks, needs | {block.condition}))
             yield from inside
             if not any(shown.is_content or isinstance(shown.block, Heading) for shown in inside):
-                # What has nothing in it is there for nobody.
+                # Nobody sees content in an empty block.
                 yield _Shown(needs=needs | _NOBODY, block=block)
             continue
         content = content_of(block)
@@ -167,14 +166,14 @@ def _flat(blocks: Iterable[Block], needs: Needs) -> Iterator[_Shown]:
 
 
 def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[PartVisibility]:
-    """Yield the headings among blocks, each with what stands before the next of its level."""
+    """Yield the headings among blocks, each with the content before the next of its level."""
     starts = [index for index, shown in enumerate(body) if isinstance(shown.block, Heading)]
     for start, end in pairwise([*starts, len(body)]):
         heading = body[start]
         if not isinstance(heading.block, Heading):
             continue
         content = [shown.needs for shown in body[start + 1 : end] if shown.is_content]
-        # A heading below it counts as content: what that lacks is told of it.
+        # A subheading counts as content, since a missing content of it is reported separately.
         if end < len(body) and not _ends(body[end], heading):
             content.append(body[end].needs)
         yield PartVisibility(
@@ -187,12 +186,12 @@ def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[PartVisibili
 
 
 def _ends(following: _Shown, heading: _Shown) -> bool:
-    """Whether what a heading opens ends at the next, for all who see the former."""
+    """Return whether a heading's part ends at the next heading for all its readers."""
     return following.level <= heading.level and following.needs <= heading.needs
 
 
 def _widest(content: Iterable[Needs]) -> frozenset[Needs]:
-    """Return who sees something of what is there: those that no wider ones stand for."""
+    """Return the sets of conditions without those that include another set."""
     kept: list[Needs] = []
     for needs in sorted(set(content), key=len):
         if not any(wider <= needs for wider in kept):

@@ -1,4 +1,4 @@
-"""Dates that name a weekday that is not theirs: the day or its weekday was not moved on."""
+"""Checks for dates with a wrong weekday, in which only the day or the weekday was updated."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from newsletter.issues.drafts.restating import ERAS, NUMERAL, WEEKDAYS, read_num
 from newsletter.issues.model import Issue
 from newsletter.issues.walking import walk_passages
 
-#: A date without a year is of any year in which it is at most so far from the issue's own.
+#: A date without a year may be in any year in which it is at most this far from the issue's date.
 _FARTHEST = timedelta(days=250)
-#: Years told by the issue's own.
+#: Years relative to that of the issue.
 _RELATIVE = {"昨年": -1, "去年": -1, "前年": -1, "今年": 0, "本年": 0, "来年": 1, "翌年": 1}
 _HOLIDAY = r"(?:[・･、,，/／]?\s?(?:祝日?|休日?|振替?休?日?))?"
 _JAPANESE = re.compile(
@@ -48,10 +48,10 @@ _ENGLISH = (
 
 
 def check_weekdays(issue: Issue) -> Iterator[Finding]:
-    """Yield each date with a weekday on which it does not fall.
+    """Yield findings about dates with a wrong weekday.
 
-    Without a year it may be of this one, the last or the next, whichever is near the issue's date;
-    in an issue that goes out on any day, only dates that state a year are judged.
+    A date without a year may be in the present, previous or next year, if it is near the issue's
+    date. In an issue without a date, only dates with a year are checked.
     """
     own = None if issue.undated else issue.issue_date
     for place, text in walk_passages(issue):
@@ -78,7 +78,7 @@ _Dated = tuple[str, list[date], int]
 
 
 def _japanese(text: str, own: date | None) -> Iterator[_Dated]:
-    """Yield dates with their weekday; a day alone, as in 5日(土)・6日(日), has the month before."""
+    """Yield dates with weekdays; a day without month (5日(土)・6日(日)) has the previous one."""
     month: int | None = None
     years: tuple[int | None, ...] = ()
     for match in _JAPANESE.finditer(text):
@@ -91,13 +91,13 @@ def _japanese(text: str, own: date | None) -> Iterator[_Dated]:
 
 
 def _years(match: re.Match[str], own: date | None) -> tuple[int | None, ...]:
-    """Return the year that a date states; None for one that it leaves open, none if unreadable."""
+    """Return the years that a date can mean: (None,) without a year, empty if it is unreadable."""
     if match["relative"]:
         return (own.year + _RELATIVE[match["relative"]],) if own else ()
     if not match["year"]:
         return (None,)
     year = 1 if match["year"] == "元" else read_numeral(match["year"])
-    if year is None or (year < 1000 and not match["era"]):  # noqa: PLR2004 - 26年: of which era?
+    if year is None or (year < 1000 and not match["era"]):  # noqa: PLR2004 - 26年 without an era
         return ()
     return (year + ERAS.get(match["era"] or "", 0),)
 
@@ -115,7 +115,7 @@ def _english(text: str, own: date | None) -> Iterator[_Dated]:
 def _days(
     years: tuple[int | None, ...], month: int | None, day: int | None, own: date | None
 ) -> list[date]:
-    """Return the days that a date may be, the one nearest to the issue's own first."""
+    """Return the days that a date can mean, the nearest to the issue's date first."""
     found = []
     for year in years:
         if year is not None:
