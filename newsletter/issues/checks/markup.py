@@ -1,8 +1,8 @@
-"""Preflight of markup: signs that will reach readers as they stand, and were probably not meant to.
+"""Preflight of markup: signs that readers will see literally, which was probably not intended.
 
-Nothing of an issue is dropped, so what Markdown does not read goes out as it was typed: tags of
-HTML, fields of other systems, marks that found no partner. Each is named as it stands, so that its
-line can be found. Code is left out: there, signs are meant.
+Nothing of an issue is dropped, so texts that Markdown does not interpret are sent as typed: HTML
+tags, merge fields of other systems, marks without a partner. Findings contain the literal text, so
+that its line can be found. Code is not checked, since signs in it are intended.
 """
 
 from __future__ import annotations
@@ -46,41 +46,41 @@ from newsletter.issues.walking import (
     walk_urls,
 )
 
-#: How many signs a finding shows, and how many of their characters.
+#: The largest numbers of examples in a finding, and of characters of each.
 _EXAMPLES, _SHOWN = 3, 60
-#: Columns of lines that a program wrapped, and how far they differ.
+#: Columns of lines that a program has wrapped, their largest difference, and the fewest lines.
 _WRAPPED, _SPREAD, _LINES = range(55, 101), 16, 3
-#: From here on characters are two columns wide, near enough for telling wrapped lines.
+#: Code points from here on count as two columns, which is precise enough for wrapped lines.
 _WIDE_FROM = 0x2E80
-#: Words of scripts that part them by blanks: Latin, Greek, Cyrillic.
+#: A word of a script with spaces between words: Latin, Greek, Cyrillic.
 _LAST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+\Z")
 _FIRST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+")
 _IN_WORD = re.compile(r"[A-Za-z0-9À-ɏͰ-ӿ]")
 _OPENING, _CLOSING = "(（[［「『【〔〈《“", ")）]］」』】〕〉》”"
-#: What parts words, and so begins none: "8日*・15日*".
+#: Separators of words: "8日*・15日*".
 _SEPARATORS = tuple("、。，．,;:；：・/／!?！？")
-#: Where a name within a path begins: "/srv/www/_new_/", "C:\\data\\_old_".
+#: The text before a name within a path: "/srv/www/_new_/", "C:\\data\\_old_".
 _PATH = re.compile(r"[\w.:-][/\\]\Z")
-#: A star of a note behind its word: "氏名*　住所*", "当日払い*です", and no product's: "2*3".
+#: The star of a note after its word: "氏名*　住所*", "当日払い*です"; but not of a product: "2*3".
 _NOTED = re.compile(r"\w\*(?![\w*])|[^\W\d]\*(?![*\d])")
-#: A Japanese noun with what goes on behind it, and so behind its note: "参加費*と材料費*は".
+#: The end of a Japanese noun, which can be followed by a note and a particle: "参加費*と材料費*は".
 _NOUN_ENDS = re.compile(r"[\u30a0-\u30ff\u4e00-\u9fff々]\Z")
 _PARTICLE = re.compile(r"[とやはがをもにでの]")
 _HIRAGANA = re.compile(r"[ぁ-ゖ]")
-#: The rest of a name with lines in it: "「_案_国保_氏名」".
+#: The rest of a name with underscores: "「_案_国保_氏名」".
 _NAME = re.compile(r"\w+_\w+")
-#: What any name of a file stands for, before its ending: "*.docx".
+#: The extension after the wildcard of file names: "*.docx".
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}\b")
-#: Names of programs with two lines on either side, as "__init__" has them, that are no words.
+#: Names in programs between double underscores, such as "__init__".
 _OF_PROGRAMS = re.compile(
     r"init|str|repr|dict|len|iter|pycache|mocks|dirname|filename|typename|proto|(?:get|set|del)(?:item|attr)"
 )
 
 
 def check_markup(issue: Issue) -> Iterator[Finding]:
-    """Yield signs that reach readers as they stand, and lines that a program broke.
+    """Yield findings about literal signs and about lines that a program has wrapped.
 
-    Those of one kind in one part are one finding: what is pasted from elsewhere has hundreds.
+    The signs of one kind in one part are one finding, since pasted text can contain hundreds.
     """
     spots: dict[tuple[SignKind, IssuePlace], list[_Spot]] = {}
     for kind, place, spot in _find_spots(issue):
@@ -92,7 +92,7 @@ def check_markup(issue: Issue) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Signs, and the line that they begin in."""
+    """Signs and the line of their beginning."""
 
     signs: str
     line: str
@@ -104,7 +104,7 @@ def _find_spots(issue: Issue) -> Iterator[tuple[SignKind, IssuePlace, _Spot]]:
         for kind in KINDS:
             for spot in _spots_in(text, kind):
                 yield kind, place, spot
-        # What looks cut may be a longer address that is shown with its letters decoded.
+        # A URL that looks truncated may be the beginning of a longer one, which is shown decoded.
         yield from (
             (CUT, place, spot) for spot in _spots_in(text, CUT) if target_of(spot.signs) in urls
         )
@@ -133,7 +133,7 @@ def _spots_in(text: str, kind: SignKind) -> Iterator[_Spot]:
 
 
 def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
-    """Yield each text outside links and code, with the sign within a word that opens emphasis."""
+    """Yield the texts outside links and code, with the sign within a word that opens emphasis."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             for content in running_texts(block):
@@ -142,7 +142,7 @@ def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
 
 
 def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each text, and each sign that opens emphasis and was meant as it stands."""
+    """Yield the texts, and each sign that opens emphasis but was meant literally."""
     for before, run, behind in zip((None, *content), content, (*content[1:], None), strict=False):
         match run:
             case Text(text=text):
@@ -165,7 +165,7 @@ def _text_of(run: Inline | None) -> str:
 
 
 def _swallowed(before: str, inner: str, behind: str) -> str:
-    """Return a sign with what stands beside it, where it was no emphasis: "3*4", "Leser*innen"."""
+    """Return a sign and its context if it was not meant as emphasis: "3*4", "Leser*innen"."""
     signs = chain(
         _of_words(before, inner, behind),
         _of_names(before, inner, behind),
@@ -175,7 +175,7 @@ def _swallowed(before: str, inner: str, behind: str) -> str:
 
 
 def _of_words(before: str, inner: str, behind: str) -> Iterator[str]:
-    """Yield signs of products, and what goes on from within one word to another."""
+    """Yield signs of products, and emphasis from within one word to another word."""
     last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
     words = _LAST_WORD.search(before), _FIRST_WORD.match(inner)
     if words[0] and words[1] and " " in inner:
@@ -185,7 +185,7 @@ def _of_words(before: str, inner: str, behind: str) -> Iterator[str]:
 
 
 def _of_names(before: str, inner: str, behind: str) -> Iterator[str]:
-    """Yield signs of any file's name, of a name with lines, of one within a path."""
+    """Yield signs in wildcards of file names, in names with underscores, and in paths."""
     is_bracketed = bool(before) and before[-1] in _OPENING
     if ending := _ENDING.match(inner) or _ENDING.match(behind):
         yield f"*{ending[0]}"
@@ -197,7 +197,7 @@ def _of_names(before: str, inner: str, behind: str) -> Iterator[str]:
 
 
 def _of_notes(before: str, inner: str, behind: str) -> Iterator[str]:
-    """Yield marks of notes: by a bracket, a sign that parts words, a number, or a third mark."""
+    """Yield marks of notes: next to a bracket, a separator, a number, or with a third mark."""
     last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
     if _crosses(before, inner, behind):
         yield f"{last}*{first}" if last.strip() else f"{end}*{after}"
@@ -214,7 +214,7 @@ def _of_notes(before: str, inner: str, behind: str) -> Iterator[str]:
 
 
 def _crosses(before: str, inner: str, behind: str) -> bool:
-    """Tell whether emphasis begins or ends amid a bracket or a quotation: "(*) and (*)"."""
+    """Return whether emphasis starts or ends within brackets or quotation marks: "(*) and (*)"."""
     if before[-1:] == inner[:1] == '"' or inner[-1:] == behind[:1] == '"':
         return True
     waiting: list[str] = []
@@ -277,7 +277,7 @@ def _check_wrapped(issue: Issue) -> Iterator[Finding]:
 
 
 def _is_wrapped(paragraph: Paragraph) -> bool:
-    """Whether all lines but the last are about as long as a program wraps them."""
+    """Return whether all lines except the last have about the length of wrapped lines."""
     lines = inline_words(paragraph.content).split("\n")
     widths = [sum(1 + (ord(char) >= _WIDE_FROM) for char in line) for line in lines[:-1]]
     return (
@@ -293,7 +293,7 @@ def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
 
 
 def _without_breaks(content: tuple[Inline, ...]) -> Iterator[Inline]:
-    """Yield running text in one line, its texts joined; Japanese has no blank between them."""
+    """Yield running text without line breaks; Japanese lines are joined without spaces."""
     words: list[str] = []
     before = ""
     for index, run in enumerate(content):

@@ -1,4 +1,4 @@
-"""Kinds of signs that reach readers as they stand: how each is found, and what to say of it."""
+"""Kinds of literal signs, each with its detection and its message."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Severity
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
-#: A name between two or more signs and their mirror image: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
+#: A name between two or more signs and their mirrored form: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
 _PAIRED = re.compile(
     r"(?P<open>[\[({<%*|$#@{~^]{2,4}=?)\s?(?P<name>[A-Za-z_\u3040-\u30ff\u4e00-\u9fff]"
     r"[\w .:|,'\"=/-]{0,60}?)\s?(?P<close>[\])}>%*|$#@~^]{2,4})"
 )
-#: A name between single signs that other systems use: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
+#: A name between single signs of other systems: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
 _SINGLE = re.compile(
     r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_.]+%(?![A-Za-z0-9])"
     r"|\{\$?[A-Za-z_][\w.]*(?:\|[^{}|]{0,60})?\}"
     r"|\[[a-z_-]+(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]|\[/[a-z_-]+\]"
     r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
 )
-#: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
+#: Pairs of signs that mean emphasis or wiki markup and not a merge field.
 _MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>\s[^<>]*|/?)>"
     r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>|<!\[CDATA\[|\]\]>",
     re.IGNORECASE,
 )
-#: Elements of HTML that text is marked up with; their tags alone may have lost their counterpart.
+#: HTML elements of text markup, whose tags are also reported without counterpart.
 _ELEMENT = re.compile(
     r"a|abbr|address|article|aside|b|big|blockquote|br|button|caption|center|cite|code|dd|del"
     r"|div|dl|dt|em|figcaption|figure|font|footer|form|h1|h2|h3|h4|h5|h6|header|hr|i|iframe"
@@ -41,11 +41,10 @@ _ELEMENT = re.compile(
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
 _DEFINITION = re.compile(r"\[(?!\^)[^\[\]]+\]:(?=\s*<?(?:https?|mailto|tel):)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
-#: Words in brackets, and others in round ones: a link without an address, or text.
+#: Text in square brackets followed by text in round ones: a link without URL, or plain text.
 _WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
 _PERHAPS_LINK = re.compile(r"!?\[[^\[\]]*\]\([^\s()]{0,80}\)")
-#: An address that ends in a sign behind which more of it is to be expected, and particles that
-#: begin no word.
+#: A URL that ends with a character after which more is expected, and the rest of a broken line.
 _CUT_URL = re.compile(
     r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])"
     r"(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3\u0e00-\u0e7f])"
@@ -53,25 +52,25 @@ _CUT_URL = re.compile(
 )
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
 _HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
-#: An address that mail programs may take for a link, and browsers for a word.
+#: A host name without scheme, which mail clients may regard as a link.
 _BARE_HOST = re.compile(
     r"(?<![\w./@:-])www\.(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])(?:/[!-;=?-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
-#: A line of nothing but one sign parts what is above from what is below; words may stand within.
+#: A line of one repeated character, which is a separator and may contain text.
 _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*|\s*~{3,}[^~]+~{3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\|"
     r"|(?<!＊)＊＊(?!＊)|(?<!')'''(?=[^\s'])[^'\n]{1,80}'''(?!')"
 )
-#: Within a word "_" is a letter, so that names of files keep theirs; beside Japanese, which writes
-#: no spaces, it was perhaps a mark.
+#: Within a word, "_" is a letter, as in file names; next to Japanese, which has no spaces, it may
+#: have been meant as a mark.
 _UNDERSCORES = re.compile(
     r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_(?![(（])[^_\s\\]{1,60}_(?=[\w])"
     r"|(?<=\w)_(?![(（])[^_\s\\]{1,60}_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
 )
-#: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
-#: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
+#: Syntax of other Markdown dialects: highlights, insertions, attributes, formulas, subscript and
+#: superscript, emoji by name; and at the beginning of a line alerts, tables of contents,
 #: abbreviations and definitions.
 _DIALECT = re.compile(
     r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
@@ -86,17 +85,17 @@ _DIALECT_LINE = re.compile(
     r"\[[ xX]\](?=[^\s(\[:])|\[![A-Za-z]{3,20}\](?!\()|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
     r"|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
 )
-#: A line between bars with others within, of any width, and one that rules a drawn table.
+#: A line between bars with further bars, of any width, and a horizontal rule of a drawn table.
 _ROW = re.compile(r"\s*([|｜│])[^|｜│]*\1(?:[^|｜│]*\1)+\s*")
 _RULED = re.compile(r"\s*[+├┌└](?:[-=─━]{2,}[+┼┬┴┤┐┘]){2,}\s*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignKind:
-    """Signs of one kind: what they probably were, and what to do.
+    """A kind of signs: their probable meaning, and the remedy.
 
     Attributes:
-        across: Whether they may go on over the ends of lines.
+        across: Whether they can span several lines.
     """
 
     code: str
@@ -128,7 +127,7 @@ def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
 
 
 def _rows(text: str) -> Iterator[str]:
-    """Yield lines that look like rows of a table: ruled, or with as many bars as the next."""
+    """Yield lines that look like table rows: with a rule, or with as many bars as the next line."""
     lines = text.split("\n")
     bars = [sum(map(line.count, "|｜│")) if _ROW.fullmatch(line) else 0 for line in lines]
     for index, line in enumerate(lines):
@@ -143,19 +142,19 @@ def _dialect(line: str) -> Iterator[str]:
 
 
 def _markup(text: str) -> Iterator[str]:
-    """Yield tags that are attempts at markup: in pairs, with attributes, or ends of something."""
+    """Yield tags that were meant as markup: pairs, tags with attributes, closing tags."""
     yield from (tag[0] for tag, is_alone in _tags(text) if not is_alone)
 
 
 def _lone_tags(text: str) -> Iterator[str]:
-    """Yield HTML's tags that stand alone: what is left of markup, or the subject of a sentence."""
+    """Yield single HTML tags, which are remains of markup or mentioned in the text."""
     for tag, is_alone in _tags(text):
         if is_alone and _ELEMENT.fullmatch(tag["name"]):
             yield tag[0]
 
 
 def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
-    """Yield tags; alone are names of elements and no more, as text that speaks of them has them."""
+    """Yield tags, and whether each has only a name, as in texts about HTML."""
     tags = list(_TAG.finditer(text))
     ended = {tag["name"].lower() for tag in tags if tag["end"]}
     for tag in tags:
@@ -164,7 +163,7 @@ def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
 
 
 def find_placeholders(line: str) -> Iterator[str]:
-    """Yield what looks like a field that another system would have filled."""
+    """Yield texts that look like merge fields of other systems."""
     done = 0
     for match in _PAIRED.finditer(line):
         opened = match["open"].removesuffix("=")
@@ -178,7 +177,7 @@ def find_placeholders(line: str) -> Iterator[str]:
 
 
 def _is_face(opened: str, name: str) -> bool:
-    """Tell whether signs are a face, such as ``(^_^)`` or ``<(_ _)>``: its eyes are no name."""
+    """Return whether signs are an emoticon, such as ``(^_^)`` or ``<(_ _)>``, and not a name."""
     return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) <= 1
 
 

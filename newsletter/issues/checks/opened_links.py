@@ -1,4 +1,4 @@
-"""A draft's links opened for real: asked for by an editor, done by a worker, shown as findings."""
+"""Checks of a draft's links by opening them: requested by an editor, run by a worker."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.model import Issue
 from newsletter.issues.walking import walk_urls
 
-#: So many links of one draft are opened, so many at once.
+#: The largest number of opened links of a draft, and of simultaneous requests.
 _MOST, _AT_ONCE = 300, 6
-#: After so many seconds no further link is opened: of what is left, nothing is known.
+#: Seconds after which no further links are opened; their state remains unknown.
 _LONGEST = 120.0
-#: A worker that did not answer for so long is taken for gone, and another is told.
+#: After this time without a sign of life of the worker, another worker starts the check again.
 _PATIENCE = timedelta(minutes=3)
 _WEB = ("http://", "https://")
 _WORDS: dict[LinkOutcome, tuple[Severity, Message, Message]] = {
@@ -79,11 +79,11 @@ _WORDS: dict[LinkOutcome, tuple[Severity, Message, Message]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkCheck:
-    """Where the opening of a draft's links stands.
+    """The state of a check of a draft's links.
 
     Attributes:
-        finished_at: None while it is under way.
-        results: What became of each, by URL.
+        finished_at: The end of the check; None while it is running.
+        results: The results by URL.
     """
 
     asked_at: datetime
@@ -92,9 +92,9 @@ class LinkCheck:
 
 
 def ask_to_open(session: Session, draft: Draft) -> int:
-    """Ask for a draft's links to be opened; return how many there are.
+    """Request a check of a draft's links; return their number.
 
-    Asked again while it is under way, it begins anew: the text may have changed.
+    A request during a check restarts it, since the text may have changed.
     """
     found = dict.fromkeys(url for _, url in walk_urls(draft.issue) if url.startswith(_WEB))
     urls = list(found)[:_MOST]
@@ -105,7 +105,7 @@ def ask_to_open(session: Session, draft: Draft) -> int:
 
 
 def next_waiting(engine: Engine) -> int | None:
-    """Return the draft whose links are to be opened next."""
+    """Return the draft whose links should be checked next."""
     with reading(engine) as session:
         return session.scalar(
             select(LinkCheckRow.draft_id).where(*_waits()).order_by(LinkCheckRow.asked_at).limit(1)
@@ -123,7 +123,7 @@ def _waits() -> tuple[ColumnElement[bool], ...]:
 def open_links(
     engine: Engine, draft_id: int, *, opening: Callable[[str], OpenedAddress] = open_address
 ) -> None:
-    """Open the links of a draft and keep what became of them; nothing where somebody does so."""
+    """Open the links of a draft and store the results; do nothing if another worker does so."""
     with transaction(engine) as session:
         row = session.scalar(
             update(LinkCheckRow)
@@ -145,7 +145,7 @@ def open_links(
         for each in opened
     }
     with transaction(engine) as session:
-        # Of what was asked for meanwhile, nothing is known yet.
+        # The results do not apply to a request that was made meanwhile.
         session.execute(
             update(LinkCheckRow)
             .where(LinkCheckRow.draft_id == draft_id, LinkCheckRow.asked_at == row.asked_at)
@@ -154,7 +154,7 @@ def open_links(
 
 
 def find_check(session: Session, draft_id: int) -> LinkCheck | None:
-    """Return where the opening of a draft's links stands; None where nobody asked."""
+    """Return the state of the check of a draft's links; None if there was no request."""
     row = session.get(LinkCheckRow, draft_id)
     if row is None:
         return None
@@ -171,7 +171,7 @@ def find_check(session: Session, draft_id: int) -> LinkCheck | None:
 
 
 def findings_of(issue: Issue, check: LinkCheck) -> Iterator[Finding]:
-    """Yield what was wrong with links that still stand in an issue, each once."""
+    """Yield findings about failed links that an issue still contains, each once."""
     reported = set()
     for place, url in walk_urls(issue):
         opened = check.results.get(url)

@@ -1,1 +1,1 @@
-"""Issues as Markdown: reading it, and writing it so that it reads back the same."""
+"""Issues as Markdown: parsing, and writing in a form that parses to an equal issue."""

@@ -1,4 +1,4 @@
-"""Markdown's syntax tree to blocks and runs of the content model."""
+"""Conversion of Markdown's syntax tree to blocks and runs of the content model."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain_text import inline_words
 
-#: From here on the number of an item is rather a year, which begins a day: "2026. 12. 6".
+#: Item numbers from here on are probably years at the beginning of dates: "2026. 12. 6".
 _A_YEAR = 1000
-#: What brackets stand behind in a program, as in ``calls[0]()``.
+#: The character before brackets in program code, as in ``calls[0]()``.
 _IN_PROGRAM = re.compile(r"[A-Za-z0-9_)\]]\Z")
 _TASK = re.compile(r"\[[ xX]\](?=[ \t\n])")
-#: How a task shows in a mail, where nothing can be ticked.
+#: The signs of tasks in a mail, in which nothing can be ticked.
 OPEN_TASK, DONE_TASK = "\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}"
-#: Characters that footnotes may take by being referred to again and again.
+#: The largest number of characters of footnotes that are repeated for several references.
 _NOTES_LENGTH = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeadingParts:
-    """A heading that is a name: its words, and what cannot stand in a name."""
+    """A heading: its plain text, and the content that cannot be in a heading."""
 
     words: str
     links: tuple[Link, ...]
@@ -82,7 +82,7 @@ class HeadingParts:
 
 
 class BlockReader:
-    """Reads nodes; ``first_line`` is how many lines stand above the Markdown in its file."""
+    """Converts nodes; ``first_line`` is the number of lines before the Markdown in its file."""
 
     def __init__(self, parsed: Parsed, *, source: str, first_line: int) -> None:
         self._parsed, self._source, self._first_line = parsed, source, first_line
@@ -91,14 +91,14 @@ class BlockReader:
         self._in_note = False
 
     def place(self, node: SyntaxTreeNode) -> Place:
-        """Return where in the file a node begins."""
+        """Return the place of a node's beginning in the file."""
         while node.map is None and node.parent is not None:
             node = node.parent
         line = self._first_line + (node.map[0] if node.map else 0) + 1
         return Place(source=self._source, line=line)
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode]) -> Iterator[Block]:
-        """Read block nodes."""
+        """Yield the blocks of block nodes."""
         for node in nodes:
             yield from self._block(node)
 
@@ -132,7 +132,7 @@ class BlockReader:
                 yield FencedReader(self).read(node)
 
     def _unused_note(self, node: SyntaxTreeNode) -> Iterator[Block]:
-        """Read a footnote that is text, as it was typed; any other stands where it is used."""
+        """Yield the literal text of an unused footnote; others are converted at their reference."""
         if not node.meta.get(IS_TEXT):
             return
         words = Text(text=f"[^{node.meta['label']}]: ")
@@ -145,7 +145,7 @@ class BlockReader:
                 yield from others
 
     def misplaced_condition(self, node: SyntaxTreeNode) -> ContentError:
-        """Return what is wrong with a part's condition that stands elsewhere."""
+        """Return the error about a part's condition at a wrong place."""
         return ContentError(
             msg("“:for[…]” does not stand right below a heading."),
             place=self.place(node),
@@ -155,11 +155,11 @@ class BlockReader:
         )
 
     def label(self, link: SyntaxTreeNode) -> str:
-        """Return the words of a link that can have no pictures in it."""
+        """Return the text of a link, which must not contain pictures."""
         return inline_words(self._without_pictures(self._runs(link.children), link))
 
     def _quotation(self, node: SyntaxTreeNode) -> Quotation:
-        """Read a quotation; a last line that begins with a dash says where it is from."""
+        """Return a quotation; a last line that begins with a dash is its source."""
         last = node.children[-1] if node.children else None
         at = source_start(last.children[0]) if last and last.type == "paragraph" else None
         if last is None or at is None:
@@ -179,10 +179,10 @@ class BlockReader:
         return tuple(tuple(self._list_item(item)) for item in nodes)
 
     def _numbered(self, items: Sequence[SyntaxTreeNode]) -> Iterator[ListBlock]:
-        """Read a numbered list; where its numbers do not go on as typed, another one begins.
+        """Yield numbered lists; a new list starts where the typed numbers are not consecutive.
 
-        CommonMark would number on from the first. The same number at each item asks for that, but
-        for a year.
+        CommonMark would number all items consecutively. This is only intended if all items have the
+        same number, unless the number is a year.
         """
         numbers = [int(item.info) for item in items]
         begins = [
@@ -195,7 +195,7 @@ class BlockReader:
             yield ListBlock(items=self._items(items[begin:end]), ordered=True, start=numbers[begin])
 
     def _list_item(self, item: SyntaxTreeNode) -> Iterator[Block]:
-        """Read an item; GFM's box of a task becomes a sign that every reader sees."""
+        """Yield the blocks of an item; GFM's check box of a task becomes a visible sign."""
         blocks = list(self.blocks(item.children))
         first = item.children[0] if item.children else None
         task = first and first.type == "paragraph" and _TASK.match(first.children[0].content)
@@ -212,9 +212,9 @@ class BlockReader:
 
     @staticmethod
     def _pictured(runs: Iterable[Inline | Picture]) -> Iterator[Block]:
-        """Read running text; pictures within it become blocks of their own, in order.
+        """Yield the blocks of running text; pictures in it become separate blocks, in order.
 
-        What stands below a picture and begins with a colon is its caption.
+        Text below a picture that begins with a colon is its caption.
         """
         waiting: list[Inline] = []
         picture: Picture | None = None
@@ -241,10 +241,10 @@ class BlockReader:
         yield from (run for run in runs if isinstance(run, Picture))
 
     def heading(self, node: SyntaxTreeNode) -> HeadingParts:
-        """Read the heading of a chapter, section or item.
+        """Return the heading of a chapter, section or item.
 
         Raises:
-            ContentError: A footnote hangs on it.
+            ContentError: The heading has a footnote.
         """
         words: list[str] = []
         links: list[Link] = []
@@ -326,11 +326,11 @@ class BlockReader:
         nodes: Iterable[SyntaxTreeNode],
         *,
         url: str = "",
-        line_end: Inline = LineBreak(),  # noqa: B008 - a frozen value
+        line_end: Inline = LineBreak(),  # noqa: B008 - immutable
     ) -> Iterator[Inline | Picture]:
-        """Read inline nodes; ``url`` is where the link leads that they stand in.
+        """Yield the runs of inline nodes; ``url`` is the target of the surrounding link.
 
-        A line's end is what ``line_end`` says; as a space, it is none between Japanese characters.
+        Line ends become ``line_end``; a space is omitted between Japanese characters.
         """
         before: Inline | Picture | None = None
         soft = False
@@ -402,7 +402,7 @@ class BlockReader:
         line_end: Inline,
         mark: Callable[[tuple[Inline, ...]], Inline],
     ) -> Iterator[Inline | Picture]:
-        """Read what a mark embraces; pictures step out of it, in order."""
+        """Yield the marked content; pictures in it are yielded separately, in order."""
         runs = list(self._runs(node.children, url=url, line_end=line_end))
         if not any(isinstance(run, Picture) for run in runs):
             yield mark(tuple(merged(runs)))
@@ -429,7 +429,7 @@ class BlockReader:
             case [Anchor(content=content)] if not shows(content):
                 yield anchor_of(url, (Text(text=url),), title)
             case _:
-                # A link of pictures alone has its title on the first of them.
+                # The title of a link that contains only pictures belongs to the first picture.
                 waiting = "" if any(isinstance(run, Anchor) for run in runs) else title
                 for run in runs:
                     if isinstance(run, Picture) and waiting not in {"", run.alt, run.title}:
@@ -485,10 +485,10 @@ class BlockReader:
         return tuple(content)
 
     def checked(self, url: str, schemes: frozenset[str], node: SyntaxTreeNode) -> str:
-        """Return an address that may stand in a mail.
+        """Return a URL that is allowed in mail.
 
         Raises:
-            ContentError: Its scheme is none of these.
+            ContentError: The URL has another scheme.
         """
         try:
             scheme = split_url(url).scheme.lower()

@@ -1,4 +1,4 @@
-"""The rules by which this dialect differs from CommonMark, as markdown-it takes them."""
+"""The rules of this dialect that differ from CommonMark, as rules of markdown-it."""
 
 from __future__ import annotations
 
@@ -28,62 +28,62 @@ from newsletter.issues.markdown.inline import (
 )
 from newsletter.issues.markdown.tables import MOST_CELLS, TooManyCellsError, as_wide_as_its_rows
 
-#: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
+#: Levels of nested lists, quotations and marks; HTML parsers stop at 256 elements.
 DEEPEST = 40
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 _FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
-#: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; a
-#: formula of TeX, whose backslashes would be escapes (programs write them before brackets of words,
-#: too, where they are); and a face with arms, as its first is.
+#: Text that is kept literally: names of Python, which would become bold (``__init__.py``,
+#: ``x.__class__``); TeX formulas, whose backslashes would be escapes, except before brackets of
+#: words, which programs escape; and emoticons with arms.
 _VERBATIM = re.compile(
     r"__[A-Za-z](?:\w{0,60}[A-Za-z0-9])?__(?=\.[A-Za-z_]|\(\))|(?<=[\w)]\.)__[A-Za-z]\w{0,60}__(?!\w)"
     r"|\\\((?:[A-Za-z]|(?=[ -'*-[\]-~]{0,79}[=^_+<>])[ -'*-[\]-~]{1,80})\\\)"
     r"|\\\([^()\n\\]{1,20}\)/",
     re.ASCII,
 )
-#: A path of other systems up to a name in it, ``~/_a`` or ``/srv/www/_a``, whose signs are its own.
+#: A Unix path up to a name in it, ``~/_a`` or ``/srv/www/_a``, whose signs are literal.
 _PATH_TO_NAME = re.compile(
     r"(?:(?<![!-~])|(?<=[(:\"'=]))"
     r"(?:(?:~|\.{1,2})(?:/[A-Za-z0-9._~+*-]+)*|(?:/[A-Za-z0-9._~+*-]+)+)/\Z"
 )
 _SIGNS_OF_NAME = re.compile(r"([*_])\1*(?=[A-Za-z0-9.])")
-#: Letters of a path that are looked back at.
+#: Characters before a name that are searched for its path.
 _LONGEST_PATH = 200
-#: A number of a list, which another stands behind: "2026. 12. 6" is a day, and "1. 2. a" no list.
+#: A list number that is followed by another one: "2026. 12. 6" is a date, and "1. 2. a" is no list.
 _NUMBER_BEFORE = re.compile(r"\d{1,9}[.)][ \t]+\Z")
 _NUMBER = re.compile(r"\d{1,9}[.)](?:[ \t]|$)", re.MULTILINE)
-#: What a field of each reader begins with; in text, the bracket is always escaped.
+#: The beginning of a merge field; in text, its bracket is always escaped.
 MERGE_FIELD = ":field["
 _MERGE_FIELD = re.compile(
     re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
 )
-#: Letters of one with its fallback: of many that nothing ends, each would be sought to the text's
-#: end.
+#: Characters of a merge field with its fallback; without a limit, the end of each unclosed field
+#: would be searched in the whole text.
 _LONGEST_FIELD = 1000
 _ESCAPED = re.compile(r"\\([\]\\])")
-#: A line and the rule below it.
+#: A line and the underline below it.
 _HEADING_LINES = 2
-#: What an address of whatever kind has: a scheme, a path, a host or a file's name, a mailbox.
+#: Parts of URLs of any kind: a scheme, a path, a host or file name, a mailbox.
 _ADDRESS = re.compile(
     r"^(?:https?|mailto|tel|javascript|vbscript|data|file|ftps?|sftp|blob|about|cid|sms|webcal):"
     r"|/|^[#?.]|\w\.[A-Za-z]{2}|@",
     re.IGNORECASE,
 )
-#: What lines are drawn with, and of how many signs, besides code.
+#: The character of decorative lines that also opens code, and the longest such fence.
 _DRAWN, _LONGEST_FENCE = "~", 8
-#: Letters of malformed text that an error shows.
+#: Characters of malformed text in an error.
 _SHOWN = 30
-#: What HTML takes for a comment without words.
+#: Empty comments in HTML.
 _EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
-#: A token's kind where a comment has no end that belongs to it.
+#: The type of the token for a comment without an end.
 OPEN_COMMENT = "comment_open_end"
 
 
 @dataclass(slots=True)
 class Definitions:
-    """The definitions of links: the line below each, by the one that it begins in."""
+    """The definitions of links: the line after each definition, by its first line."""
 
     used: dict[int, int] = field(default_factory=dict)
     unused: dict[int, int] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Definitions:
 
 @dataclass(slots=True)
 class ReadCount:
-    """What was read so far, of one text or of several that are one issue."""
+    """The amount of text read so far, in one text or in several texts of one issue."""
 
     cells: int = 0
     letters: int = 0
@@ -99,7 +99,7 @@ class ReadCount:
 
 @lru_cache(maxsize=1)
 def dialect_parser() -> MarkdownIt:
-    """Return the reader of the dialect, made once."""
+    """Return the parser of the dialect, which is created once."""
     options = {"html": False, "maxNesting": DEEPEST, "store_labels": True}
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
@@ -128,9 +128,9 @@ def dialect_parser() -> MarkdownIt:
 
 
 class _Parser(MarkdownIt):
-    """Takes each address, also an unsafe one, which would be text by itself, and nobody told.
+    """Accepts all URLs, also unsafe ones, which are reported later and do not silently become text.
 
-    What is no address begins no link: ``b[i](x)``, ``[会場](雨天時は体育館)``, ``<FAX:042-…>``.
+    Texts that are no URLs are not links: ``b[i](x)``, ``[会場](雨天時は体育館)``, ``<FAX:042-…>``.
     """
 
     def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's hook
@@ -139,7 +139,7 @@ class _Parser(MarkdownIt):
 
 
 def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read a table as GFM does, as wide as its longest row, up to a number of cells in all."""
+    """Parse a GFM table that is as wide as its longest row, up to a total number of cells."""
     before = len(state.tokens)
     is_table = table(state, start, end, silent)
     if is_table and not silent:
@@ -153,9 +153,9 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _list_of_words(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read a list as CommonMark does, but for one that is nothing but a number of a list.
+    """Parse a list of CommonMark, except one whose item is only another list number.
 
-    Whoever types "2026. 12. 6." begins with a day: its numbers are one text, not lists in lists.
+    "2026. 12. 6." is a date and not several nested lists.
     """
     begin = state.bMarks[start] + state.tShift[start]
     before = state.src[state.src.rfind("\n", 0, begin) + 1 : begin]
@@ -165,9 +165,9 @@ def _list_of_words(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Take one line that is ruled below for a heading.
+    """Parse one underlined line as a heading.
 
-    Of several, CommonMark would make one heading, too; whoever wrote them drew a rule.
+    CommonMark also makes one heading of several lines, whose author rather meant a rule.
     """
     before, line, kind = len(state.tokens), state.line, state.parentType
     if not lheading(state, start, end, silent):
@@ -180,9 +180,9 @@ def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> 
 
 
 def _used_reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read the definition of a link; one that nothing refers to is text, with what follows it.
+    """Parse the definition of a link; an unused definition is text, with the lines after it.
 
-    What is another definition follows none, or that would be lost.
+    The text ends before the next definition, which would be lost otherwise.
     """
     definitions: Definitions = state.env["definitions"]
     if start not in definitions.unused:
@@ -202,7 +202,7 @@ def _used_reference(state: StateBlock, start: int, end: int, silent: bool) -> bo
 
 
 def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read code between fences; a line of ``~`` that is drawn, or that nothing ends, is text."""
+    """Parse fenced code; a decorative or unclosed line of ``~`` is text."""
     if not fence(state, start, end, True):  # noqa: FBT003
         return False
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]].strip()
@@ -212,7 +212,7 @@ def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noq
         length >= _LONGEST_FENCE if length == len(line) else line.endswith(_DRAWN)
     ):
         return False
-    # What is open for one is for all as long below it: each is not to look to the text's end.
+    # If one fence is unclosed, so are all later ones of this length, so the search is not repeated.
     within = (state.level, state.blkIndent, end)
     since, shortest = state.env.setdefault("open_code", {}).get(within, (end, length))
     if may_be_drawn and start >= since and length >= shortest:
@@ -235,16 +235,16 @@ def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noq
 
 
 def _table_end(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001, FBT001
-    """End a table at a line without a bar: a remark or a link that somebody typed right below.
+    """End a table at a line without a bar, such as a remark or a link directly below it.
 
-    GFM would take it for a row of one cell.
+    In GFM it would be a row with one cell.
     """
     line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
     return silent and state.parentType == "table" and "|" not in line
 
 
 def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Take a comment that has its lines for itself; any other is running text's."""
+    """Parse a comment that has its own lines; other comments belong to running text."""
     if state.is_code_block(start):
         return False
     begin = state.bMarks[start] + state.tShift[start]
@@ -270,7 +270,7 @@ def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _comment_end(state: StateBlock, begin: int) -> int:
-    """Return where the next comment ends; kept, or many without end would each read all."""
+    """Return the end of the next comment; cached, since the search may read the whole text."""
     since, end = state.env.get("comment_end", (begin, -1))
     if not since <= begin <= end:
         found = state.src.find(_COMMENT_END, begin)
@@ -280,7 +280,7 @@ def _comment_end(state: StateBlock, begin: int) -> int:
 
 
 def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Take ``<br>`` and comments within running text."""
+    """Parse ``<br>`` and comments within running text."""
     if empty := _EMPTY_COMMENT.match(state.src, state.pos):
         state.pos = empty.end()
         return True
@@ -302,7 +302,7 @@ def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdow
 
 
 def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Leave a path of Windows as it stands, though its backslashes may be escapes here."""
+    """Keep a Windows path literally, although its backslashes may be escapes."""
     begin = state.pos - (state.src[state.pos] == ":")
     found = WINDOWS_PATH.match(state.src, begin, state.posMax) if begin >= 0 else None
     if found is None or not state.pending.endswith(state.src[begin : state.pos]):
@@ -314,7 +314,7 @@ def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
 
 
 def _name_in_path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Leave the signs that a name in a path begins with as they stand: ``~/__backup__/a.csv``."""
+    """Keep signs at the beginning of a name in a path literally: ``~/__backup__/a.csv``."""
     signs = _SIGNS_OF_NAME.match(state.src, state.pos, state.posMax)
     before = state.src[max(0, state.pos - _LONGEST_PATH) : state.pos]
     if signs is None or not _PATH_TO_NAME.search(before):
@@ -326,7 +326,7 @@ def _name_in_path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - a
 
 
 def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Leave a field of another mail system as it stands, though its signs may be marks here."""
+    """Keep a merge field of another mail system literally, although its signs may be marks."""
     return _as_it_stands(_FOREIGN_FIELD, state, silent=silent)
 
 
@@ -345,7 +345,7 @@ def _as_it_stands(pattern: re.Pattern[str], state: StateInline, *, silent: bool)
 
 
 def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
+    """Parse ``:field[name|fallback]``; a malformed one becomes a token without a field."""
     if not state.src.startswith(MERGE_FIELD, state.pos):
         return False
     match = _MERGE_FIELD.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_FIELD))
@@ -359,13 +359,13 @@ def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as
 
 
 def write_merge_field(field: str, fallback: str) -> str:
-    """Write what stands for a field of each reader."""
+    """Return the Markdown of a merge field."""
     words = re.sub(r"([\\\]])", r"\\\1", " ".join(fallback.split()))
     return f"{MERGE_FIELD}{field}|{words}]" if words else f"{MERGE_FIELD}{field}]"
 
 
 def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Take an address that is typed as it is, at the sign in it that ends a run of text."""
+    """Parse a bare URL or address, at the character in it that ends a run of text."""
     if state.linkLevel:
         return False
     match state.src[state.pos]:
@@ -396,29 +396,29 @@ def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - mark
 
 
 _MOST = 12
-#: Signs, and letters that eyes, mouths and hands are drawn with.
+#: Signs and letters that represent eyes, mouths and hands in emoticons.
 _SIGNS = (
     r" _*`~^;:'\",.=+<>@#|/!?$%&0-9oOTQxXuUvV"
     r"\u00a1-\u00bf\u00d7\u00f7\u02c6-\u036f\u2010-\u2bff\u3000-\u3007\u3012-\u303f\u30fb\u30fc"
     r"\uff01-\uff07\uff0a-\uff20\uff3b-\uff40\uff5b-\uff65\uff9e\uff9f\uffe0-\uffe6"
     r"εωσдДノシツ人口ﾉ꒳「」-"
 )
-#: Between brackets; a word, a number or signs that are marked in a pair are meant as such.
+#: An emoticon in brackets; words, numbers and paired marks are not emoticons.
 _FACE = re.compile(
     r"[(（](?!(?P<mark>[*_])[0-9A-Za-zノシツ人口]+(?P=mark)[)）]|(?:\*\*|__|~~)[^)）]+(?:\*\*|__|~~)[)）]"
     r"|[^)）]*`[^)）`]*`|[0-9 ,.]*[0-9][*×/+=-])"
     rf"[{_SIGNS}]{{1,{_MOST}}}[)）]"
 )
-#: A face that lies down, with its arms: "_(:3」∠)_"; "_(2)_" and "_(sic)_" are emphasis.
+#: A lying emoticon with arms: "_(:3」∠)_"; but "_(2)_" and "_(sic)_" are emphasis.
 _LYING = re.compile(rf"_(?=[(（][0-9 .,]*[^0-9 .,)）]){_FACE.pattern}_(?![A-Za-z0-9])")
 _MARKS = frozenset("_*`~")
 
 
 def keep_faces(parser: MarkdownIt) -> None:
-    """Let a parser take the marks of a face as they stand.
+    """Make a parser keep the signs of emoticons literally.
 
-    Japanese mail is full of them. Each by itself may be no emphasis, but two of them in a paragraph
-    are, to CommonMark, and lose their eyes unseen. What holds a word is none.
+    Emoticons are common in Japanese mail. In CommonMark, two of them in a paragraph can be parsed
+    as emphasis, and their eyes disappear. Brackets that contain a word are no emoticon.
     """
     parser.inline.ruler.before("backticks", "face", _face)
 
@@ -434,7 +434,7 @@ def _face(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
         return True
     begin = max(state.pos - _MOST, 0)
     opened = max(state.src.rfind(sign, begin, state.pos) for sign in "(（")
-    # No further than a face goes: a text of brackets would be looked through for each of them.
+    # Limited to the longest emoticon; otherwise the rest of the text is searched for each bracket.
     end = min(opened + _MOST + 2, state.posMax)
     match = _FACE.match(state.src, opened, end) if opened >= 0 else None
     if match is None or match.end() <= state.pos:

@@ -1,4 +1,4 @@
-"""The blocks between lines of colons, from Markdown's syntax tree to the content model."""
+"""Conversion of blocks between lines of colons from the syntax tree to the content model."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ PICTURE_SCHEMES = frozenset({"http", "https"})
 
 
 class InnerMarkdown(Protocol):
-    """What reads the Markdown within these blocks."""
+    """Converts the Markdown within these blocks."""
 
     def place(self, node: SyntaxTreeNode) -> Place:
-        """Return where in the file a node begins."""
+        """Return the place of a node's beginning in the file."""
 
     def blocks(self, nodes: Iterable[SyntaxTreeNode]) -> Iterator[Block]:
-        """Read block nodes."""
+        """Yield the blocks of block nodes."""
 
     def label(self, link: SyntaxTreeNode) -> str:
-        """Return the words of a link."""
+        """Return the text of a link."""
 
     def checked(self, url: str, schemes: frozenset[str], node: SyntaxTreeNode) -> str:
-        """Return an address that may stand in a mail."""
+        """Return a URL that is allowed in mail."""
 
 
 class FencedReader:
-    """Reads a node of a block between colons."""
+    """Converts the nodes of blocks between lines of colons."""
 
     def __init__(self, reader: InnerMarkdown) -> None:
         self._reader = reader
 
     def read(self, node: SyntaxTreeNode) -> Block:  # noqa: PLR0911 - one a kind
-        """Read a block between lines of colons."""
+        """Return a block between lines of colons."""
         match Fence(node.type):
             case Fence.BUTTON:
                 return self._button(node)

@@ -1,4 +1,4 @@
-r"""Blocks that CommonMark has no form for, between lines of colons as pandoc writes them.
+r"""Blocks without syntax in CommonMark, written between lines of colons as in pandoc.
 
 ::
 
@@ -16,13 +16,12 @@ r"""Blocks that CommonMark has no form for, between lines of colons as pandoc wr
     :::
 
     :::for tag = "members"
-    What members alone read
+    Text for members only
     :::
 
-Some are one line, some hold a field a line, some hold Markdown. What stands within columns, a
-gallery or a part for some readers may be such blocks again; where it has lines that would end it,
-the outer block is written with more colons. A line that begins in three colons and is none of these
-is text.
+Some blocks are one line, some contain one field per line, some contain Markdown. Columns, galleries
+and parts for some readers can contain such blocks again; if these have lines that would end the
+outer block, it is written with more colons. Other lines that begin with three colons are text.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from newsletter.i18n.messages import Message, msg
 
 
 class Fence(StrEnum):
-    """The blocks, by the word behind the colons."""
+    """The kinds of blocks, by the word after the colons."""
 
     BUTTON = "button"
     CONTENTS = "contents"
@@ -55,9 +54,9 @@ class Fence(StrEnum):
 
 #: Blocks of one line.
 _ONE_LINE = frozenset({Fence.BUTTON, Fence.CONTENTS, Fence.SNIPPET})
-#: Blocks that hold Markdown.
+#: Blocks that contain Markdown.
 _HOLDERS = frozenset({Fence.GALLERY, Fence.COLUMNS, Fence.CONDITIONAL})
-#: The fields that the others hold, in the order in which they are written.
+#: The fields of the other blocks, in the order in which they are written.
 FIELDS: Mapping[Fence, tuple[str, ...]] = {
     Fence.FILE: ("name", "url", "type", "size"),
     Fence.EVENT: ("name", "date", "starts", "ends", "place", "capacity", "url"),
@@ -67,16 +66,16 @@ _KINDS = "|".join(Fence)
 _OPEN = re.compile(rf"(?P<colons>:{{3,}})[ \t]*(?P<kind>{_KINDS})(?:[ \t]+(?P<rest>.*))?[ \t]*")
 _COLONS = re.compile(r"[ \t]*(:{3,}|\+{3,})[ \t]*$", re.MULTILINE)
 _OPENING = re.compile(rf"[ \t]*(:{{3,}})[ \t]*(?:{_KINDS})\b", re.MULTILINE)
-#: The line below a heading that says for whom the part is.
+#: The line below a heading with the condition of the part.
 _PART = re.compile(r":for\[(?P<condition>.*)\][ \t]*")
-#: Its token's kind.
+#: The type of its token.
 PART_CONDITION = "part_condition"
 _FIELD = re.compile(r"([A-Za-z]+)[ \t]*:(?:[ \t]+|$)(.*)")
 _SHORTEST = 3
 
 
 class FenceError(Exception):
-    """A block is not written as it must be; ``line`` counts from 0."""
+    """A block is malformed; ``line`` counts from 0."""
 
     def __init__(self, line: int, problem: Message, remedy: Message) -> None:
         super().__init__(line, problem, remedy)
@@ -84,13 +83,13 @@ class FenceError(Exception):
 
 
 def read_fences(parser: MarkdownIt) -> None:
-    """Let a parser read these blocks; each is a node of its kind's name.
+    """Add these blocks to a parser; each becomes a node of its kind.
 
-    A button has its link as children, columns have two nodes ``column``, a gallery its pictures;
-    ``meta`` holds the name of a snippet, the condition of what is for some readers, and the fields
-    of the rest. The condition of a whole part is a node ``part_condition``.
+    The children of a button are its link, those of columns two nodes ``column``, those of a gallery
+    its pictures. ``meta`` contains the name of a snippet, the condition of a part for some readers,
+    or the fields of other blocks. The condition of a whole part is a node ``part_condition``.
 
-    Raises while it parses:
+    Raises during parsing:
         FenceError: A block is malformed.
     """
     parser.block.ruler.before(
@@ -193,7 +192,7 @@ def _read_line(state: StateBlock, line: int, opened: _Opened) -> None:
 def _find_end(
     state: StateBlock, start: int, end: int, opened: _Opened
 ) -> tuple[int, tuple[int, ...]]:
-    """Return the line that closes a block, and those that part what it holds."""
+    """Return the line that closes a block, and the lines that separate its contents."""
     depth = 0
     partings: list[int] = []
     close, parting = ":" * opened.colons, "+" * opened.colons
@@ -227,7 +226,7 @@ def _find_end(
 def _read_held(
     state: StateBlock, start: int, close: int, opened: _Opened, partings: tuple[int, ...]
 ) -> None:
-    """Read the Markdown within a block, as far as it goes."""
+    """Parse the Markdown within a block."""
     kind = opened.kind
     if len(partings) > 1:
         raise FenceError(
@@ -255,7 +254,7 @@ def _read_held(
 
 
 def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict[str, str]:
-    """Read a field a line; a line that is indented goes on with the one above."""
+    """Return fields with one per line; an indented line continues the previous one."""
     fields: dict[str, str] = {}
     name = ""
     for line in range(start + 1, close):
@@ -284,7 +283,7 @@ def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict
 
 
 def write_fields(kind: Fence, fields: Mapping[str, str]) -> str:
-    """Write a block of fields; those that are empty are left out."""
+    """Return the Markdown of a block with fields; empty fields are omitted."""
     values = {
         name: filter(None, map(str.strip, fields.get(name, "").split("\n")))
         for name in FIELDS[kind]
@@ -295,12 +294,12 @@ def write_fields(kind: Fence, fields: Mapping[str, str]) -> str:
 
 
 def write_line(kind: Fence, rest: str) -> str:
-    """Write a block of one line."""
+    """Return the Markdown of a block with one line."""
     return f":::{kind.value} {rest}".rstrip(" ")
 
 
 def write_held(kind: Fence, *parts: str, rest: str = "") -> str:
-    """Write a block that holds Markdown, with as many colons as its parts allow."""
+    """Return a block that contains Markdown, with enough colons for its inner blocks."""
     text = "\n".join(parts)
     runs: Iterator[str] = (
         match[1] for rule in (_COLONS, _OPENING) for match in rule.finditer(text)
@@ -312,7 +311,7 @@ def write_held(kind: Fence, *parts: str, rest: str = "") -> str:
 
 
 def write_part_condition(condition: str) -> str:
-    """Write the line below a heading that says for whom the part is."""
+    """Return the line below a heading with the condition of the part."""
     return f":for[{_one_line(condition)}]"
 
 

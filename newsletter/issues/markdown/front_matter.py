@@ -1,8 +1,9 @@
-"""The front matter of an issue's Markdown: YAML's fields, with words taken as they are typed.
+"""The front matter of an issue's Markdown: YAML fields, with text values taken literally.
 
-A title such as ``虫の便り #12`` or ``[速報] 開催: 5日`` is no valid YAML, or worse, is cut; so the
-rest of a line is the value of a field of words, unless it is a whole quoted string, a list or a
-block of YAML. Aliases, anchors and merge keys are refused: they let a few lines grow without end.
+Titles such as ``虫の便り #12`` or ``[速報] 開催: 5日`` are invalid YAML, or would be truncated.
+Therefore the rest of the line is the value of a text field, unless it is a complete quoted string,
+a list or a YAML block. Aliases, anchors and merge keys are refused, since a few lines with them can
+expand exponentially.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from newsletter.issues.drafts.editions import YEARS
 from newsletter.issues.sources.normalise import find_controls
 from newsletter.validation import message_of
 
-#: Octets of front matter; a table of contents of a thousand lines has less.
+#: Octets of the longest front matter; a table of contents of a thousand lines is shorter.
 _LIMIT = 64_000
-#: Fields whose values are words.
+#: Fields with text values.
 _WORDS = r"title|number|masthead|preheader|credits|text|label"
 _FIELD = re.compile(
     rf"(?P<head>[ ]*(?:-[ ]+)?(?P<quote>[\"']?)(?:{_WORDS})(?P=quote)[ \t]*:[ \t]+)(?P<value>\S.*)",
@@ -36,18 +37,18 @@ _ENTRY = re.compile(
     r"(?P<head>[ ]*-[ ]+)(?P<value>(?!([\"']?)(?:text|label|anchor|level)\3[ \t]*:)\S.*)",
     re.IGNORECASE,
 )
-#: A tab behind a key, which YAML allows and PyYAML does not.
+#: A tab after a key, which YAML allows and PyYAML does not.
 _TAB = re.compile(r"^([^\s:]+[ \t]*:)[ \t]*\t[ \t]*")
-#: A colon of Japanese, behind the name of a field.
+#: A full-width colon after the name of a field.
 _WIDE_COLON = re.compile(r"^([A-Za-z]+)[ \t]*\uff1a[ \t\u3000]*")
-#: Values that YAML reads as an editor means them: quoted strings, lists, heads of blocks.
+#: Values that are parsed as YAML: quoted strings, lists, indicators of blocks.
 _QUOTED = re.compile(
     r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:\s#.*)?|\[.*\]|\{.*:.*\}|[|>][+-]?\d?[+-]?"""
 )
 
 
 _ERA = re.compile(r"(?:令和|[RＲ])\s*")
-#: A day as people and other systems write it; a time behind it is not the edition's.
+#: A day in the notations of people and other systems; a time after it is ignored.
 _DAY = re.compile(
     r"(\d{4}|(?:令和|[RＲ])\s*(?:\d{1,2}|元))\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[Tt\s]\s*\d{1,2}:\d{2}.*)?"
 )
@@ -66,7 +67,7 @@ def _read_day(value: object) -> date:
 
 
 def _year(written: str) -> int:
-    """Return a year of our calendar, also where it is one of Reiwa, which began in 2019."""
+    """Return a Gregorian year, also for a year of the era Reiwa, which began in 2019."""
     of_era = _ERA.sub("", written)
     if of_era == written:
         return int(written)
@@ -74,7 +75,7 @@ def _year(written: str) -> int:
 
 
 def _read_language(value: object) -> Language | None:
-    """Return the nearest language that mails speak: English for those besides Japanese."""
+    """Return the nearest language of mails: English for all except Japanese."""
     words = str(value).strip()
     if not words:
         return None
@@ -95,7 +96,7 @@ class ContentsLineFields(BaseModel):
 
 
 class FrontMatter(BaseModel):
-    """What the front matter says; ``language`` is None where it names none."""
+    """The fields of the front matter; ``language`` is None if it is missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,7 +115,7 @@ _QUOTE = msg("Put values that contain a colon or begin with a symbol in quotatio
 
 
 class _RefusedError(yaml.MarkedYAMLError):
-    """YAML that is not read here."""
+    """A feature of YAML that is refused."""
 
     def __init__(self, message: Message, remedy: Message, mark: yaml.Mark) -> None:
         super().__init__(problem_mark=mark)
@@ -122,9 +123,9 @@ class _RefusedError(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads mappings, lists and strings alone, so that ``number: 007`` stays what it is.
+    """Loads only mappings, lists and strings, so that ``number: 007`` is kept.
 
-    Keys are read in lower case: other systems write ``Title``.
+    Keys are converted to lower case, since other systems write ``Title``.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -153,10 +154,10 @@ class _Loader(yaml.BaseLoader):
 
 
 def read_front_matter(text: str, *, source: str) -> FrontMatter:
-    """Read what stands between the two lines of hyphens.
+    """Return the fields between the two lines of hyphens.
 
     Raises:
-        ContentError: It is no YAML, or a field is unknown, missing or wrong.
+        ContentError: The text is not valid YAML, or a field is unknown, missing or invalid.
     """
     if len(text.encode("utf-8", "surrogatepass")) > _LIMIT:
         raise ContentError(
@@ -165,12 +166,12 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
             remedy=msg("Put the text of the issue below it."),
         )
     try:
-        values = yaml.load("\n".join(_verbatim(text.split("\n"))), Loader=_Loader)  # noqa: S506 - strings alone
+        values = yaml.load("\n".join(_verbatim(text.split("\n"))), Loader=_Loader)  # noqa: S506 - loads only strings
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
         refused = error if isinstance(error, _RefusedError) else None
         raise ContentError(
-            # What PyYAML says is English, and speaks of tokens.
+            # PyYAML's messages are in English and about tokens, so they are not shown.
             refused.message if refused else msg("The front matter is not valid YAML."),
             place=Place(source=source, line=line),
             remedy=refused.remedy if refused else _QUOTE,
@@ -203,9 +204,9 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
 
 
 def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
-    """Return the error that says all that is to be mended, with the line of the first fault.
+    """Return one error about all faults, with the line of the first one.
 
-    One fault of each field is enough; unknown fields are one fault together.
+    Only one fault per field is reported, and all unknown fields together.
     """
     unknown = [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden"]
     of_fields = {
@@ -226,7 +227,7 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
                 ),
             ),
         )
-    # In the order in which they stand in the file; what is missing stands nowhere.
+    # Sorted by their lines in the file; missing fields have no line.
     faults.sort(key=lambda fault: _line_of(fault[0], text))
     name = next((name for name, *_ in faults if _line_of(name, text) > 1), faults[0][0])
     place = Place(source=source, line=_line_of(name, text), field=name)
@@ -249,12 +250,12 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
 
 
 def _with_line(message: Message, line: int) -> Message:
-    """Put a fault's line before it; what is missing has none."""
+    """Return a message with its line before it; missing fields have no line."""
     return msg("Line {line}: {fault}", line=line, fault=message) if line > 1 else message
 
 
 def _of_field(name: str, error: ErrorDetails) -> tuple[Message, Message]:
-    """Return what is wrong with a field, and what to do."""
+    """Return the message about a field, and the remedy."""
     match error["type"]:
         case "missing":
             return (
@@ -298,7 +299,7 @@ def _strings(matter: FrontMatter) -> Iterator[tuple[str, str]]:
 
 
 def _verbatim(lines: list[str]) -> Iterator[str]:
-    """Put words that are not YAML into quotes; blocks of YAML and lines that go on stay."""
+    """Yield lines with text values quoted; YAML blocks and continued lines are not changed."""
     block = -1
     quoted = ""
     for index, line in enumerate(lines):
@@ -331,12 +332,12 @@ def _verbatim(lines: list[str]) -> Iterator[str]:
 
 
 def _is_continued(line: str) -> bool:
-    """Whether an indented line goes on with the value above: it is neither field nor entry."""
+    """Return whether an indented line continues the value above, and is no field or list entry."""
     return bool(line.strip()) and not re.match(r"\s*(?:-\s|[A-Za-z_]+:(?:\s|$)|#)", line)
 
 
 def _closes_later(quote: str, lines: list[str]) -> bool:
-    """Whether a string that does not end on its line ends before the next field."""
+    """Return whether an unclosed string ends before the next field."""
     for line in lines:
         if re.match(r"[A-Za-z_]+:(?:\s|$)", line):
             return False

@@ -1,13 +1,14 @@
-"""What CommonMark lacks in running text: addresses as they are typed, emphasis next to Japanese.
+"""Extensions of CommonMark for running text: bare URLs, and emphasis next to Japanese.
 
-Japanese writes no space behind an address, so it ends before the first character that no URL has:
-``https://example.jp/musi（無料）`` ends before the bracket. Signs that end a sentence, and a
-bracket that the address does not open, are not part of it, as in GFM's extended autolinks.
+In Japanese, no space follows a URL, so a URL ends before the first character that no URL contains:
+``https://example.jp/musi（無料）`` ends before the bracket. Punctuation at the end of a sentence,
+and closing brackets that are not opened in the URL, are not part of it, as in GFM's extended
+autolinks.
 
-Nor does it write spaces around emphasis: ``**「例」**は`` is strong, as whoever writes it means.
-CommonMark joins a mark to a word by the spaces around it; between a bracket and a letter, its mark
-is none. Here East Asian characters do what spaces do elsewhere, by the amendment that other
-editors follow, too (github.com/tats-u/markdown-cjk-friendly).
+Japanese has no spaces around emphasis either: in ``**「例」**は``, strong emphasis is intended.
+CommonMark decides by the spaces around a mark and does not accept a mark between a bracket and a
+letter. Here, East Asian characters have the role of spaces, following the amendment that other
+editors also implement (github.com/tats-u/markdown-cjk-friendly).
 """
 
 from __future__ import annotations
@@ -27,43 +28,44 @@ from newsletter.issues.model import Anchor, Inline, Text
 _MARKS = frozenset("*_")
 _STRUCK = "~"
 _WIDE = frozenset("WFH")
-#: What ends or parts words and begins no emphasis behind one: "大人*、子ども*", "8日*・15日*".
+#: Separators, before which a mark after a word does not open emphasis: "大人*、子ども*",
+#: "8日*・15日*".
 _PARTING = frozenset("、。，．・：；／,.:;/)）]］}｝」』】〉》〕")
-#: What ends no emphasis before a word: "(*注)と(*注2)".
+#: Opening brackets, after which a mark before a word does not close emphasis: "(*注)と(*注2)".
 _BEGINNING = frozenset("(（[［{｛「『【〈《〔")
-#: Labels within labels: a picture in a link has two.
+#: Levels of nested labels; a picture in a link has two.
 _DEEPEST_LABEL = 6
 _Rule = Callable[[StateInline, bool], bool]
-# The library fills tables at the first address that it reads; a thread that comes meanwhile would
-# read them half filled, and fail.
+# The library fills its tables at the first URL. This is done here, since another thread could
+# otherwise read incomplete tables and fail.
 normalizeLinkText(normalizeLink("https://example.jp/"))
 
 
 def read_emphasis_in_japanese(parser: MarkdownIt) -> None:
-    """Let a parser find emphasis also where no space stands around it."""
+    """Make a parser recognize emphasis without spaces around it."""
     parser.inline.ruler.at("emphasis", _tokenize)
     parser.inline.ruler.at("strikethrough", _tokenize_struck)
 
 
 def bound_labels(parser: MarkdownIt) -> None:
-    """Bound what a parser does for brackets that are no link's or picture's.
+    """Limit the work of a parser for brackets that are not links or pictures.
 
-    Each bracket that opens is followed to where its label ends, through all that opens within it:
-    of 40,000 that nothing ends, the parser would read eighty letters each, three times a preview.
+    The parser searches the end of the label for each opening bracket, including inner brackets. For
+    40,000 unclosed brackets, it would read eighty characters each, three times per preview.
     """
     parser.inline.ruler.at("link", _bounded(link))
     parser.inline.ruler.at("image", _bounded(image))
 
 
 def _bounded(rule: _Rule) -> _Rule:
-    """Return a rule that looks for a label only where one can end, and not deep within others."""
+    """Return a rule that searches a label only if one can end, and only to a limited depth."""
 
     def look(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
         if _last_end(state) < state.pos:
             return False
         depth = state.env.get("label_depth", 0)
         if depth >= _DEEPEST_LABEL:
-            # As the parser does where it is nested too deeply: no label ends behind this.
+            # As in the parser's own limit of nesting: no label ends after this position.
             state.pos = state.posMax if silent else state.pos
             return silent
         state.env["label_depth"] = depth + 1
@@ -76,9 +78,9 @@ def _bounded(rule: _Rule) -> _Rule:
 
 
 def _last_end(state: StateInline) -> int:
-    """Return where a label may end last; kept, or each bracket would read the text anew.
+    """Return the last possible end of a label; cached, since each bracket needs it.
 
-    By the very text: to compare it with an equal one reads it, too.
+    The cache compares the identity of the text, since comparing its content takes as long.
     """
     text, last = state.env.get("last_label_end", ("", -1))
     if text is not state.src:
@@ -88,9 +90,10 @@ def _last_end(state: StateInline) -> int:
 
 
 def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
-    """Return whether marks between two characters may open, and may close, emphasis.
+    """Return whether marks between two characters can open and can close emphasis.
 
-    A space stands for a line's beginning or end. Between digits a sign is that of a product.
+    The beginning and end of a line are passed as spaces. Between digits, a sign is that of a
+    product.
     """
     if mark == "*" and before.isdecimal() and after.isdecimal():
         return False, False
@@ -98,7 +101,8 @@ def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
     closes = _joins(before, after) and not (after.isalnum() and before in _BEGINNING)
     if mark != "_":
         return opens, closes
-    # Within a word, "_" is a letter; before a Japanese one it can end what it began at a space.
+    # Within a word, "_" is a letter; before a Japanese character it can close emphasis that was
+    # opened after a space.
     return (
         opens and (not closes or _is_punctuation(before)),
         closes and (not opens or _is_punctuation(after) or _is_wide(after)),
@@ -106,7 +110,7 @@ def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
 
 
 def _joins(word: str, other: str) -> bool:
-    """Whether marks belong to the ``word`` on one side, with something else on the other."""
+    """Return whether marks belong to the ``word`` on one side and not to the other side."""
     if isWhiteSpace(ord(word)):
         return False
     if not _is_punctuation(word) or _is_wide(word):
@@ -123,7 +127,7 @@ def _is_wide(character: str) -> bool:
 
 
 def _tokenize(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Do what markdown-it's own rule does, by `flanks`."""
+    """Apply markdown-it's rule of emphasis with `flanks`."""
     mark = state.src[state.pos]
     if silent or mark not in _MARKS:
         return False
@@ -150,7 +154,7 @@ def _tokenize(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markd
 
 
 def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Take two ``~``, by `flanks` too; one stands between numbers, three begin verbatim lines."""
+    """Parse two ``~`` with `flanks`; a single one is a range of numbers, three begin code."""
     if silent or state.src[state.pos] != _STRUCK:
         return False
     end = state.pos
@@ -163,7 +167,7 @@ def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
         state.delimiters.append(
             Delimiter(
                 marker=ord(_STRUCK),
-                length=0,  # no rule of three
+                length=0,  # CommonMark's rule of multiples of three does not apply
                 token=len(state.tokens) - 1,
                 end=-1,
                 open=opens,
@@ -175,19 +179,20 @@ def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
-#: A host in ASCII, or one that begins with other letters and ends in a domain of ASCII.
+#: An ASCII host, or one that begins with other letters and ends with an ASCII domain.
 _HOST = rf"(?:(?:{_LABEL}\.)+{_LABEL}|(?=[^\x00-\x7f])(?:[\w-]+\.)+[A-Za-z][A-Za-z0-9-]+)"
-#: Letters beyond ASCII of scripts that part words by blanks, as browsers show and copy them.
+#: Non-ASCII letters of scripts with spaces between words, as browsers show and copy them in URLs.
 _LETTERS = (
     r"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u037d\u037f-\u0386\u0388-\u0556\u0561-\u0587"
     r"\u05d0-\u05ea\u0620-\u0669\u066e-\u06d3\u0904-\u0963\u0966-\u0dff\u10a0-\u10ff\u1e00-\u1fff"
 )
-#: In brackets a name of a list, as forms write it: ``?label[]=bug&filter[age]=5``.
+#: Characters of paths and queries; names of list parameters have brackets:
+#: ``?label[]=bug&filter[age]=5``.
 _REST = (
     rf"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{_LETTERS}]|\\[_*~&]"
     r"|(?<=[\w\]])\[[\w.-]{0,40}\](?=[=&\[]))*"
 )
-#: What makes one in the middle of a word no address.
+#: A URL does not begin within a word.
 _BEFORE = r"(?<![A-Za-z0-9])"
 _URL = re.compile(rf"https?://{_HOST}(?::[0-9]+)?(?:[/?#]{_REST})?", re.IGNORECASE)
 _SCHEME = re.compile(rf"{_BEFORE}https?$", re.IGNORECASE)
@@ -200,49 +205,50 @@ _EITHER = re.compile(
 )
 #: Characters of a local part, by RFC 5321.
 _LONGEST_MAILBOX = 64
-#: Signs that end what stands around an address; "_" does where one before it may have begun it.
+#: Characters that end the text around a URL; also "_", if an earlier one may have opened emphasis.
 _TRAILING = "?!.,:;*~'"
 _OPENING_LINE = re.compile(r"(?<![\w\\])_(?=\S)")
-#: So many characters before an address are looked through for it: each of many is, in one text.
+#: Characters before an address that are searched for its beginning; limited, since a text can
+#: contain many addresses.
 _LOOKED_THROUGH = 1000
 _IN_NAME = r"[^\x00-\x20\\`*\[\]<>|?\":@^~&\u3000-\u3002「」『』（）、。]"
-#: A name in brackets, as of a folder, whose brackets are no link's; and all names of a folder.
+#: A name in brackets within a path, such as a folder's, which is no link; and any name in a path.
 _IN_BRACKETS = rf"(?:\[{_IN_NAME}+\](?![(\[:])|<{_IN_NAME}+>)"
 _ALL_FILES = r"\*(?:\.[A-Za-z0-9*]{1,8})?(?![^\n]{0,200}\\\*)(?![*\w])"
-#: A path such as ``C:\\Users\\_a`` or ``\\\\host\\b``, up to a sign that no name of a file has, or
-#: that begins something else. Its backslashes are no escapes, nor those before ``[a]``, ``*.pdf``.
+#: A Windows path such as ``C:\\Users\\_a`` or ``\\\\host\\b``, up to a character that no file name
+#: has or that begins other markup. Its backslashes are no escapes, not even before ``[a]``.
 WINDOWS_PATH = re.compile(
     rf"(?<![A-Za-z0-9\\;])(?:[A-Za-z]:\\(?:(?![\\`*\[\]<>|?\":@^~&])|(?={_IN_BRACKETS}|{_ALL_FILES})"
     rf")"
     rf"|\\\\[A-Za-z0-9][A-Za-z0-9._-]*\\(?={_IN_NAME}|{_IN_BRACKETS}|{_ALL_FILES}))"
     rf"(?:{_IN_NAME}|(?<=\\){_IN_BRACKETS})*(?:\\(?:{_IN_NAME}|(?<=\\){_IN_BRACKETS})*)*(?:(?<=\\){_ALL_FILES})?"
 )
-#: Where in plain text a backslash keeps an address from being one.
+#: Positions in plain text at which a backslash prevents a link.
 GUARDED = re.compile(
     r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9][A-Za-z0-9-]*\.)"
 )
 
 
 def scheme_before(text: str, position: int) -> str:
-    """Return the ``http`` or ``https`` that ends at a position; empty where none does."""
+    """Return the ``http`` or ``https`` that ends at a position; empty if there is none."""
     match = _SCHEME.search(text[max(0, position - 6) : position])
     return match[0] if match else ""
 
 
 def mailbox_before(text: str) -> str:
-    """Return the local part of a mail address that a text ends in."""
+    """Return the local part of a mail address at the end of a text."""
     match = _MAILBOX_END.search(text[-_LONGEST_MAILBOX - 2 :])
     return match[0] if match and len(match[0]) <= _LONGEST_MAILBOX else ""
 
 
 def url_at(text: str, position: int) -> str:
-    """Return the URL that begins at a position, as typed; empty where none does."""
+    """Return the URL that begins at a position, as typed; empty if there is none."""
     match = _URL.match(text, position)
     return _trimmed(match, text) if match else ""
 
 
 def domain_at(text: str, position: int) -> str:
-    """Return the domain that begins at a position; empty where none does."""
+    """Return the domain that begins at a position; empty if there is none."""
     match = _DOMAIN.match(text, position)
     return match[0] if match else ""
 
@@ -261,12 +267,12 @@ def _trimmed(match: re.Match[str], text: str) -> str:
 
 
 def target_of(typed: str) -> str:
-    """Return the address that a typed one leads to: escapes and references resolved, encoded."""
+    """Return the target of a typed URL: escapes and references resolved, percent-encoded."""
     return normalizeLink(unescapeAll(typed))
 
 
 def link_bare_addresses(text: str) -> tuple[Inline, ...]:
-    """Return plain text with each address in it as a link."""
+    """Return plain text in which all URLs and addresses are links."""
     return tuple(_linked(text))
 
 

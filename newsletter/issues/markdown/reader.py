@@ -1,7 +1,8 @@
-"""Markdown with YAML front matter as a source of issues; docs/content.md describes the form.
+"""Markdown with YAML front matter as a source of issues (docs/content.md).
 
-``#`` opens a chapter, ``##`` a section, ``###`` an item. A paragraph that is nothing but a link,
-at the end of a part, becomes one of its links. What is read within a part: markdown_syntax.
+``#`` opens a chapter, ``##`` a section, ``###`` an item. Paragraphs at the end of a part that
+consist only of a link become the links of the part. `newsletter.issues.markdown.syntax` parses the
+content of parts.
 """
 
 from __future__ import annotations
@@ -55,19 +56,19 @@ class _Part:
 
 
 def looks_like_markdown(text: str) -> bool:
-    """Whether the text begins with front matter."""
+    """Return whether the text begins with front matter."""
     return text.lstrip("\n").partition("\n")[0].rstrip() == _FENCE and "\n" in text.strip()
 
 
 def read_markdown(
     text: str, *, source: str, language: Language = Language.JAPANESE
 ) -> tuple[Issue, str]:
-    """Read an issue and the name of the template it asks for, empty when it names none.
+    """Return the issue of a text, and the template that it names; empty if it names none.
 
     Args:
         text: Front matter, then Markdown.
-        source: What errors call the text.
-        language: Of an issue that names none: that of its newsletter.
+        source: The name of the text in errors.
+        language: The default language, which is that of the newsletter.
 
     Raises:
         ContentError: The front matter or the order of headings is wrong, or a URL is unsafe.
@@ -94,7 +95,7 @@ def read_markdown(
 def read_parts(
     body: str, *, source: str, first_line: int = 0
 ) -> tuple[tuple[Block, ...], tuple[Chapter, ...]]:
-    """Read what stands below the front matter: the lead, and the chapters.
+    """Return the lead and the chapters of the text after the front matter.
 
     Raises:
         ContentError: The order of headings is wrong, or a URL is unsafe.
@@ -104,10 +105,12 @@ def read_parts(
 
 
 def read_body(text: str, *, source: str, count: ReadCount | None = None) -> tuple[Block, ...]:
-    """Read the Markdown of one part by itself; ``count`` goes on over several of one issue.
+    """Return the blocks of the Markdown of a single part.
+
+    ``count`` is shared by all parts of an issue.
 
     Raises:
-        ContentError: It holds a heading, or a URL is unsafe.
+        ContentError: The text contains a heading of a part, or a URL is unsafe.
     """
     parsed = parse(text, source=source, first_line=0, count=count)
     reader = BlockReader(parsed, source=source, first_line=0)
@@ -122,7 +125,7 @@ def read_body(text: str, *, source: str, count: ReadCount | None = None) -> tupl
 
 
 def _opens_part(node: SyntaxTreeNode) -> bool:
-    """Whether a node is the heading of a chapter, section or item; lesser ones are text."""
+    """Return whether a node is the heading of a chapter, section or item; deeper ones are text."""
     return node.type == "heading" and int(node.tag[1:]) <= _ITEM
 
 
@@ -174,7 +177,7 @@ def _open_part(node: SyntaxTreeNode, open_parts: list[_Part], reader: BlockReade
 
 
 def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
-    """Split off the paragraphs at the end that are nothing but a link."""
+    """Return the blocks without the links at the end, and these links."""
     body = list(blocks)
     links: list[Link] = []
     while body:
@@ -191,12 +194,12 @@ def take_links(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], tuple[Link, 
 
 
 def _is_label(content: Sequence[Inline]) -> bool:
-    """Whether a link's words can stand as a label, which is one line without signs."""
+    """Return whether a link's text can be a label, which is one line without markup."""
     return all(isinstance(run, Text | Code | Strong | Emphasis) for run in walk_runs(content))
 
 
 def _body_and_links(part: _Part) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
-    """Return a part's text and its links; those of its heading come first."""
+    """Return a part's blocks and its links; links in the heading come first."""
     body, links = take_links(part.body)
     return body, (*part.links, *links)
 

@@ -1,4 +1,4 @@
-"""Runs as they come out of Markdown: joined, stripped, and told apart by their first signs."""
+"""Operations on runs of parsed Markdown: joining, stripping, detection of leading marks."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from newsletter.issues.model import (
 from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import walk_runs
 
-#: What the last line of a quotation begins with that says where it is from.
+#: The beginnings of a quotation's last line that contains its source.
 SOURCE_MARKS = ("\N{EM DASH} ", "\N{HORIZONTAL BAR} ")
 _CAPTION_MARKS = (": ",)
 _LINE_ENDS = frozenset({"softbreak", "hardbreak"})
 
 
 def source_start(inline: SyntaxTreeNode) -> int | None:
-    """Return which node begins the last line, where that is written with the mark of a source.
+    """Return the index of the node that begins the last line, if this line is a source.
 
-    A reference to the mark, ``&#8212;``, is none; nor is a line with a picture in it.
+    A character reference such as ``&#8212;`` does not count as a mark, and a line with a picture is
+    not a source.
     """
     if not inline.content.rpartition("\n")[2].startswith(SOURCE_MARKS):
         return None
@@ -53,7 +54,7 @@ def source_start(inline: SyntaxTreeNode) -> int | None:
 
 
 def caption_in(runs: Sequence[Inline]) -> tuple[Inline, ...]:
-    """Return the caption that stands below a picture; nothing where other words do."""
+    """Return the caption below a picture; empty if the text is not a caption."""
     match tuple(merged(runs)):
         case (LineBreak(), *rest):
             return without_mark(rest, _CAPTION_MARKS)
@@ -62,7 +63,7 @@ def caption_in(runs: Sequence[Inline]) -> tuple[Inline, ...]:
 
 
 def without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline, ...]:
-    """Return what stands behind a mark; nothing where there is no mark."""
+    """Return the runs after a mark; empty if there is no mark."""
     match runs:
         case [Text(text=text), *rest] if text.startswith(marks):
             behind = text[len(marks[0]) :]
@@ -73,7 +74,7 @@ def without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline
 
 
 def paragraph_of(runs: Iterable[Inline]) -> Iterator[Block]:
-    """Yield a paragraph; remarks alone are no paragraph, and blanks are nothing."""
+    """Yield a paragraph; comments alone are not a paragraph, and white space is dropped."""
     content = without_blank_edges(merged(runs))
     if shows(content):
         yield Paragraph(content=content)
@@ -82,14 +83,14 @@ def paragraph_of(runs: Iterable[Inline]) -> Iterator[Block]:
 
 
 def shows(runs: Sequence[Inline]) -> bool:
-    """Whether a reader sees anything of it."""
+    """Return whether runs have visible content."""
     return bool(inline_words(tuple(runs)).strip()) or any(
         isinstance(run, Footnote | MergeField) for run in walk_runs(runs, notes=False)
     )
 
 
 def without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:
-    """Drop the blanks, and breaks beside them, that a picture leaves where it stood."""
+    """Return runs without white space and line breaks at both ends, which pictures leave."""
     content = deque(runs)
     for edge, strip, drop, add in (
         (0, str.lstrip, content.popleft, content.appendleft),
@@ -109,14 +110,14 @@ def without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:
 
 
 def merged(runs: Iterable[Inline | Picture]) -> Iterator[Inline]:
-    """Join neighbouring texts, so that one sentence is one value however its lines were broken."""
+    """Yield runs with adjacent texts joined, independent of line breaks in the source."""
     for run in merged_at_all(runs):
-        assert not isinstance(run, Picture)  # noqa: S101 - none went in
+        assert not isinstance(run, Picture)  # noqa: S101 - the input has none
         yield run
 
 
 def merged_at_all(runs: Iterable[Inline | Picture]) -> Iterator[Inline | Picture]:
-    """Join neighbouring texts, also between pictures."""
+    """Yield runs with adjacent texts joined, also between pictures."""
     waiting: list[str] = []
     for run in runs:
         if isinstance(run, Text):
@@ -131,27 +132,27 @@ def merged_at_all(runs: Iterable[Inline | Picture]) -> Iterator[Inline | Picture
 
 
 def joins_without_space(before: Inline | Picture | None, after: Inline | Picture) -> bool:
-    """Whether a line's end in the source means nothing, as it does between Japanese characters."""
+    """Return whether a line end is dropped, which is so between Japanese characters."""
     if before is None or isinstance(before, Picture) or isinstance(after, Picture):
         return True
     left, right = inline_words((before,))[-1:], inline_words((after,))[:1]
     return all(char and unicodedata.east_asian_width(char) in "WF" for char in (left, right))
 
 
-#: What is said to a program behind the fence of a code block: in braces, or as ``name=value``.
+#: Settings after the fence of a code block: in braces, or as ``name=value``.
 _SETTINGS = re.compile(
     r"\{[^{}]*\}|(?:(?:file)?name|file|title|caption)=(?:\"(?P<quoted>[^\"]*)\"|(?P<title>\S+))"
     r"|[\w-]+=(?:\"[^\"]*\"|\S+)",
     re.ASCII,
 )
-#: A language's name, before a file's or alone; a name with a dot in it is a file's.
+#: The name of a language, alone or before a file name; a name with a dot is that of a file.
 _LANGUAGE = re.compile(r"^[A-Za-z0-9_+#-]+(?::|$)")
 
 
 def words_behind_fence(info: str) -> str:
-    """Return the words behind the fence of a code block that are for readers.
+    """Return the text after the fence of a code block that is meant for readers.
 
-    The name of a language is not, nor are settings, but for a title.
+    This excludes the name of a language and settings other than a title.
     """
     words = _SETTINGS.sub(lambda found: found["title"] or found["quoted"] or "", info).split()
     if words:
@@ -160,11 +161,11 @@ def words_behind_fence(info: str) -> str:
 
 
 def title_of(node: SyntaxTreeNode) -> str:
-    """Return the title of a link or picture on one line."""
+    """Return the title of a link or picture as one line."""
     return " ".join(str(node.attrs.get("title", "")).split())
 
 
 def anchor_of(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
-    """Return a link; a title that its words say themselves is none."""
+    """Return a link; a title that equals its text is dropped."""
     is_repeated = title in {url, inline_words(content)}
     return Anchor(url=url, content=content, title="" if is_repeated else title)

@@ -1,8 +1,8 @@
-"""The dialect that issues are written in: CommonMark, with what people expect of Markdown.
+"""The Markdown dialect of issues: CommonMark with common extensions.
 
-GFM's tables, strikethrough and bare addresses; footnotes as GFM and pandoc write them; emphasis
-beside Japanese. Of HTML, comments and ``<br>`` are read, all else is text. What a reader of
-Markdown would drop without a word is a fault here, named with its line.
+The extensions are GFM's tables, strikethrough and bare URLs, footnotes as in GFM and pandoc, and
+emphasis next to Japanese. Of HTML, only comments and ``<br>`` are parsed; everything else is text.
+Content that other Markdown parsers drop silently is reported as an error with its line.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from newsletter.issues.markdown.dialect import (
 from newsletter.issues.markdown.fences import FenceError
 from newsletter.issues.markdown.tables import MOST_CELLS, TooManyCellsError
 
-#: Lines of a text: each may be a paragraph, a line of a table, a picture.
+#: The largest number of lines; each may be a paragraph, a row of a table, a picture.
 MOST_LINES = 10_000
-#: Headings of chapters, sections and items: each takes five milliseconds until it is mail.
+#: The largest number of chapters, sections and items; rendering each takes five milliseconds.
 MOST_HEADINGS = 1_000
-#: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of
-#: processor time for each where every other is a mark, and forms are read three times.
+#: Characters of the longest text, twice that of the largest mail that mailboxes show completely. If
+#: every other character is a mark, each takes some 15 µs of CPU time, and forms are parsed three
+#: times.
 MOST_LETTERS = 200_000
-#: What a definition of a footnote has in its ``meta`` that is text.
+#: The key in ``meta`` of a footnote's definition that is literal text.
 IS_TEXT = "is_text"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parsed:
-    """The tree of a text, and the running text of each footnote by its label."""
+    """The syntax tree of a text, and the inline content of each footnote by label."""
 
     nodes: tuple[SyntaxTreeNode, ...]
     notes: dict[str, SyntaxTreeNode]
@@ -50,10 +51,10 @@ class Parsed:
 def demand_bounded(
     text: str, *, source: str, first_line: int = 0, count: ReadCount | None = None
 ) -> None:
-    """Refuse a text that is longer than any newsletter; arguments as for `parse`.
+    """Refuse a text that is longer than any newsletter; the arguments are those of `parse`.
 
     Raises:
-        ContentError: It is.
+        ContentError: The text is too long.
     """
     count = count or ReadCount()
     count.letters += len(text)
@@ -76,7 +77,7 @@ def demand_few_headings(count: int, place: Place) -> None:
     """Refuse more chapters, sections and items than any newsletter has.
 
     Raises:
-        ContentError: There are.
+        ContentError: There are too many.
     """
     if count > MOST_HEADINGS:
         raise ContentError(
@@ -87,11 +88,11 @@ def demand_few_headings(count: int, place: Place) -> None:
 
 
 def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = None) -> Parsed:
-    """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
+    """Parse Markdown; ``first_line`` is the number of lines before it in its file.
 
     Raises:
-        ContentError: Something would be lost: definitions that nothing refers to, text that is
-            nested too deeply. Or it has too many lines.
+        ContentError: Content would be lost, for example by too deep nesting; or the text is too
+            long.
     """
     count = count or ReadCount()
     demand_bounded(text, source=source, first_line=first_line, count=count)
@@ -136,7 +137,7 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
 
 
 def _read(text: str, count: ReadCount) -> tuple[list[Token], dict[str, Any]]:
-    """Read a text; definitions that nothing refers to are text in it, or they would be lost."""
+    """Parse a text; unused definitions become text, since they would be lost otherwise."""
     cells = count.cells
     env: dict[str, Any] = {"cells": count, "definitions": Definitions()}
     tokens = dialect_parser().parse(text, env)
@@ -150,7 +151,7 @@ def _read(text: str, count: ReadCount) -> tuple[list[Token], dict[str, Any]]:
 
 
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the level of each heading that no list or quotation holds, and its line from 0."""
+    """Yield the level and line, from 0, of each heading outside lists and quotations."""
     try:
         tokens = dialect_parser().parse(text, {"cells": ReadCount(), "definitions": Definitions()})
     except (TooManyCellsError, FenceError):
@@ -169,7 +170,7 @@ def _too_deep(place: Place) -> ContentError:
 
 
 def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
-    """Yield where blocks reach the depth at which markdown-it drops what is inside."""
+    """Yield the lines at which blocks reach the depth from which markdown-it drops content."""
     line = 0
     for token in tokens:
         line = token.map[0] if token.map else line
@@ -179,9 +180,9 @@ def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
 
 
 def _losses(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Message, Message]]:
-    """Yield what would be lost or swallow what follows, with its line: problem and remedy."""
+    """Yield content that would be lost or include later text: line, message and remedy."""
     for token in tokens:
-        # Chapters below it would be code, too.
+        # All later chapters would become code.
         if token.type == "fence" and token.map and not token.meta["is_closed"]:
             yield (
                 token.map[0],
@@ -202,7 +203,7 @@ def _losses(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Mes
 
 
 def _definitions(tokens: list[Token], env: dict[str, Any]) -> Definitions:
-    """Tell the definitions of links that are used from those that are not."""
+    """Return the used and the unused definitions of links."""
     notes = env.get("footnotes", {}).get("list", {}).values()
     inner = chain.from_iterable(note.get("tokens", ()) for note in notes)
     labels = set(_labels(chain(tokens, inner), {"link_open", "image"}))
@@ -217,7 +218,7 @@ def _definitions(tokens: list[Token], env: dict[str, Any]) -> Definitions:
 
 
 def _keep_unused_notes(tokens: list[Token]) -> None:
-    """Mark as text each footnote that nothing refers to, but for such ones, and each second one."""
+    """Mark footnotes as literal text: those without references in used text, and duplicates."""
     notes: dict[str, list[Token]] = {}
     outside: list[Token] = []
     into = outside
@@ -233,7 +234,7 @@ def _keep_unused_notes(tokens: list[Token]) -> None:
     used = set(_labels(outside, {"footnote_ref"}))
     waiting = list(notes)
     while waiting:
-        # What a footnote refers to that is text is used; in one that is none, it is refused.
+        # References in literal text count as uses.
         text = next((label for label in waiting if label not in used), None)
         if text is None:
             break
@@ -243,7 +244,7 @@ def _keep_unused_notes(tokens: list[Token]) -> None:
 
 
 def _labels(tokens: Iterable[Token], kinds: set[str]) -> Iterator[str]:
-    """Yield the label of all that refers to a definition."""
+    """Yield the labels of references to definitions."""
     for token in tokens:
         if token.type in kinds and "label" in token.meta:
             yield str(token.meta["label"])

@@ -1,4 +1,4 @@
-"""GFM's tables, but that nothing of a row is left out: they are as wide as their longest row."""
+"""GFM tables that are as wide as their longest row, so that no cell is dropped."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.table import escapedSplit, getLine
 from markdown_it.token import Token
 
-#: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
+#: Cells of all tables; rows are filled up, so that a short text could create a million cells.
 MOST_CELLS = 10_000
 
 
 class TooManyCellsError(Exception):
-    """The tables of a text have more cells than are read."""
+    """The tables of a text have too many cells."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -19,9 +19,9 @@ class TooManyCellsError(Exception):
 
 
 def as_wide_as_its_rows(state: StateBlock, tokens: list[Token]) -> list[Token]:
-    """Return a table's tokens with the cells beyond its head, which GFM leaves out.
+    """Return a table's tokens with the cells that exceed the header, which GFM drops.
 
-    The head has empty cells above them, and other rows beside them.
+    The header and shorter rows are filled up with empty cells.
     """
     head = sum(token.type == "th_open" for token in tokens)
     lines = [token.map[0] for token in tokens if token.type == "tr_open" and token.map]
@@ -59,7 +59,7 @@ def as_wide_as_its_rows(state: StateBlock, tokens: list[Token]) -> list[Token]:
 
 
 def _cells_of(row: str, head: int) -> list[str]:
-    """Return the cells of a row, but for empty ones beyond the head, as GFM parts them."""
+    """Return the cells of a row as split by GFM, without empty ones that exceed the header."""
     cells = escapedSplit(row.strip().removeprefix("|"))
     while len(cells) > head and not cells[-1].strip():
         cells.pop()

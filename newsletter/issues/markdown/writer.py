@@ -1,4 +1,4 @@
-"""Issues to Markdown, so that reading it back yields the same issue."""
+"""Writing of issues as Markdown that parses to an equal issue."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _SPECIAL = re.compile(
     r"[\\`\[\]]|(?<!\S )\*|\*(?! )|<(?=[A-Za-z/!?\\]|$)|&(?=#?[A-Za-z0-9]+;)"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)|~(?=~|$)|(?<=~)~|^~"
 )
-#: Brackets that no sign makes a link, a note, a task or a field of the reader.
+#: Brackets that cannot be parsed as a link, footnote, task or merge field.
 _PLAIN_BRACKETS = re.compile(
     r"(?<![!^:\]A-Za-z0-9\\])\[(?![xX]\])[^\[\]\\`*<&_~!^\s][^\[\]\\`*<&~!^]*\](?![(\[:{])"
 )
@@ -68,25 +68,25 @@ _LINE_START = re.compile(
     r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|:for(?=\[)|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
 )
 _LIST_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
-#: A footnote's sign that a colon follows, which would define the note.
+#: A footnote reference followed by a colon, which would be parsed as a definition.
 _NOTE_START = re.compile(r"^(\[\^\d+\]):")
-#: The sign that emphasis next to, or within, another takes.
+#: The alternative sign for emphasis next to or within other emphasis.
 _OTHER = {"*": "_", "_": "*", "~": "*"}
 _AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
 _MAILBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
-#: An address that stands in round brackets as it is.
+#: A URL that needs no escaping within round brackets.
 _PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9:/._~?=#@,+$!%-]|&(?!#?[A-Za-z0-9]+;))+")
 _TASKS = {OPEN_TASK: "[ ]", DONE_TASK: "[x]"}
 
 
 def to_markdown(issue: Issue, *, template: str = "") -> str:
-    """Write an issue as Markdown with front matter; ``template`` is named when not empty."""
+    """Return an issue as Markdown with front matter, which names ``template`` if given."""
     body = body_to_markdown(issue.lead, issue.chapters)
     return f"---\n{_front_matter(issue, template)}---\n" + (f"\n{body}\n" if body else "")
 
 
 def body_to_markdown(lead: Sequence[Block], chapters: Iterable[Chapter]) -> str:
-    """Write what stands below the front matter."""
+    """Return the Markdown after the front matter."""
     writer = _Writer()
     parts = [*writer.body(lead, ())]
     for chapter in chapters:
@@ -124,19 +124,19 @@ def _front_matter(issue: Issue, template: str) -> str:
 
 
 def blocks_to_markdown(blocks: Sequence[Block]) -> str:
-    """Write blocks by themselves, as an editor writes the body of one part."""
+    """Return blocks as Markdown, such as the body of one part."""
     return "\n\n".join(_Writer().body(blocks, ()))
 
 
 def link_to_markdown(link: Link) -> str:
-    """Write a link that stands by itself."""
+    """Return a link on its own as Markdown."""
     if not link.label and _AUTOLINK.fullmatch(link.url):
         return f"<{link.url}>"
     return f"{_label(_escaped_edges(_escaped(link.label or link.url)))}({_target(link.url)})"
 
 
 def _label(words: str) -> str:
-    """Write the words of a link in brackets; with a ``^`` first, they would be a footnote's."""
+    """Return the text of a link in brackets; a leading ``^``, as in a footnote, is escaped."""
     return f"[\\{words}]" if words.startswith("^") else f"[{words}]"
 
 
@@ -158,7 +158,7 @@ def _heading(level: int, text: str, number: str = "", *, condition: str) -> str:
 
 
 class _Writer:
-    """Writes the parts of one text; a footnote is defined below the first part that has it."""
+    """Writes the parts of a text; a footnote is defined after the first part that contains it."""
 
     def __init__(self) -> None:
         self._labels: dict[Footnote, int] = {}
@@ -181,7 +181,7 @@ class _Writer:
         yield from self.body(item.body, item.links)
 
     def body(self, blocks: Sequence[Block], links: Sequence[Link]) -> Iterator[str]:
-        """Write what a part says, its links, and the footnotes that it is the first to have."""
+        """Yield a part's blocks, its links, and the footnotes that first occur in it."""
         yield from self._blocks(blocks)
         yield from map(link_to_markdown, links)
         for note, label in list(self._labels.items())[self._defined :]:
@@ -190,7 +190,7 @@ class _Writer:
         self._defined = len(self._labels)
 
     def _blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
-        """Write blocks; lists of one kind next to each other take other marks to stay apart."""
+        """Yield blocks; adjacent lists of one kind get different marks, which separates them."""
         alternate = False
         before: Block | None = None
         for block in blocks:
@@ -251,7 +251,7 @@ class _Writer:
                 assert_never(block)
 
     def _quotation(self, block: Quotation) -> str:
-        """Write a quotation without its signs; its last line says where it is from."""
+        """Return a quotation without ``>``; the last line is its source."""
         *others, last = ["", *self._blocks(block.blocks)]
         text = "\n\n".join([*others[1:], last])
         if not block.source:
@@ -280,7 +280,7 @@ class _Writer:
                 case _:
                     pass
             if block.ordered and item and isinstance(item[0], ListBlock) and item[0].ordered:
-                # Two numbers on one line begin a day.
+                # Two list numbers on one line would be parsed as a date.
                 text = f"\n{text}"
             written.append(_indented(mark, text))
         return "\n".join(written)
@@ -304,10 +304,11 @@ class _Writer:
         return "\n".join(map(_line, self._runs(content).split("\n")))
 
     def _runs(self, content: tuple[Inline, ...], *, outer: str = "", breaks: str = "\n") -> str:
-        """Write runs; a neighbour that would keep a mark from being one becomes a reference.
+        """Return runs as Markdown; characters that would disable an adjacent mark are encoded.
 
-        A reference begins and ends in punctuation, which frees a mark on both sides. Marks next to
-        each other, or within those of an ``outer`` sign, take the other sign.
+        A character reference begins and ends with punctuation, so that marks next to it are
+        recognized. Adjacent marks, and marks within those of the ``outer`` sign, use the other
+        sign.
         """
         parts: list[str] = []
         before = ""
@@ -323,7 +324,7 @@ class _Writer:
             elif before and not sign and not _closes(parts[-1], text[:1], before):
                 text = _reference_first(text)
             if text.startswith("(") and parts and isinstance(content[index - 1], Footnote):
-                text = f"\\{text}"  # The note's brackets and these would be a link.
+                text = f"\\{text}"  # Otherwise, the brackets of the note and these are a link.
             parts.append(text)
             before = sign
         return "".join(parts)
@@ -382,19 +383,19 @@ def _indented(mark: str, text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Keep a line of running text from being read as a list, heading, rule, note or the like."""
+    """Return a line of running text, escaped so that it is not parsed as a list, heading, etc."""
     edged = _NOTE_START.sub(r"\1&#58;", _escaped_edges(text))
     escaped = _LIST_START.sub(r"\1\\\2", edged, count=1) if _LIST_START.match(edged) else edged
     return "\\" + escaped if _LINE_START.match(escaped) else escaped
 
 
 def _has_lines(block: Block) -> bool:
-    """Whether a line right below a block in Markdown is one of its own running text."""
+    """Return whether a line directly after a block would be parsed as part of its text."""
     return isinstance(block, Paragraph)
 
 
 def _without_source(text: str) -> str:
-    """Keep the last line of a quotation from being read as where it is from."""
+    """Return a quotation's text, escaped so that the last line is not parsed as its source."""
     above, end, last = text.rpartition("\n")
     dashed = last.startswith(("\N{EM DASH} ", "\N{HORIZONTAL BAR} "))
     return f"{above}{end}&#{ord(last[0])};{last[1:]}" if dashed else text
@@ -430,8 +431,8 @@ def _escaped(text: str) -> str:
     done, parts = 0, []
     for path in WINDOWS_PATH.finditer(text):
         if len(path[0]) == len("C:\\"):
-            continue  # What follows decides whether that is one.
-        # What follows a path must not be taken for part of it.
+            continue  # The next characters decide.
+        # The text after a path must not be parsed as part of it.
         behind = text[path.end() : path.end() + 1]
         before = _escaped_words(text[done : path.start()])
         parts += [before, path[0], f"&#{ord(behind)};" if behind else ""]
@@ -444,7 +445,7 @@ def _escaped_words(text: str) -> str:
     plain = {
         at
         for found in _PLAIN_BRACKETS.finditer(guarded)
-        # Where it is the whole text, a colon may follow, which makes it the definition of a link.
+        # If it is the whole text, a following colon would make it the definition of a link.
         if found[0] != guarded
         for at in (found.start(), found.end() - 1)
     }
@@ -454,13 +455,13 @@ def _escaped_words(text: str) -> str:
 
     escaped = _SPECIAL.sub(lambda match: escape(match, f"\\{match[0]}"), guarded)
     if WINDOWS_PATH.search(escaped):
-        # An escape would be read as part of a path.
+        # A backslash would be parsed as part of the path.
         escaped = _SPECIAL.sub(lambda match: escape(match, f"&#{ord(match[0])};"), guarded)
     return escaped.replace("\0", "\\").replace("\n", "&#10;")
 
 
 def _escaped_edges(text: str, *, trailing: str = "") -> str:
-    """Write white space at either end as references, or CommonMark drops it."""
+    """Return text whose white space at both ends is encoded; CommonMark drops it otherwise."""
     if text and (text[0].isspace()):
         text = f"&#{ord(text[0])};" + text[1:]
     if text and (text[-1].isspace() or text[-1] in trailing):
