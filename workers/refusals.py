@@ -1,12 +1,13 @@
-"""Refusals that speak of the sender: whether a relay refuses one message, or all of ours.
+"""Refusals that do not concern the recipient: detection of a relay that refuses all messages.
 
-A relay that was reconfigured, or whose filter or quota stops us, answers every RCPT or message with
-5xx. Taken for each recipient's, such answers end a whole mailing that nobody got, for good. So a
-refusal for a reason that is not the recipient's waits until the next message is accepted; many in a
-row, and those after which none is, are put off as if they had been answered with 4xx, until
-RETRY_HOURS give them up. Behind one name there may be several servers,
-or one that is being reconfigured, of which some refuse all and others take: what came over a
-connection that has accepted nothing waits until that one does.
+A relay that was reconfigured, or whose filter or quota blocks the sender, replies 5xx to every RCPT
+or message. If these replies were attributed to the recipients, a whole mailing would end without
+being delivered. Therefore a refusal for another reason than the recipient is final only after the
+next message was accepted. Many successive refusals, and those after which no message is accepted,
+are deferred like replies with 4xx, until RETRY_HOURS have passed.
+
+One host name can have several servers, of which some refuse all messages. Therefore a refusal must
+be followed by an accepted message on the same connection.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.outcomes import Outcome
 
-#: So many in a row are no chance.
+#: Successive refusals from which on the relay is regarded as refusing all messages.
 _MANY = 20
 _OF_THE_MAILBOX = frozenset({Reason.SUSPENDED, Reason.MAILBOX_FULL})
-#: RFC 3463 section 3.8: about rights and policy, as a quota of the sender's is.
+#: Status codes about security and policy, such as a quota of the sender (RFC 3463, 3.8).
 _POLICY = "5.7."
 
 
 class Refusals:
-    """The refusals of a batch by one relay that wait for what becomes of the next message.
+    """The refusals of a batch by one relay that are undecided until the next messages.
 
     Attributes:
-        words: What the relay says to all, once it refused many in a row.
+        words: The reply of the relay, after many successive refusals.
 
     Args:
-        known: Whether it was known to refuse all when its turn came, until it accepts one.
+        known: Whether the relay was known to refuse all messages before this batch.
     """
 
     def __init__(self, *, known: bool = False) -> None:
@@ -44,7 +45,7 @@ class Refusals:
         self._accepting: set[int] = set()
 
     def note(self, outcome: Outcome, *, address: str, connection: int = 0) -> Sequence[Outcome]:
-        """Take note of an outcome; return those that are certain now."""
+        """Record an outcome; return the outcomes that are decided now."""
         if outcome.state is DeliveryState.ACCEPTED:
             return [*self._certain_with(connection), outcome]
         if outcome.state is not DeliveryState.REJECTED or not _speaks_of_us(outcome, address):
@@ -56,13 +57,13 @@ class Refusals:
         taken = [pair for pair in self._waiting if pair[0] in self._accepting]
         if len(self._waiting) - len(taken) < _MANY:
             return []
-        # Others take mail meanwhile, and nobody's outcome is held back for long.
+        # Other connections accept mail meanwhile; outcomes must not stay undecided for long.
         refused = [put_off(one) for over, one in self._waiting if over not in self._accepting]
         self._waiting = taken
         return refused
 
     def _certain_with(self, connection: int) -> Sequence[Outcome]:
-        """Return what is certain as a connection accepts a message."""
+        """Return the outcomes that are decided after a connection has accepted a message."""
         self._in_a_row = 0
         self._accepting.add(connection)
         waiting, self._waiting = self._waiting, []
@@ -74,16 +75,17 @@ class Refusals:
 
     @property
     def are_open(self) -> bool:
-        """Whether some wait."""
+        """Whether there are undecided refusals."""
         return bool(self._waiting)
 
     def end(self, *, known: bool = False) -> Sequence[Outcome]:
-        """Put off those that wait, as no other message follows that could tell whose fault it is.
+        """Defer the undecided refusals, since no further message can decide them.
 
-        However few they are: a mailing to one reader may have met the server that refuses all.
+        This also applies to a single one, since a mailing to one reader may have reached a server
+        that refuses all messages.
 
         Args:
-            known: Whether the relay refuses all, as others were told just before.
+            known: Whether the relay was just found to refuse all messages.
         """
         waiting, self._waiting = self._waiting, []
         self._in_a_row = 0
@@ -93,12 +95,12 @@ class Refusals:
 
 
 def put_off(outcome: Outcome) -> Outcome:
-    """Return a refusal as one that is tried again."""
+    """Return a refusal as a temporary failure."""
     return replace(outcome, state=DeliveryState.DEFERRED)
 
 
 def _speaks_of_us(outcome: Outcome, address: str) -> bool:
-    """Whether a refusal is not for a reason of the recipient's."""
+    """Return whether a refusal has another reason than the recipient."""
     said = Refusal(
         address=address,
         words=(outcome.reply,),
