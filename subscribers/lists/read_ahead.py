@@ -1,4 +1,4 @@
-"""What comes next is made while the last is still used, in a thread beside."""
+"""Reading ahead: a thread produces the next item while the last one is being used."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 _Item = TypeVar("_Item")
-#: How long a thread may keep Python's lock while another waits for it.
+#: Seconds for which a thread keeps the interpreter's lock while another thread waits.
 _TURN_SECONDS, _USUAL_TURN_SECONDS = 0.0005, sys.getswitchinterval()
 
 
 class ReadAhead(Generic[_Item]):
-    """The same items in the same order, the next of them made from when `begin` is called on.
+    """Yields the same items in the same order; `begin` starts producing the next one.
 
-    Both threads share Python's lock: whoever uses an item begins the next once its own work is
-    long statements of a database, which need no lock. What making one raises is raised.
+    Both threads share the interpreter's lock, so the consumer calls `begin` when it starts long
+    statements of the database, which do not need the lock. Exceptions of the producer are raised.
     """
 
     def __init__(self, items: Iterator[_Item]) -> None:
@@ -27,7 +27,7 @@ class ReadAhead(Generic[_Item]):
         self._coming: Future[_Item | None] | None = None
 
     def begin(self) -> None:
-        """Begin the next item, unless it is begun."""
+        """Start producing the next item, unless it is already started."""
         if self._coming is None:
             self._coming = self._thread.submit(next, self._items, None)
 
@@ -36,7 +36,7 @@ class ReadAhead(Generic[_Item]):
 
     def __next__(self) -> _Item:
         self.begin()
-        assert self._coming is not None  # noqa: S101 - it is begun
+        assert self._coming is not None  # noqa: S101 - set by `begin`
         coming, self._coming = self._coming, None
         item = coming.result()
         if item is None:
@@ -44,15 +44,15 @@ class ReadAhead(Generic[_Item]):
         return item
 
     def close(self, *, waits: bool = True) -> None:
-        """Make no more; the item under way is waited for, unless nobody wants to."""
+        """Stop producing; wait for the item in progress unless ``waits`` is false."""
         self._thread.shutdown(wait=waits, cancel_futures=True)
 
 
 def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Yield the same items in the same order, the next one begun before each is yielded.
+    """Yield the same items in the same order, starting the next one before each is yielded.
 
-    Whoever stops early closes it, and does not wait for the item under way: a page that nobody
-    wants any more must not hold up the thread that found it out.
+    Closing the generator early does not wait for the item in progress, since a cancelled request
+    must not block its thread.
     """
     ahead = ReadAhead(items)
     try:
@@ -65,11 +65,11 @@ def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
 
 @contextmanager
 def reading_beside() -> Iterator[None]:
-    """Let the thread that reads ahead, and the one that writes, disturb each other little.
+    """Reduce the interference of the reading and the writing thread during the block.
 
-    Python looks for garbage among what is made meanwhile, not in all that the program loaded: a
-    chunk makes so many lists and tuples that it looks often, as long as all reading takes. And who
-    comes back from a short statement waits half a millisecond for the other, instead of five.
+    Garbage collection ignores all objects that were created before: a chunk creates so many lists
+    and tuples that collections would take as long as the reading. A thread that returns from a
+    short statement waits half a millisecond for the other one instead of five.
     """
     gc.freeze()
     sys.setswitchinterval(_TURN_SECONDS)

@@ -1,4 +1,4 @@
-"""What a list says of one subscriber, as it stands there, and what is wrong with it."""
+"""Records of a list, as they are in the file, and problems with them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from subscribers.fields.reading import written_value
 
 
 class Record(NamedTuple):
-    """One subscriber's cells under the names the list uses; the header is line 1.
+    """The cells of one row under the column names of the list; the header is line 1.
 
     Attributes:
-        names: Of the columns; rows of one list have one tuple, so that they can be told by it.
-        cells: As many as names; none of the header and of what could not be read.
-        fault: Why the line could not be read, where it could not.
-        beyond: What stood in cells beyond the header's; of a header a legend of codes beside it.
+        names: The names of the columns; rows with the same columns share one tuple.
+        cells: As many cells as names; empty for the header and for lines that cannot be read.
+        fault: Why the line cannot be read; otherwise empty.
+        beyond: The cells beyond those of the header; for a header, a legend of codes next to it.
     """
 
     line: int
@@ -29,17 +29,17 @@ class Record(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        """The cells by their columns' names, in a dictionary made anew."""
+        """The cells by column name, as a new dictionary."""
         return dict(zip(self.names, self.cells, strict=False))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """What is wrong with one value of one line, or odd about it.
+    """A problem or an oddity in one value of a line.
 
     Attributes:
-        address: The line's, as it stands there.
-        taken: Whether the line was taken all the same.
+        address: The address in the line, unchanged.
+        taken: Whether the line was accepted nevertheless.
     """
 
     line: int
@@ -51,20 +51,20 @@ class Problem:
 
     @property
     def warning(self) -> Message:
-        """What was odd, without a word of the import: of a trial nothing is imported."""
+        """The message without mentioning an import, since a trial imports nothing."""
         warning = dict(self.problem.values).get("warning")
         return warning if isinstance(warning, Message) else self.problem
 
 
 class RefusedError(Exception):
-    """A record cannot be taken."""
+    """A record cannot be accepted."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.problem)
         self.problem = problem
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
-    """Return a list's value as a report quotes it."""
+def shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return a list's value as it is quoted in a report."""
     text = written_value(value) if isinstance(value, bool) else "" if value is None else str(value)
     return text[:200]

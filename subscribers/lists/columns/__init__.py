@@ -1,1 +1,1 @@
-"""What the columns of a list mean, and what a record says of its subscriber by them."""
+"""The meaning of a list's columns, and the interpretation of records."""

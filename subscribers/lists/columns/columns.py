@@ -1,4 +1,4 @@
-"""A list's columns: which of ours each is, and in what form the list as a whole is."""
+"""The mapping of a list's columns to our fields, and the form of the list as a whole."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ from subscribers.lists.words.formats import (
 )
 from subscribers.lists.words.harmless import may_ask
 
-#: Says that a column is about something else than mail, whatever it is kept as.
+#: The answer that a column is not about mail, regardless of its mapping.
 UNRELATED = "other"
-#: Says that a column holds remarks of which some speak of mail or leaving.
+#: The answer that a column contains remarks, some of which are about mail or unsubscribing.
 REMARK = "remark"
 _HEEDED = "heeded"
-#: What is ours and may speak against mail all the same: a name that is struck out, "never".
+#: Our fields whose values can also mean "no mail": a name that is struck out, "never".
 _OF_OURS = {
     **dict.fromkeys(("name", "given_name", "family_name"), "name"),
     "address": "address",
     **dict.fromkeys(("frequency", "format"), "choice"),
     "tags": "tags",
 }
-#: What a column can be mapped to, besides ``field.KEY``.
+#: The possible mappings of a column, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
-#: Only our own list for people has all of these.
+#: Columns that only our own readable export has together.
 _OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
 _CHOOSE_ADDRESS = msg("Choose the column with --map COLUMN=address.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnAnswers:
-    """What somebody said of columns of which it was asked whether they say who wants mail.
+    """The user's answers to the questions whether columns state who wants mail.
 
     Attributes:
-        unrelated: They say nothing of mail.
-        heeded: A remark in them that speaks of mail or leaving keeps its row out.
-        left_out: They are not to be used: nothing is asked, and a plain word against mail counts.
-        passed_over: Of all of them together it was said that none says who wants mail: what says
-            by itself that somebody left counts all the same, as nobody may have looked for it.
-        states: What words of its columns of states mean, by the word as `fold` has it.
+        unrelated: Columns that are not about mail.
+        heeded: Columns with remarks; a remark about mail or unsubscribing excludes its row.
+        left_out: Columns that are not used: no questions, but clear words against mail count.
+        passed_over: Columns covered by the answer that none of them states who wants mail. Clear
+            statements that somebody unsubscribed still count, since the user may have missed them.
+        states: The meanings of words in columns of states, by the word folded by `fold`.
     """
 
     unrelated: Collection[str] = ()
@@ -81,35 +81,34 @@ NO_ANSWERS = ColumnAnswers()
 
 
 def meanings_of(words: Mapping[str, str]) -> dict[str, ListState]:
-    """Return what somebody said that words of states mean, as `ColumnAnswers` has it."""
+    """Return the given meanings of words for `ColumnAnswers.states`."""
     return {fold(word): ListState(meaning) for word, meaning in words.items()}
 
 
 @dataclass(kw_only=True, slots=True)
 class ListForm:
-    """How a list is to be read.
+    """The interpretation of a list.
 
     Attributes:
-        columns: The list's own columns → ``address`` …, ``field.KEY``, or ``-`` for nothing.
-        known: The system whose export it is, where that was recognised.
-        state: What it says of everybody on it.
-        whole: The column by which it says so; empty where nothing has to be asked of that.
-        marks: Columns that are none of ours, and may all the same say something against mail:
-            ``disabled`` where they do when filled, ``hint`` where their value may be a state,
-            ``remark`` where it may be one that stands alone, ``plain remark`` where it then leaves
-            nothing open, ``heeded`` where whatever speaks of mail counts, ``passed over`` where
-            what says by itself that somebody left does, ``name``, ``address`` (of the name in it)
-            and ``tags`` where a word beside them may, ``choice`` where a no does, empty
-            where only a plain word counts.
-        defused: Whether cells that begin like formulas have an apostrophe before them.
-        own_zone: The time zone of its instants that name none; empty where it says nothing of it.
-        custom: The fields of the newsletter's people, by key.
-        answers: What somebody said of its columns.
-        made: The keys of the fields that are made for it.
-        marked: Columns in which even a no is an entry, as `noes.find_marked` has it.
-        unsure: Columns of which nobody knows whether they say something of mail.
-        inner: Keys within objects that were chosen as columns, ``attributes.newsletter``: where
-            each stands.
+        columns: The list's columns mapped to ``address`` …, ``field.KEY``, or ``-`` for ignored.
+        known: The system that exported the list, if it was recognised.
+        state: The state of everybody on the list, if the whole list has one.
+        whole: The column that determines ``state``; empty if this is certain.
+        marks: How columns that are not imported can exclude a row from mail: ``disabled`` if they
+            are filled, ``hint`` if their value can be a state, ``remark`` if it can be a state on
+            its own, ``plain remark`` if it must be unambiguous, ``heeded`` if any mention of mail
+            counts, ``passed over`` if only clear statements of unsubscribing count, ``name``,
+            ``address`` (the name in it) and ``tags`` if a word next to the value counts, ``choice``
+            if a no counts, and empty if only a clear word counts.
+        defused: Whether cells that look like formulas start with an apostrophe.
+        own_zone: The time zone of the list's moments without offset; empty if unknown.
+        custom: The newsletter's fields by key.
+        answers: The user's answers about columns.
+        made: The keys of the fields that are created for the list.
+        marked: Columns in which even a no is an entry (`noes.find_marked`).
+        unsure: Columns that may or may not be about mail.
+        inner: The positions of keys within objects that were chosen as columns, such as
+            ``attributes.newsletter``.
     """
 
     columns: dict[str, str]
@@ -126,7 +125,7 @@ class ListForm:
     unsure: set[str] = field(default_factory=set)
     inner: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     fields: dict[str, list[str]] = field(init=False)
-    #: Each column that is not left out, what it is, and the key of the field if it is one.
+    #: The imported columns, with their mapping and the key of the field, if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +135,7 @@ class ListForm:
             self.add(name, ours)
 
     def add(self, name: str, ours: str) -> None:
-        """Take a column."""
+        """Add a column."""
         self.columns[name] = ours
         self.fields.setdefault(ours, []).append(name)
         if ours != IGNORED:
@@ -144,15 +143,15 @@ class ListForm:
             self.kept.append((name, ours, key))
 
     def add_late(self, name: str, ours: str) -> None:
-        """Take a column that the list's beginning did not have, with what its name marks."""
+        """Add a column that did not occur at the beginning of the list, with its mark."""
         self.add(name, ours)
         if self._is_unsure(name, ours):
             self.unsure.add(name)
         self.mark(name, ours)
 
     def mark(self, name: str, ours: str) -> None:
-        """Note how a column that is none of ours may say something against mail."""
-        # What a known system means by it is known: Substack's paid subscription is no state.
+        """Record how a column that is not imported can exclude a row from mail."""
+        # The columns of known systems have known meanings, e.g. Substack's paid subscription.
         if self.known is not None and (self.known.own or fold(name) in self.known.ignored):
             return
         if ours == IGNORED and asks_of_something_else(name):
@@ -161,14 +160,14 @@ class ListForm:
             is_plain = name in self.answers.unrelated or name in self.answers.passed_over
             self.marks[name] = "plain heading" if is_plain else "heading"
         elif ours == IGNORED or ours.startswith(FIELD):
-            # Comments that come where nobody was asked any more refuse their rows.
+            # Comments that appear after the questions were asked exclude their rows.
             is_heeded = name in self.answers.heeded or name == COMMENTS
             mark = _HEEDED if is_heeded else mark_of(name)
             is_passed = name in self.answers.passed_over
-            # A title is of all rows: it may say who is not among them.
+            # A title concerns all rows and can also describe people who are not on the list.
             is_told = is_passed and name != BESIDE
             if is_passed or name in self.answers.unrelated:
-                # A plain remark of leaving was not what was asked.
+                # The question was not about unambiguous remarks.
                 is_remark = mark == "remark" or name == COMMENTS
                 mark = "plain remark" if is_remark else "passed over" if is_told else ""
             if mark or not (is_passed or name in self.answers.unrelated):
@@ -179,10 +178,10 @@ class ListForm:
             self.marks[name] = _OF_OURS[ours]
 
     def find_unsure(self, guessed: Mapping[str, str]) -> None:
-        """Note of which columns nobody knows whether they speak of mail.
+        """Determine the columns that may or may not be about mail.
 
         Args:
-            guessed: What the columns are by their names.
+            guessed: The mappings of columns by their names.
         """
         self.unsure |= {
             name
@@ -204,7 +203,7 @@ class ListForm:
 
     @property
     def may_ask(self) -> bool:
-        """Whether something may have to be asked of one of its columns."""
+        """Whether questions about columns are possible."""
         has_states = not self.fields.keys().isdisjoint({"state", "opt_in"})
         has_states = has_states and self.may_ask_of_states
         return (
@@ -215,34 +214,34 @@ class ListForm:
 
     @property
     def may_ask_of_states(self) -> bool:
-        """Whether nobody knows all words that may stand in its columns of states."""
+        """Whether the columns of states can contain unknown words."""
         return self.known is None and self.state is None
 
     def read_state(self, word: str) -> ListState | None:
-        """Return what a word of a column of states means; None when it is not known."""
+        """Return the meaning of a word in a column of states; None if it is unknown."""
         folded = fold(word)
         if folded in self.answers.states:
             return self.answers.states[folded]
         return (self.known.states.get(folded) if self.known else None) or read_state(word)
 
     def read_opt_in(self, word: str) -> ListState | None:
-        """Return what a word of a column of wishes means; None when it is not clear.
+        """Return the meaning of a word in a column of consent; None if it is unclear.
 
-        What was said of words is said of those of a state, where the list has one.
+        The user's answers about words apply to columns of states, if the list has any.
         """
         said = self.answers.states.get(fold(word)) if "state" not in self.fields else None
         return said or read_opt_in(word)
 
     def is_unsure_within(self, name: str, key: str) -> bool:
-        """Tell whether nobody knows if a key of a column's objects speaks of mail."""
+        """Return whether a key in a column's objects may or may not be about mail."""
         inner = f"{name}{WITHIN}{key}"
         return self._is_unsure(inner, self._ours_of(inner))
 
     def _says_little(self, ours: str) -> bool:
-        """Tell whether it is nothing of ours, or a field that does not know its own values.
+        """Return whether a mapping leaves the meaning of values open.
 
-        What the newsletter asks by a field of yes and no, or of options, it knows. A text may be
-        any, and a field that is made of the column knows nothing.
+        Yes/no fields and fields with options have known values. Text fields, fields created for
+        the list, and columns that are not imported do not.
         """
         field = self._field_of(ours)
         if field is None:
@@ -250,15 +249,12 @@ class ListForm:
         return field.key in self.made or field.type is FieldType.TEXT
 
     def is_field(self, name: str) -> bool:
-        """Tell whether a column, or a key within one, is a field that asks nothing of mail.
-
-        One that is made of the column does not count.
-        """
+        """Return whether a column, or a key within one, is an existing field, not about mail."""
         field = self._field_of(self._ours_of(name))
         return field is not None and field.key not in self.made and not may_ask(name)
 
     def _ours_of(self, name: str) -> str:
-        """Return what a column is, or a key within one: a field by its own name."""
+        """Return the mapping of a column, or of a key within one, which is a field of that name."""
         if name in self.columns or WITHIN not in name:
             return self.columns.get(name, IGNORED)
         field = field_named([*self.custom.values()], name.partition(WITHIN)[2])
@@ -268,7 +264,7 @@ class ListForm:
         return self.custom.get(ours.removeprefix(FIELD)) if ours.startswith(FIELD) else None
 
     def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
-        """Return the columns that are nothing of ours, and that nobody nor any system left out."""
+        """Return the columns without mapping that neither the user nor a known system omits."""
         known = self.known.ignored if self.known is not None else ()
         return tuple(
             name
@@ -283,26 +279,26 @@ class ListForm:
 
     @property
     def needs_confirming(self) -> bool:
-        """Whether the list says of people when they confirmed, and of their state nothing else."""
+        """Whether the only information about states in the list is the time of confirmation."""
         own = self.is_ours or self.has_states
         return "confirmed_at" in self.fields and "state" not in self.fields and not own
 
     @property
     def has_states(self) -> bool:
-        """Whether a row may say something of mail though none of its columns does."""
+        """Whether a row can have a state although no column is one."""
         return self.known is not None or self.state is not None
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is an export of ours, whose values are exact."""
+        """Whether the list is our own export, whose values are exact."""
         return self.defused or (self.known is not None and self.known.own)
 
     def zone(self, fallback: ZoneInfo) -> ZoneInfo:
-        """Return the time zone of instants that name none."""
+        """Return the time zone of moments without offset."""
         return ZoneInfo(self.own_zone) if self.own_zone else fallback
 
 
-#: What a column may be and still be called nothing, without its word against mail being lost.
+#: Mappings of columns that can exclude people from mail even if the user ignores the column.
 _NOT_TO_IGNORE = frozenset(
     {
         *(IGNORED, "state", "opt_in", "disabled", "unsubscribed_at", "bounced_at"),
@@ -323,21 +319,23 @@ def form_of(
     addressed: Sequence[str] = (),
     is_beginning: bool = False,
 ) -> ListForm:
-    """Return how a list with these columns is to be read.
+    """Return the interpretation of a list with these columns.
 
     Args:
         names: The list's columns.
-        chosen: What somebody chose for some of them; ``-`` for none of ours.
-        custom: The fields of the newsletter's people; a column of a key or label is that field.
-        source: Names the list in errors.
-        file_name: Of exports that say by it what they hold.
-        answers: What somebody said of its columns.
-        made: The keys of the fields that are made for it.
-        addressed: What `find_addressed` found; taken where no name and no choice says it.
-        is_beginning: Whether further columns may come, of which some may be chosen.
+        chosen: The user's mappings of columns; ``-`` for ignored.
+        custom: The newsletter's fields; a column with a field's key or label is this field.
+        source: The name of the list in errors.
+        file_name: The file name, which determines the meaning of some exports.
+        answers: The user's answers about columns.
+        made: The keys of the fields that are created for the list.
+        addressed: The result of `find_addressed`, which is used if neither names nor choices
+            identify the addresses.
+        is_beginning: Whether further columns may follow, which may have been chosen.
 
     Raises:
-        ListError: A choice names no column, two columns are one field, or none is the address.
+        ListError: A choice names an unknown column, two columns have the same mapping, or none
+            contains addresses.
     """
     names = [name for name in names if name]
     place = Place(source=source, line=1)
@@ -356,7 +354,7 @@ def form_of(
             place=place,
             remedy=msg("Its columns are: {names}.", names=Listing(tuple(names[:20]))),
         )
-    # One that comes later is what it is for the rows before it, too: there it is blank.
+    # Chosen columns that appear later are blank in earlier rows.
     names += lost
     guess = guess_list(names, custom, () if "address" in chosen.values() else addressed)
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
@@ -409,7 +407,7 @@ def form_of(
     for name, ours in columns.items():
         if name in by_post and ours == IGNORED:
             continue
-        # Nothing is no choice where none was, nor where there is no name for what the column is.
+        # A column that the user ignores can still exclude rows, unless it clearly is another one.
         if chosen.get(name) != IGNORED or guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE:
             form.mark(name, ours)
     return form
@@ -433,7 +431,7 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 
 
 def late_column(name: str, form: ListForm) -> str:
-    """Return what a column is that the list's beginning did not have."""
+    """Return the mapping of a column that did not occur at the beginning of the list."""
     key = own_key(name, column_of_address(form))
     ours = guess_column(name, form.known) or (guess_column(key, form.known) if key else "")
     ours = ours or IGNORED
@@ -443,5 +441,5 @@ def late_column(name: str, form: ListForm) -> str:
 
 
 def column_of_address(form: ListForm) -> str:
-    """Return the column that holds the addresses."""
+    """Return the column with the addresses."""
     return form.fields["address"][0]

@@ -1,4 +1,4 @@
-"""What one record of a list says about one subscriber, read and judged value by value."""
+"""Interpretation of one record of a list, value by value."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ from subscribers.lists.words.noes import MARKS, is_false
 from subscribers.people import LONGEST_BASIS, NOT_A_TAG, clean_name, is_tag, is_time_zone
 
 TEXT_LENGTH = 10_000
-#: A tag in quotes, which double within it, or one that ends at a comma of any writing.
+#: A tag in quotation marks, doubled within it, or up to a comma of any script.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
-#: What address labels add to names, and no name ends with.
+#: Suffixes of names on address labels, which are not part of names.
 ADDED = ("様", "御中")
 _ADDED = re.compile(rf" *(?:{'|'.join(ADDED)})\Z")
 _WITHOUT_ZERO = re.compile(r"[1-9]\d{8,9}|[1-9]\d{0,3}-\d{1,4}-\d{4}")
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
-#: Columns that say who somebody is, and nothing of what they want.
+#: Columns that identify a person and contain no preferences.
 _WHO = frozenset({"address", "name"})
-#: What keeps a line in a list that is not to be read: "#a@example.jp" left, and is kept in view.
+#: A commented-out address: "#a@example.jp" unsubscribed and is only kept for reference.
 _COMMENTED_OUT = re.compile(r"\s*(?:#|//)")
 _OUT = msg("The address is commented out by the sign before it.")
 _SUPPRESSING = {
@@ -61,15 +61,15 @@ _SUPPRESSING = {
 }
 
 
-#: What stands for an entry that would be a no elsewhere.
+#: Replacement of an entry that would mean no in other columns.
 _MARK = "✓"
-#: Values of a column that are read once: lists repeat languages and tags.
+#: Size of the cache of a column's parsed values, such as languages and tags, which are repeated.
 _CACHED = 8192
 read_tag = lru_cache(maxsize=_CACHED)(read_language)
 
 
 class Consent(NamedTuple):
-    """What a list knows of one person's consent; empty where the import's own terms hold."""
+    """A person's consent according to the list; empty if the import's terms apply."""
 
     basis: str = ""
     source: str = ""
@@ -85,7 +85,7 @@ _NO_CONSENT = Consent()
 
 
 class Suppressed(NamedTuple):
-    """Why a list's person gets no mail."""
+    """Why a person on the list gets no mail."""
 
     reason: SuppressionReason
     evidence: str
@@ -93,11 +93,11 @@ class Suppressed(NamedTuple):
 
 
 class ListEntry(NamedTuple):
-    """One record, read and judged; a tuple, which a million of are made three times as fast.
+    """One interpreted record; a tuple, since a million of these are created three times faster.
 
     Attributes:
-        language: A BCP 47 tag; empty for the newsletter's.
-        notes: What was odd, though the record is taken.
+        language: A BCP 47 tag; empty for that of the newsletter.
+        notes: Oddities of an accepted record.
     """
 
     line: int
@@ -118,10 +118,10 @@ class ListEntry(NamedTuple):
 
 
 def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
-    """Read a record; ``zone`` is the clock of instants that name none.
+    """Return the interpreted record; ``zone`` is the time zone of moments without offset.
 
     Raises:
-        RefusedError: A value is wrong; the problem names it.
+        RefusedError: A value is invalid; the problem names it.
     """
     values, attributes = _values(record, form)
     given = str(values.get("address", ""))
@@ -130,7 +130,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
         raise RefusedError(
             Problem(line=record.line, field="address", value=shown(given), problem=_OUT)
         )
-    # A spreadsheet's sign of a text, copied with it; ours is taken away where cells are read.
+    # The apostrophe before text in spreadsheets, copied with it; ours is removed with the cells.
     has_sign = given.startswith("'") and not is_own
     try:
         address = parse_address(given.lstrip("'") if has_sign else given)
@@ -144,7 +144,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     odd = mended or has_state or marked or form.has_states or record.beyond
     is_odd = bool(odd) or lacks_confirming(values, form)
     if not (attributes or is_odd) and values.keys() <= _WHO:
-        # Most lists have little more than addresses and names.
+        # Fast path, since most lists contain little more than addresses and names.
         return ListEntry(record.line, address, list_name(str(values.get("name", "")), form), "", {})
     row = Row(record, values, form.zone(zone), [])
     if has_sign:
@@ -187,7 +187,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
 
 
 def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a record's values by our fields, and its attributes; blank values are left out."""
+    """Return a record's values by mapping, and its attributes; blank values are left out."""
     fields: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     values, defused = record.values, form.defused
@@ -212,7 +212,7 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
 
 def _text_of(record: Record, name: str, value: str, *, defused: bool) -> str:
     if "\0" in value:
-        # PostgreSQL keeps none in any text.
+        # PostgreSQL cannot store NUL in texts.
         problem = msg("The value contains a control character.")
         raise RefusedError(
             Problem(line=record.line, field=name, value=shown(value), problem=problem)
@@ -223,7 +223,7 @@ def _text_of(record: Record, name: str, value: str, *, defused: bool) -> str:
 def _take_inner(
     record: Record, form: ListForm, fields: dict[str, Any], attributes: dict[str, Any]
 ) -> None:
-    """Take what was chosen for keys within objects; they are no attributes then."""
+    """Move the values of chosen keys within objects from the attributes to the fields."""
     for name, (head, key) in form.inner.items():
         ours = form.columns.get(name, IGNORED)
         value = read_object(record.values.get(head)).get(key)
@@ -237,7 +237,7 @@ def _take_inner(
 def _take(
     record: Record, fields: dict[str, Any], name: str, ours: str, value: object
 ) -> dict[str, Any]:
-    """Take a value for a field beside what another column gave; return attributes that it holds."""
+    """Add a value to a field that other columns may have filled; return attributes within it."""
     if ours == "attributes":
         return _attributes(record, name, value)
     if ours == "tags" and ours in fields:
@@ -290,7 +290,7 @@ def _name(row: Row, language: str) -> str:
 
 
 def list_name(text: str, form: ListForm) -> str:
-    """Return a name as it is kept: without what an address label adds to it, as 様 is."""
+    """Return a name without the suffixes of address labels, such as 様."""
     name = clean_name(text)
     return name if form.is_ours else (_ADDED.sub("", name) or name)
 
@@ -329,7 +329,7 @@ def _tags(row: Row) -> tuple[str, ...]:
 
 @lru_cache(maxsize=_CACHED)
 def split_tags(text: str) -> tuple[str, ...]:
-    """Return the tags that a text names, each once."""
+    """Return the tags in a text, each once."""
     return tuple(dict.fromkeys(_split_tags(text)))
 
 
@@ -356,7 +356,7 @@ def _consent(row: Row) -> Consent:
 
 
 def _instant(row: Row, name: str, *, ahead: bool = False) -> datetime | None:
-    """Read a date; one that is none, or lies ahead where it cannot, is left out with a warning."""
+    """Return a date; an invalid or impossible future one is dropped with a warning."""
     text = row.text(name)
     if not text or is_false(text):
         return None
@@ -370,7 +370,7 @@ def _instant(row: Row, name: str, *, ahead: bool = False) -> datetime | None:
 
 
 def _field_values(row: Row, form: ListForm, given: dict[str, Any]) -> dict[str, Any]:
-    """Return values as the newsletter's fields have them; what is none is left out, and said."""
+    """Return the values of the newsletter's fields; invalid ones are dropped with a warning."""
     values: dict[str, Any] = {}
     for name, value in given.items():
         field = form.custom.get(name) or field_named([*form.custom.values()], name)
@@ -398,7 +398,7 @@ def _field_values(row: Row, form: ListForm, given: dict[str, Any]) -> dict[str, 
 
 
 def lacks_zero(field: Field, value: object, zone: ZoneInfo) -> bool:
-    """Tell whether a value may be a telephone of Japan without the 0 that all begin with there."""
+    """Return whether a value may be a Japanese telephone number that lost its leading 0."""
     return (
         zone.key == "Asia/Tokyo"
         and any(map(is_telephone, (field.key, *field.labels.values())))

@@ -1,4 +1,4 @@
-"""Columns of a list that are none of ours, as new fields of the newsletter's people."""
+"""New fields of the newsletter for columns of a list without mapping."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS
 from subscribers.lists.records import Record
 from subscribers.lists.words.formats import DEFINITIONS, IGNORED, guess_field
 
-#: What no column of the list holds, and no person is to have.
+#: Columns that are not in the file itself and do not become fields.
 _BESIDE_ROWS = frozenset({BESIDE, COMMENTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewFields:
-    """What a list's other columns would be.
+    """The new fields for a list's columns.
 
     Attributes:
-        columns: How the list's own columns are mapped to them; a key within an object has none.
+        columns: The mapping of the list's columns to the fields, without keys within objects.
     """
 
     fields: tuple[Field, ...] = ()
@@ -52,23 +52,23 @@ def find_new_fields(
     only: Collection[str] | None = None,
     with_keys: bool = True,
 ) -> NewFields:
-    """Return the fields that columns of a list would be; all values are looked at.
+    """Return the fields that a list's columns can become, determined from all values.
 
-    What stands within an object of attributes counts as a column, too. Columns without any value
-    are none. An export of our own holds the definitions of its fields.
+    Keys within an object of attributes count as columns. Columns without values are ignored. Our
+    own export contains the definitions of its fields.
 
     Args:
-        records: The list's.
-        chosen: What somebody chose for its columns.
-        known: The fields that there are.
-        language: That of the newsletter, in which the columns are the labels.
-        source: Names the list in errors.
-        left_out: Columns that are to become none.
-        only: The columns that are to become fields; None for all that are none of ours.
+        records: The records of the list.
+        chosen: The user's mappings of columns.
+        known: The existing fields.
+        language: The language of the newsletter, for the labels.
+        source: The name of the list in errors.
+        left_out: Columns that must not become fields.
+        only: Columns that become fields; None for all columns without mapping.
         with_keys: Whether keys within an object of attributes become fields, too.
 
     Raises:
-        ListError: None of its columns is the address, or what defines a field does not.
+        ListError: No column contains addresses, or the definition of a field is invalid.
     """
     may_become = partial(_may_become, left_out, only)
     found: dict[str, Inference] = {}
@@ -111,10 +111,10 @@ def _may_become(left_out: Collection[str], only: Collection[str] | None, name: s
 
 
 def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:
-    """Return the fields that an export defines and that are not known, by their keys.
+    """Return the unknown fields that our export defines, by key.
 
     Raises:
-        ListError: It defines none.
+        ListError: A definition is invalid.
     """
     fields: dict[str, Field] = {}
     if not isinstance(value, str) or not value.strip():

@@ -1,4 +1,4 @@
-"""Whether the people of a list get mail: what its columns say for it and against it, row by row."""
+"""Whether the people on a list get mail, determined from all columns of each row."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ from subscribers.lists.words.harmless import (
 )
 from subscribers.lists.words.noes import MARKS, is_false
 
-#: Columns of free words.
+#: Marks of columns with free text.
 _REMARKS = frozenset({"remark", "plain remark", "heeded"})
-#: What stands beside a name in brackets, or behind a mark.
+#: Characters that introduce a remark after a name.
 _OPENING = "(（[［【〔<＜《≪{※＊*†✝✞"
 _BESIDE = re.compile(
     r"[(（\[［【〔<＜《≪{]([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
 )
-#: Before an address with a name.
+#: The bracket before an address with a name.
 _BRACKET = re.compile("[<＜]")
-#: Of the dead, beside a name.
+#: The mark of deceased people next to a name.
 _CROSS = re.compile("[†✝✞]")
 _TAG = re.compile("[,、;，；]")
-#: Values of a column that are read once: lists repeat marks and remarks.
+#: Size of the cache of a column's parsed values, such as remarks, which are repeated.
 _CACHED = 8192
 STATES = {
     ListState.CONFIRMED: SubscriptionState.CONFIRMED,
     ListState.PENDING: SubscriptionState.PENDING,
 }
-#: Columns of which each value counts, and where a row keeps those of all of them.
+#: Mappings of which a list can have several columns, and the keys for the values of all of them.
 ANSWERS = {"state": "states", "opt_in": "opt_ins"}
 
 
 class Row(NamedTuple):
-    """A record under way: its values by our fields, and what was odd about them."""
+    """A record during interpretation: its values by mapping, and the oddities found."""
 
     record: Record
     values: dict[str, Any]
@@ -65,17 +65,17 @@ class Row(NamedTuple):
     notes: list[Problem]
 
     def text(self, name: str) -> str:
-        """Return one of our fields as a text; empty where the row has none."""
+        """Return a value as text; empty if the row has none."""
         value = self.values.get(name, "")
         return value if isinstance(value, str) else str(value)
 
     def refused(self, name: str, value: object, problem: Message) -> RefusedError:
-        """Return the refusal of the row for a value of it."""
+        """Return the refusal of the row because of a value."""
         refusal = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
         return RefusedError(refusal)
 
     def note(self, name: str, problem: Message, value: str | None = None) -> None:
-        """Warn of a value, though the row is taken."""
+        """Add a warning about a value of an accepted row."""
         value = shown(self.values.get(name)) if value is None else value
         self.notes.append(
             Problem(
@@ -90,9 +90,9 @@ class Row(NamedTuple):
 
 
 def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
-    """Return the first column of no field of ours that speaks against mail, and how.
+    """Return the first column without mapping that excludes the row from mail, and its state.
 
-    One that only may do so counts where none does.
+    Columns with an unclear statement count only if there is no clear one.
     """
     values = record.values
     unclear = None
@@ -115,10 +115,10 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
     return unclear
 
 
-#: Columns of bits, one of which says that an account is disabled: Active Directory's (MS-ADTS,
-#: 2.2.16, ADS_UF_ACCOUNTDISABLE).
+#: Columns of bit fields with a bit for disabled accounts: Active Directory (MS-ADTS, 2.2.16,
+#: ADS_UF_ACCOUNTDISABLE).
 _DISABLING_BITS = {"useraccountcontrol": 2}
-#: As directories write them; also with the name of what they say behind: "0x202 (disabled)".
+#: Bit fields as written by directories, also with an explanation: "0x202 (disabled)".
 _BITS = re.compile(
     r"(?:(?P<ten>\d{1,10})|(?:0x|&H)(?P<sixteen>[0-9A-F]{1,8}))(?!\w).{0,200}", re.IGNORECASE
 )
@@ -126,9 +126,9 @@ _BITS = re.compile(
 
 @lru_cache(maxsize=_CACHED)
 def speaks_against(name: str, mark: str, text: str) -> ListState | None:
-    """Return what a column that is not asked about says against mail, as its mark lets it."""
+    """Return the state against mail in a column's value, depending on the column's mark."""
     if "://" in text:
-        # A link to leave by, such as every newsletter's export may carry, says nothing.
+        # Links for unsubscribing, which exports of newsletters contain, are no statement.
         return None
     if mark in _READERS:
         return _READERS[mark](text)
@@ -137,7 +137,7 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return ListState.UNSUBSCRIBED if is_disabled else None
     state = against_mail(text)
     if state is not None and not mark and is_harmless(name) and read_whole(text) is None:
-        # "Unsubscribe Ltd" is a company, "unsubscribed" none.
+        # "Unsubscribe Ltd" is a company, "unsubscribed" is not.
         return None
     if state is None and mark in _REMARKS:
         state = _read_free(name, mark, text)
@@ -164,12 +164,12 @@ def _read_free(name: str, mark: str, text: str) -> ListState | None:
 
 
 def may_be_struck(text: str) -> bool:
-    """Tell whether a word beside a name may strike its row out, in any of many names."""
+    """Return whether any of many names may contain a remark that excludes its row."""
     return any(sign in text for sign in _OPENING) or may_hold_struck_word(text)
 
 
 def _read_struck(text: str) -> ListState | None:
-    """Return what stands beside a name: "(退会)", "※配信不要", "DELETED"."""
+    """Return the state in a remark next to a name: "(退会)", "※配信不要", "DELETED"."""
     for found in _BESIDE.finditer(text):
         piece = (found[1] or found[2]).strip()
         state = read_remark(piece) or (ListState.UNCLEAR if speaks(piece) else None)
@@ -180,13 +180,13 @@ def _read_struck(text: str) -> ListState | None:
     word = struck_word(text)
     if not word:
         return None
-    # "Dan Left" may be called so.
+    # "Dan Left" may be a name.
     is_plain = word.isupper() or not word.isascii()
     return ListState.UNSUBSCRIBED if is_plain else ListState.UNCLEAR
 
 
 def _read_address(text: str) -> ListState | None:
-    """Return what stands beside the name in a cell such as "Bob (unsubscribed) <b@x.example>"."""
+    """Return the state in a cell such as "Bob (unsubscribed) <b@x.example>"."""
     return _read_struck(_BRACKET.split(text, maxsplit=1)[0]) if _BRACKET.search(text) else None
 
 
@@ -205,12 +205,12 @@ def _read_plain_heading(text: str) -> ListState | None:
 
 
 def _read_passed_over(text: str) -> ListState | None:
-    """Return what is said of somebody; "不要" and "cancelled" are said of whatever is asked."""
+    """Return a state of the person; "不要" and "cancelled" may refer to anything else."""
     says = tells_leaving(text) and read_whole(text) is None
     return against_mail(text) or (ListState.UNCLEAR if says else None)
 
 
-#: How columns are read by their mark, whatever else they say.
+#: The functions that read columns, by their marks.
 _READERS: Mapping[str, Callable[[str], ListState | None]] = {
     "heading": read_heading,
     "plain heading": _read_plain_heading,
@@ -224,7 +224,7 @@ _READERS: Mapping[str, Callable[[str], ListState | None]] = {
 
 
 def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
-    """Return what the list says of somebody: the gravest that any of its columns does."""
+    """Return the state of a person: the most severe one in any column."""
     listed = form.state
     if listed is None and "states" in row.values:
         listed = _state(row, form)
@@ -252,18 +252,18 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
 
 
 def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
-    """Tell whether a list says who confirmed, and says nothing of the kind of a row."""
+    """Return whether a list has times of confirmation, and a row has none."""
     return form.needs_confirming and is_false(values.get("confirmed_at", ""))
 
 
-#: What a list says as long as nothing in it speaks against mail.
+#: States that do not exclude from mail.
 _NOT_AGAINST = frozenset({None, ListState.CONFIRMED, ListState.UNCLEAR})
 
 
 def _with_answers(row: Row, form: ListForm, listed: ListState | None) -> ListState | None:
-    """Return what a list says with its answers to "do they want mail?", the gravest of them.
+    """Return the state combined with the columns of consent; the most severe one counts.
 
-    A blank is no answer.
+    Blank values are ignored.
     """
     answers = {_answer(str(value), form, row.zone) for value in row.values.get("opt_ins", ())}
     if against := answers - _NOT_AGAINST:
@@ -274,7 +274,7 @@ def _with_answers(row: Row, form: ListForm, listed: ListState | None) -> ListSta
 
 
 def _answer(text: str, form: ListForm, zone: ZoneInfo) -> ListState:
-    """Return what an answer says; a date is a yes, since when."""
+    """Return the meaning of a value in a column of consent; a date is a yes."""
     answer = form.read_opt_in(text)
     if answer is None:
         return ListState.CONFIRMED if read_instant(text, zone) else ListState.UNCLEAR
@@ -282,12 +282,12 @@ def _answer(text: str, form: ListForm, zone: ZoneInfo) -> ListState:
 
 
 def _lacks_answer(row: Row, form: ListForm) -> bool:
-    """Tell whether the list asks who wants mail, and the row leaves all such columns blank."""
+    """Return whether the list has columns of consent, all of which are blank in the row."""
     return "opt_in" in form.fields and "opt_ins" not in row.values
 
 
 def _refuse_unanswered(row: Row, form: ListForm) -> None:
-    """Refuse a row that leaves unsaid what the list says of others: whether mail is to be sent."""
+    """Refuse a row without the information on consent that other rows have."""
     if form.state is not None:
         return
     if "opt_ins" in row.values:
@@ -306,7 +306,7 @@ def _refuse_unanswered(row: Row, form: ListForm) -> None:
             "",
             msg("There is no answer, so it is unclear whether this person wants email."),
         )
-    # Who stands below no heading is not spoken of by those of others.
+    # Headings do not apply to rows that are not below any.
     has_states = any(kind == "state" and name != SECTION for name, kind in form.columns.items())
     if form.known is None and has_states:
         raise row.refused(
@@ -317,7 +317,7 @@ def _refuse_unanswered(row: Row, form: ListForm) -> None:
 
 
 def _state(row: Row, form: ListForm) -> ListState | None:
-    """Return what the columns of states say; one against mail counts for more than one for it."""
+    """Return the state in the columns of states; states against mail take precedence."""
     outcome: ListState | None = None
     for value in row.values["states"]:
         word = str(value)
@@ -341,7 +341,7 @@ def _refuse_never(row: Row, outcome: ListState) -> ListState:
 
 
 def heed_cells_beyond(row: Row) -> None:
-    """Refuse a row whose cells beyond the header's may say something against mail."""
+    """Refuse a row whose cells beyond the header may contain a state against mail."""
     if may_speak(row.record.beyond):
         _refuse_unclear(row, "", row.record.beyond)
 
@@ -358,7 +358,7 @@ def _refuse_unclear(row: Row, name: str, value: object) -> Never:
 
 
 def _by_marks(row: Row) -> ListState | None:
-    """Return what other columns say against mail: a date of leaving, a mark of being disabled."""
+    """Return the state of other columns: a date of unsubscribing, a mark of disabled accounts."""
     values = row.values
     for name, state in MARKS.items():
         if name in values and not is_false(values[name]):

@@ -1,8 +1,8 @@
-"""Rows that give no cause for a word, read column by column; what is odd is read by itself.
+"""Fast path for rows without problems, which are read column by column.
 
-Most rows of a list hold what their columns should hold. A column is read by a few calls over all of
-its cells, and each of its values once, however many rows have it. A row with any value that is
-refused, warned of or mended is left to `entries.entry_of`, so that there is one place with words.
+Most rows of a list are valid. A column is read by a few calls on all of its cells, and each
+distinct value is parsed once. Rows with any value that is refused, corrected or causes a warning are left to
+`entries.entry_of`, which is the only place that creates messages.
 """
 
 from __future__ import annotations
@@ -47,39 +47,39 @@ from subscribers.lists.words.formats import IGNORED, ListState, fold
 from subscribers.lists.words.noes import MARKS, is_false, marked_rows
 from subscribers.people import LONGEST_BASIS, is_tag, is_time_zone
 
-#: A value because of which its row is read by itself.
+#: Marks a value whose row must be read separately.
 _ODD: Final = object()
 _LONGEST_NAME = 200
 _line, _cells = attrgetter("line"), attrgetter("cells")
 _TEXTS = frozenset({str, type(None)})
-#: What the stage calls a list's texts of consent, and how long they may be.
+#: The columns of the staging table for texts about consent, with their maximum lengths.
 _CONSENT = {
     "consent_basis": ("basis", LONGEST_BASIS),
     "consent_source": ("source", TEXT_LENGTH),
     "consent_wording": ("wording", TEXT_LENGTH),
 }
 _INSTANTS = frozenset({"consented_at", "confirmed_at", "unsubscribed_at", "paused_until"})
-#: Read only where another column says that the address is suppressed.
+#: Columns that are only read for suppressed addresses.
 _OF_SUPPRESSION = frozenset({"suppressed_at", "suppression_evidence"})
 
 
 class PlainRows(NamedTuple):
-    """Rows by columns of the stage; a column that is blank in all rows may be missing."""
+    """Rows by columns of the staging table; columns that are blank in all rows may be missing."""
 
     columns: Mapping[str, Sequence[Any]] = {}
 
     @property
     def keys(self) -> Sequence[str]:
-        """The addresses as they are compared."""
+        """The keys of the addresses."""
         return self.columns.get("address_key", ())
 
     @property
     def lines(self) -> Sequence[int]:
-        """Where each stands in the list."""
+        """The positions of the rows in the list."""
         return self.columns.get("line", ())
 
     def only(self, chosen: Sequence[bool]) -> PlainRows:
-        """Return the rows that are chosen."""
+        """Return the selected rows."""
         return PlainRows(
             {name: list(compress(column, chosen)) for name, column in self.columns.items()}
         )
@@ -88,13 +88,13 @@ class PlainRows(NamedTuple):
 def read_plain_rows(
     records: Sequence[Record], form: ListForm, zone: ZoneInfo, tags: tuple[str, ...] = ()
 ) -> tuple[PlainRows, Sequence[Record]]:
-    """Return the rows that can be read by columns, and the records that are left.
+    """Return the rows that can be read by columns, and the remaining records.
 
     Args:
-        records: Rows with the same names.
-        form: How the list is to be read.
-        zone: The clock of instants that name none.
-        tags: Given to each of them.
+        records: Records with the same columns.
+        form: The interpretation of the list.
+        zone: The time zone of moments without offset.
+        tags: Tags that are added to each row.
     """
     if not records or form.state is not None or form.inner or _lacks_answers(records[0], form):
         return PlainRows(), records
@@ -113,7 +113,7 @@ def read_plain_rows(
 
 
 def _lacks_answers(record: Record, form: ListForm) -> bool:
-    """Tell whether rows with these names say nothing of mail, though others of the list do."""
+    """Return whether rows with these columns lack the information on consent that others have."""
     own = [form.fields[ours] for ours in ANSWERS if ours in form.fields]
     if form.needs_confirming:
         own.append(form.fields["confirmed_at"])
@@ -122,12 +122,12 @@ def _lacks_answers(record: Record, form: ListForm) -> bool:
 
 @dataclass(slots=True)
 class _Reading:
-    """Columns under way.
+    """The columns during reading.
 
     Attributes:
-        columns: Those of the stage that are read.
-        odd: Which rows have to be read by themselves.
-        values: Of each field's column the JSON of key and value, or nothing.
+        columns: The finished columns of the staging table.
+        odd: Whether each row must be read separately.
+        values: For each field, the JSON of its key and value in each row, or an empty text.
     """
 
     form: ListForm
@@ -163,7 +163,7 @@ class _Reading:
             self._read_other(ours, cells)
 
     def _mapped(self, cells: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
-        """Return what each cell is, reading each value once; None in rows that are odd."""
+        """Return the parsed cells, parsing each distinct value once; None in odd rows."""
         table = {value: read(value) for value in set(cells)}
         if odd := {value for value, found in table.items() if found is _ODD}:
             self.odd.update(row for row, cell in enumerate(cells) if cell in odd)
@@ -218,14 +218,14 @@ class _Reading:
         elif ours in _READERS:
             read = _READERS[ours]
         if ours in SHARED and len(self.form.fields[ours]) > 1:
-            # Their values go together; a row that leaves all of them blank is as with one.
+            # Several columns are combined, so their rows are read separately.
             read = _odd
         found = self._mapped(cells, self._text(read, blank))
         if ours in _STAGED:
             self.columns[name] = found
 
     def _text(self, read: Callable[[str], object], blank: object) -> Callable[[str | None], object]:
-        """Return what reads a cell, given what reads its text where it is not blank."""
+        """Return a function that parses a cell, based on one that parses a text."""
         defused = self.form.defused
 
         def read_cell(cell: str | None) -> object:
@@ -268,7 +268,7 @@ class _Reading:
         return found
 
     def finish(self, lines: Sequence[int]) -> None:
-        """Put together what several columns say."""
+        """Combine the columns that depend on each other."""
         columns = self.columns
         columns["line"] = lines
         columns.setdefault("name", [""] * len(lines))
@@ -295,7 +295,7 @@ def _mark(name: str, mark: str, cell: str | None) -> object:
 
 
 def _defused(cell: str, *, defused: bool) -> str | None:
-    """Return a cell without the apostrophe of an export; None where its row is refused."""
+    """Return a cell without the apostrophe of an export; None if its row is refused."""
     if "\0" in cell:
         return None
     return restore(cell) if defused else cell
@@ -352,5 +352,5 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "frequency": _frequency,
     **dict.fromkeys(MARKS, _disabled),
 }
-#: Columns of the list that become one of the stage.
+#: Columns of the list that become a column of the staging table.
 _STAGED = frozenset({*_READERS} - MARKS.keys()) | {"state", "tags", *_INSTANTS, *_CONSENT}

@@ -1,4 +1,4 @@
-"""What is asked of a list before it is imported: its columns, values, and what these may be."""
+"""Questions about a list's columns before an import, with values and possible answers."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from subscribers.lists.words.noes import denies_mail, is_false
 
 
 class QuestionKind(StrEnum):
-    """What of a column may keep somebody from mail."""
+    """The reason for a question: how a column may exclude people from mail."""
 
-    #: What it says.
+    #: By its values.
     ANSWERS = "answers"
-    #: That there is a date.
+    #: By the presence of a date.
     DATES = "dates"
-    #: That a remark speaks of it.
+    #: By remarks.
     REMARKS = "remarks"
-    #: That a title or a note beside the rows speaks of it.
+    #: By a title or a note next to the rows.
     NOTES = "notes"
-    #: What headings between the rows say of those below them.
+    #: By headings between the rows, which apply to the rows below them.
     HEADINGS = "headings"
-    #: Whether it speaks of who has nothing in it, too: everybody in such an export has left.
+    #: Also for rows with a blank value, since everybody in such an export has unsubscribed.
     WHOLE = "whole"
-    #: What each of its words means: it says everybody's state, in words that nobody knows.
+    #: By the meaning of each of its words, since it contains states in unknown words.
     STATES = "states"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnQuestion:
-    """A column of which somebody has to say whether it answers who wants mail.
+    """A column of which the user must say whether it states who wants mail.
 
     Attributes:
-        values: Its values as they stand, the most frequent first, and in how many rows each does;
-            of remarks those that may speak of mail.
-        others: How many rows hold another value.
-        blanks: How many rows have none.
-        meanings: What a legend beside the list says that its values mean.
+        values: The values with their numbers of rows, the most frequent first; for remarks, only
+            those that may be about mail.
+        others: The number of rows with other values.
+        blanks: The number of rows without value.
+        meanings: The meanings of values according to a legend in the list.
     """
 
     column: str
@@ -61,7 +61,7 @@ class ColumnQuestion:
 
     @property
     def title(self) -> Message:
-        """What the column is called."""
+        """The title of the column."""
         return column_title(self.column)
 
     @property
@@ -71,10 +71,10 @@ class ColumnQuestion:
 
     @property
     def choices(self) -> Mapping[str, Message]:
-        """What it may be, and what that means, beginning with what it most likely is.
+        """The possible answers with descriptions, the most likely one first.
 
-        Where the name denies, a yes is a no. Where a value is no clear answer, or a yes may be one
-        against mail, each value has to be given a meaning.
+        If the column's name is negative, a yes means no. If a value is unclear, or a yes may mean
+        that no mail is wanted, each value must be given a meaning.
         """
         choices = CHOICES[self.kind]
         first = next(iter(choices))
@@ -90,7 +90,7 @@ class ColumnQuestion:
 
     @property
     def held(self) -> Listing:
-        """Its values, and in how many rows each is."""
+        """The values with their numbers of rows."""
         held: list[str | Message] = [
             msg("{value}: {count}", value=value, count=Number(count))
             for value, count in self.values
@@ -103,7 +103,7 @@ class ColumnQuestion:
 
 
 def column_title(name: str) -> Message:
-    """Return what a column is called where people read it, also one without a name."""
+    """Return the displayed title of a column, also of one without a name."""
     if name == SECTION:
         return msg("section headings")
     if name == BESIDE:
@@ -116,12 +116,12 @@ def column_title(name: str) -> Message:
 
 
 def is_nameless(name: str) -> bool:
-    """Tell whether a list does not name a column, which is known by its number then."""
+    """Return whether a column has no name and is identified by its number."""
     return name[:1] == "#" and name[1:].isdecimal()
 
 
-#: What of ours a column can be that is asked about, by what the question is of, and its meaning.
-#: The first answer keeps out whoever the column may speak of; `ColumnQuestion.choices` orders them.
+#: The possible answers by the kind of question, with descriptions. The first answer excludes the
+#: people whom the column may mean; `ColumnQuestion.choices` sorts them.
 CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     QuestionKind.ANSWERS: {
         "opt_in": msg("Says who wants email: only a clear yes is subscribed"),
@@ -152,7 +152,7 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
         UNRELATED: msg("About nobody else here: whoever a note names is out of the list"),
     },
 }
-#: What a word of a column of states may mean.
+#: The possible meanings of a word in a column of states.
 MEANINGS: Mapping[ListState, Message] = {
     ListState.CONFIRMED: msg("Wants email"),
     ListState.UNSUBSCRIBED: msg("Has unsubscribed"),
@@ -160,14 +160,14 @@ MEANINGS: Mapping[ListState, Message] = {
     ListState.BOUNCED: msg("Cannot be reached"),
     ListState.NEVER: msg("Do not import"),
 }
-#: What somebody reads who is shown the questions.
+#: The message above the questions.
 ANSWER_FIRST = msg(
     "Please answer the questions about the columns first. Nothing has been imported yet."
 )
 
 
 def question_from_json(known: Mapping[str, Any]) -> ColumnQuestion:
-    """Return a question that was kept as `dataclasses.asdict` has it."""
+    """Return the question of a dictionary from `dataclasses.asdict`."""
     values = tuple((value, count) for value, count in known["values"])
     meanings = tuple((value, state) for value, state in known.get("meanings", ()))
     read = {"values": values, "kind": QuestionKind(known["kind"]), "meanings": meanings}
@@ -175,10 +175,10 @@ def question_from_json(known: Mapping[str, Any]) -> ColumnQuestion:
 
 
 class UnclearColumnError(ListError):
-    """A list has columns that may say who wants no mail, and nobody said whether they do.
+    """A list has columns with unanswered questions about who wants mail.
 
     Attributes:
-        questions: The columns.
+        questions: The questions.
     """
 
     def __init__(self, questions: Sequence[ColumnQuestion]) -> None:
@@ -200,17 +200,17 @@ class UnclearColumnError(ListError):
 
 
 def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
-    """Refuse a list of which something has to be asked.
+    """Refuse a list with unanswered questions.
 
     Raises:
-        UnclearColumnError: So it is.
+        UnclearColumnError: There are questions.
     """
     if questions:
         raise UnclearColumnError(questions)
 
 
-#: What keeps a row from mail, by how a column that is none of ours is marked. In one that has no
-#: mark a plain word of leaving does, as it does in all of them.
+#: What excludes a row from mail in a column without mapping, by the column's mark. A clear word for
+#: unsubscribing excludes a row in all columns, including those without mark.
 _KEEPS_OUT: Mapping[str, Message] = {
     "hint": msg("Whoever has a no here gets no email."),
     "disabled": msg("Whoever has an entry here gets no email."),
@@ -231,14 +231,14 @@ def exclusions_in(
     custom: Sequence[Field] = (),
     answers: ColumnAnswers = NO_ANSWERS,
 ) -> Mapping[str, Message]:
-    """Return what of a column keeps a row from mail though it is not kept, by the column's name.
+    """Return, by column name, what excludes a row from mail in columns that are not imported.
 
     Args:
         names: The list's columns.
-        address: Which of them holds the addresses; empty where nobody knows yet.
-        file_name: The list's.
-        custom: The fields of the newsletter's people.
-        answers: What somebody said of the columns.
+        address: The column with the addresses; empty if unknown.
+        file_name: The name of the file.
+        custom: The newsletter's fields.
+        answers: The user's answers about columns.
     """
     chosen = {**dict.fromkeys(names, IGNORED), **({address: "address"} if address else {})}
     try:

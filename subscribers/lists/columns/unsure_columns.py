@@ -1,11 +1,12 @@
-"""Columns that could say who wants mail, though nobody knows whether they do.
+"""Detection of columns that may state who wants mail.
 
-What a column asks, and in which words, cannot be listed: who left is gekündigt, 元会員, U, or has a
-date under "gone since". What asks nothing of mail nearly can. So each column that is none of ours
-nor plainly about something else is asked about before anything is written, if its values are few,
-are dates of some people alone, or are remarks that speak of mail, of leaving or moving. In a column
-that is about something else, whether by its name or as a field of ours, a value that says by itself
-that somebody left, died or could not be reached is asked about all the same: a department "退職".
+The possible columns and words cannot be enumerated: people who unsubscribed are gekündigt, 元会員,
+U, or have a date under "gone since". Columns that are not about mail can almost be enumerated.
+Therefore, before an import, there is a question about each column that is neither mapped nor
+clearly about something else, if it has few distinct values, dates for only some people, or remarks
+about mail, unsubscribing or moving. In a column about something else, also one mapped to a field,
+values that clearly mean that a person left, died or is unreachable are asked about, too: a
+department "退職".
 """
 
 from __future__ import annotations
@@ -48,37 +49,37 @@ from subscribers.lists.words.harmless import (
 from subscribers.lists.words.legends import read_legend
 from subscribers.lists.words.noes import denies_mail
 
-#: Distinct values of a column that answers something, of which at least half come again; so few do
-#: without, and codes.
+#: The largest number of distinct values of a column with answers, at least half of which are
+#: repeated; and the number of values and codes for which repetition is not needed.
 _FEW, _FEWEST = 12, 3
-#: Distinct values that are kept of a column, and of these shown.
+#: Distinct values of a column that are collected, and that are shown.
 _KEPT, _SHOWN = 200, 8
-#: Characters that are looked at of a value, and of these shown.
+#: Characters of a value that are examined, and that are shown.
 _LOOKED_AT, _LONGEST = 500, 120
-#: Codes by which a form keeps answers are of one digit, and so many unless one comes again; others
-#: stand so many times.
+#: Codes of answers have one digit and at most this many distinct values, unless they are repeated;
+#: other codes occur at least this many times.
 _FEW_CODES = 4
 _AGAIN = 3
-#: Characters on average from which texts that never come again are remarks.
+#: Average characters from which on texts without repetition are remarks.
 _REMARK = 10
 #: Unix time, in seconds or milliseconds.
 _SECONDS = re.compile(r"1\d{9}(?:\d{3})?(?:\.0)?")
-#: Beside these "不要" answers a column's own question: who needs a lunch.
+#: Next to these values, "不要" answers another question, such as who needs a lunch.
 _NEEDED = frozenset({"要", "必要"})
 _PLACE = re.compile(r"[A-Za-z]\d")
-#: So long are signs and codes at most; of a column of remarks, on average.
+#: Characters of the longest signs and codes; in a column of remarks, on average.
 _SIGN = 2
 
 
-#: What stands beside rows is asked about as what it is.
+#: The kinds of questions about texts next to the rows.
 _KINDS_OF_OURS = {BESIDE: QuestionKind.NOTES, SECTION: QuestionKind.HEADINGS}
 
 
 @dataclass(slots=True)
 class _Column:
-    """What the values of one column were so far."""
+    """Statistics of the values in one column."""
 
-    #: Finds the values that may speak of mail or leaving.
+    #: Returns the values that may be about mail or unsubscribing.
     find: Callable[[Iterable[str]], list[str]]
     values: Counter[str] = field(default_factory=Counter)
     speaking: Counter[str] = field(default_factory=Counter)
@@ -101,7 +102,7 @@ class _Column:
     def question(
         self, name: str, rows: int, legend: Mapping[str, ListState], *, is_whole: bool
     ) -> ColumnQuestion | None:
-        """Return what has to be asked of it, beside what a legend says of codes."""
+        """Return the question about the column, if there is one after considering the legend."""
         blanks = rows - self.filled
         kind = self._kind(name, blanks) if self.filled and not is_whole else None
         if is_whole and self.filled and blanks:
@@ -126,7 +127,7 @@ class _Column:
         zeros = self.values["0"]
         numbers = kinds[ValueKind.NUMBER] - (zeros > 0)
         if kinds[ValueKind.DATE]:
-            # "0" beside days is none.
+            # "0" in a column of dates means no date.
             blanks += zeros
         has_others = kinds[ValueKind.PLAIN] or numbers
         is_remarked = bool(self.speaking) and mark_of(name) == "remark"
@@ -137,7 +138,7 @@ class _Column:
             is_asked = not counts(name) and (self._are_codes or (blanks and may_ask(name)))
             return QuestionKind.ANSWERS if is_asked else None
         if is_nameless(name) and all(map(tells_leaving, self.values)):
-            # Behind addresses: "停止" beside some.
+            # Remarks after addresses, such as "停止".
             return QuestionKind.REMARKS if self.speaking else None
         is_heeded = self._are_heeded(name, blanks)
         if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
@@ -145,15 +146,16 @@ class _Column:
         return QuestionKind.REMARKS if self.speaking and not is_heeded else None
 
     def _is_explained(self, legend: Mapping[str, ListState]) -> bool:
-        """Tell whether it holds codes alone, two of which a legend explains."""
+        """Return whether all values are codes, at least two of which a legend explains."""
         if not legend or not all(map(_is_code, self.values)):
             return False
         return sum(fold(text) in legend for text in self.values) > 1
 
     def _parts_nobody(self, name: str, blanks: int) -> bool:
-        """Tell whether all rows have one value, which neither speaks of leaving nor is a code.
+        """Return whether all rows have the same value, which has no meaning for mail.
 
-        Nor does the name ask, or it is the value itself: that of a column of boxes.
+        The value must neither be about unsubscribing nor be a code, and the name must not be a
+        question, unless the value equals the name, as in columns of check boxes.
         """
         if blanks or len(self.values) > 1 or self.filled == 1:
             return False
@@ -163,7 +165,7 @@ class _Column:
 
     @property
     def _are_codes(self) -> bool:
-        """Whether it holds nothing but a few numbers, of one digit or that come often."""
+        """Whether all values are a few numbers, which have one digit or are frequent."""
         digits = [text.removesuffix(".0") for text in self.values]
         if all(len(each) == 1 for each in digits):
             recur = self.filled > len(digits) or len(digits) <= _FEW_CODES
@@ -172,17 +174,17 @@ class _Column:
         return recur and all(map(str.isdecimal, digits))
 
     def _are_few(self, texts: Sequence[int], blanks: int) -> bool:
-        """Tell whether people share the values, a few of them have one, or these are codes."""
+        """Return whether the values are repeated, few people have one, or they are codes."""
         again = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
         is_marked = blanks >= self.filled and len(texts) <= _FEW
         are_signs = len(texts) <= _FEW and all(len(text) <= _SIGN for text in self.values)
         if len(texts) == self.filled > _FEWEST and all(map(_PLACE.fullmatch, self.values)):
-            # "B1", "C2": each has a place of their own.
+            # "B1", "C2": each person has a different place.
             return False
         return len(texts) <= _FEWEST or is_marked or are_signs or again * 2 >= self.filled
 
     def _are_remarks(self, name: str) -> bool:
-        """Tell whether the values are remarks: none of them comes again, or the name says it."""
+        """Return whether the values are remarks, by their lack of repetition or by the name."""
         is_unique = len(self.values) == self.filled
         length = sum(map(len, self.values))
         if mark_of(name) == "remark":
@@ -190,9 +192,9 @@ class _Column:
         return is_unique and length > _REMARK * len(self.values)
 
     def _are_heeded(self, name: str, blanks: int) -> bool:
-        """Tell whether each value is a yes or keeps its row from mail, as the name hints at it.
+        """Return whether each value is a yes or excludes its row, as suggested by the name.
 
-        Not where the name denies: a yes to that is a no; nor where it asks of another wish.
+        This is false if the name is negative, since a yes then means no, or about another wish.
         """
         yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
         return (
@@ -209,11 +211,11 @@ class _Column:
 
 @dataclass(slots=True)
 class _States:
-    """The words that the columns of states had so far, or of wishes where there are none."""
+    """The words in the columns of states or, if there are none, of consent."""
 
     words: Counter[str] = field(default_factory=Counter)
     columns: dict[str, int] = field(default_factory=dict)
-    #: What a legend says that codes mean.
+    #: The meanings of codes according to a legend.
     legend: dict[str, ListState] = field(default_factory=dict)
 
     def add(self, column: str, values: Mapping[Any, int]) -> None:
@@ -226,10 +228,10 @@ class _States:
         self.columns[column] = filled
 
     def question(self, form: ListForm, rows: int) -> ColumnQuestion | None:
-        """Return what has to be asked: what unknown words mean, and codes that stand with them.
+        """Return the question about the meanings of unknown words, and of codes next to them.
 
-        "1" is a yes, unless "2" and "9" are there, too, or a legend says otherwise. Of more words
-        than are asked about, those that are not known refuse their rows.
+        "1" is a yes, unless "2" and "9" also occur or a legend differs. If there are too many words
+        for a question, rows with unknown ones are refused.
         """
         is_state = "state" in form.fields
         known = {word: read_state(word) if is_state else read_opt_in(word) for word in self.words}
@@ -252,7 +254,7 @@ class _States:
         )
 
     def told(self, question: ColumnQuestion) -> ColumnQuestion:
-        """Return a question with what a legend says of its values."""
+        """Return a question with the meanings of its values in a legend."""
         told = [(value, self.legend.get(fold(value))) for value, _count in question.values]
         meanings = tuple(
             (value, state.value) for value, state in told if state and state in MEANINGS
@@ -261,13 +263,13 @@ class _States:
 
 
 def _is_code(word: str) -> bool:
-    """Tell whether a word's meaning depends on those beside it: "1", "Y"; 有効 says its own."""
+    """Return whether a word's meaning depends on other words: "1", "Y"; that of 有効 does not."""
     folded = fold(word)
     return folded.isascii() and len(folded) <= _SIGN
 
 
 class Questions:
-    """What a list's unsure columns hold, and those of states, looked at record by record."""
+    """Collects the values of a list's unclear columns and of its columns of states."""
 
     def __init__(self) -> None:
         self._columns: dict[str, _Column] = {}
@@ -275,7 +277,7 @@ class Questions:
         self._rows = 0
 
     def look(self, records: Sequence[Record], form: ListForm) -> None:
-        """Look at records of a list."""
+        """Add records of a list."""
         shapes: dict[tuple[str, ...], list[Sequence[Any]]] = defaultdict(list)
         for record in records:
             if record.header:
@@ -286,7 +288,7 @@ class Questions:
         looked_at = form.unsure | {form.whole}
         for names, rows in shapes.items():
             self._rows += len(rows)
-            # In the order of the list, in which they are shown.
+            # In the order of the list, which is also that of the questions.
             for name, cells in zip(names, zip(*rows, strict=True), strict=True):
                 if form.columns.get(name) == kind and form.may_ask_of_states:
                     self._states.add(name, Counter(map(_text, cells)))
@@ -297,8 +299,8 @@ class Questions:
                         self._columns[each].add(values)
 
     def asked(self, form: ListForm) -> tuple[ColumnQuestion, ...]:
-        """Return the columns to be asked of."""
-        # A record of JSON that has no such column has no value in it either.
+        """Return the questions about columns."""
+        # JSON records without the column count as blank.
         legend = self._states.legend
         found = (
             column.question(name, self._rows, legend, is_whole=name == form.whole)
@@ -309,14 +311,14 @@ class Questions:
 
 
 def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]]:
-    """Return what finds the values of a column that may speak of mail or leaving."""
+    """Return a function that returns the values which may be about mail or unsubscribing."""
     if name == SECTION:
         return _unclear_headings
     if name in {BESIDE, COMMENTS}:
-        # Only those that speak of leaving come.
+        # The values passed are only those about unsubscribing.
         return list
     if form.known is not None and mark_of(name) == "remark":
-        # Its states have a column of theirs.
+        # The list has a separate column for states.
         return speaking_ones
     return leaving_ones if is_harmless(name) or form.is_field(name) else speaking_ones
 
@@ -328,11 +330,11 @@ def _unclear_headings(texts: Iterable[str]) -> list[str]:
 def _columns_of(
     name: str, cells: Iterable[Any], form: ListForm
 ) -> Iterator[tuple[str, Mapping[Any, int]]]:
-    """Yield how often which value is in a column, and in each key of its objects."""
+    """Yield the numbers of occurrences of values in a column, and in each key of its objects."""
     try:
         found = Counter(cells)
     except TypeError:
-        # Lists and objects of JSON.
+        # JSON lists and objects.
         found = Counter(_text(cell) for cell in cells if not isinstance(cell, dict))
         inner = [cell for cell in cells if isinstance(cell, dict)]
     else:
@@ -351,7 +353,7 @@ def _columns_of(
 
 
 def _kind_of(text: str) -> ValueKind:
-    """Return what a value looks like; seconds since 1970 are a day, as of 2001 to 2033."""
+    """Return the kind of a value; seconds since 1970 in the years 2001 to 2033 are dates."""
     return ValueKind.DATE if _SECONDS.fullmatch(text) else kind_of_value(text)
 
 
@@ -366,7 +368,7 @@ def _text(value: object) -> str:
 
 
 def _excerpt(text: str) -> str:
-    """Return what is shown of a value: of a long one the part that speaks of mail or leaving."""
+    """Return a value for display; a long one is cut to the part about mail or unsubscribing."""
     if len(text) <= _LONGEST:
         return text
     starts = range(0, len(text), _LONGEST // 2)

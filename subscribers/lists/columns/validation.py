@@ -1,4 +1,4 @@
-"""A list's records read in chunks, before a database is asked: entries, refusals, warnings."""
+"""Validation of a list's records in chunks, without a database: entries, refusals, warnings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from subscribers.lists.parsers.json_lines import is_json
 from subscribers.lists.records import Problem, Record, RefusedError
 from subscribers.lists.words.noes import MARKS, find_marked
 
-#: A chunk ends with the record that reaches so many characters: a row may have a million of them.
+#: Characters at which a chunk ends, since a single row may have a million.
 _MOST_CHARACTERS = 8 * 1024 * 1024
-#: Records whose characters are counted by one call.
+#: Records whose characters are counted together.
 _COUNTED = 64
 _cells = attrgetter("cells")
 _names, _header = attrgetter("names"), attrgetter("header")
@@ -41,15 +41,15 @@ _fault, _beyond = attrgetter("fault"), attrgetter("beyond")
 
 @dataclass(kw_only=True, slots=True)
 class ReadChunk:
-    """A chunk of records as it was read.
+    """A validated chunk of records.
 
     Attributes:
-        records: How many there were, the header too.
-        headers: How many of them were headers.
-        plain: What can be taken without a word.
-        entries: What else can be taken, by the address's key.
-        repetitions: Lines and addresses of rows whose address stands in another that counts.
-        problems: What cannot be taken, or is odd, in the order of the lines.
+        records: The number of records, including headers.
+        headers: The number of headers.
+        plain: The rows without problems.
+        entries: Other accepted rows, by the key of the address.
+        repetitions: Lines and addresses of rows that are replaced by another row with the address.
+        problems: Refusals and warnings in the order of the lines.
     """
 
     records: int
@@ -61,11 +61,11 @@ class ReadChunk:
 
     @property
     def repeated(self) -> int:
-        """How many rows had an address that stands in another that counts."""
+        """The number of rows that are replaced by another row with the same address."""
         return len(self.repetitions)
 
     def drop_repeated(self) -> None:
-        """Leave of rows with one address one: who left goes before who is subscribed."""
+        """Keep one row for each address; unsubscribed rows take precedence."""
         keys = self.plain.keys
         if len({*keys, *self.entries}) == len(keys) + len(self.entries):
             return
@@ -73,7 +73,7 @@ class ReadChunk:
         kept, rows = claims.copy(), [*_claims_of_rows(self.plain)]
         for key, said in zip(keys, rows, strict=True):
             kept[key] = _prevailing(kept[key], said) if key in kept else said
-        # Not by their lines: several rows may stand on one.
+        # Not by line, since several rows can be on one line.
         chosen = [kept[key] is said for key, said in zip(keys, rows, strict=True)]
         entries = {key: one for key, one in self.entries.items() if kept[key] is claims[key]}
         self.repetitions += (
@@ -90,7 +90,7 @@ class ReadChunk:
 
 
 class _RowClaims(NamedTuple):
-    """What a row says of whether somebody is subscribed."""
+    """The state of a subscription according to a row."""
 
     line: int
     state: SubscriptionState
@@ -100,7 +100,7 @@ class _RowClaims(NamedTuple):
 
     @property
     def gravity(self) -> int:
-        """How much it says against mail."""
+        """The severity of the state."""
         return 2 if self.suppressed else int(self.state is SubscriptionState.UNSUBSCRIBED)
 
 
@@ -131,10 +131,10 @@ def _claims_of_rows(plain: PlainRows) -> Iterator[_RowClaims]:
 
 
 def _prevailing(one: _RowClaims, other: _RowClaims) -> _RowClaims:
-    """Return which of two rows on one person counts.
+    """Return the row that counts, of two rows for one person.
 
-    A leaving does, unless a later consent is shown; else who is subscribed goes before who never
-    confirmed, and of two that say alike the last one: on one line that is the second.
+    An unsubscription takes precedence, unless there is a later consent. Otherwise a subscribed row
+    takes precedence over an unconfirmed one, and of equal rows the last one counts.
     """
     first, second = sorted((one, other), key=attrgetter("line"))
     if first.gravity == second.gravity:
@@ -147,7 +147,7 @@ def _prevailing(one: _RowClaims, other: _RowClaims) -> _RowClaims:
 
 
 class ListReader:
-    """What a list's columns are, and what each record says by them."""
+    """Determines the interpretation of a list, and validates its records."""
 
     def __init__(
         self,
@@ -172,13 +172,13 @@ class ListReader:
         self._form: ListForm | None = None
 
     def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[ReadChunk]:
-        """Yield the records as read, up to ``size`` at a time; a chunk of long ones has fewer.
+        """Yield the validated records in chunks of up to ``size``; long records make smaller ones.
 
-        Instants without a zone are in ``zone``.
+        Moments without offset are in ``zone``.
 
         Raises:
-            UnclearColumnError: A column of the first ones may say who wants no mail, and nobody
-                said whether it does, nor looked at all records before.
+            UnclearColumnError: There is a question about a column in the first records, and
+                `questions` was not called before.
             ListError: The list has no column of addresses, or cannot be read.
         """
         for chunk in in_chunks(records, size):
@@ -189,10 +189,10 @@ class ListReader:
             yield self._read_chunk(chunk, self._form, zone)
 
     def questions(self, records: Iterator[Record], size: int) -> tuple[ColumnQuestion, ...]:
-        """Return the columns of which somebody has to say whether they ask for mail.
+        """Return the questions about columns that may state who wants mail.
 
-        Records are looked at, up to ``size`` at a time, as far as one may still come to ask of: of
-        JSON to the end.
+        Records are read in chunks of up to ``size`` as long as further questions are possible, for
+        JSON up to the end.
 
         Raises:
             ListError: See `chunks`.
@@ -209,16 +209,16 @@ class ListReader:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The columns that were not taken, as far as the list was read."""
+        """The columns that are not imported, as far as the list was read."""
         return self._form.left_out(self._chosen) if self._form else ()
 
     def find_form(self, chunk: Sequence[Record], *, is_beginning: bool = False) -> ListForm:
-        """Return how a list is to be read, as its first records have it.
+        """Return the interpretation of a list, determined from its first records.
 
-        With ``is_beginning`` further ones follow, which may have other columns in JSON lines.
+        With ``is_beginning``, further records follow, which may have other columns in JSON lines.
 
         Raises:
-            ListError: None of its columns is the address, or two are the same field.
+            ListError: No column contains addresses, or two columns have the same mapping.
         """
         names = dict.fromkeys(name for record in chunk for name in record.names)
         form = form_of(
@@ -239,7 +239,7 @@ class ListReader:
         return form
 
     def _add_late(self, shapes: Sequence[tuple[str, ...]], form: ListForm) -> None:
-        """Take what a record of JSON has and those before it had not: its state, for one."""
+        """Add columns that appear later in JSON records, such as a state."""
         for name in dict.fromkeys(chain.from_iterable(dict.fromkeys(shapes))):
             if name not in form.columns:
                 form.add_late(name, late_column(name, form))
@@ -259,7 +259,7 @@ class ListReader:
             ]
         plain, rest = read_plain_rows(alike, form, zone, self._tags)
         if len(alike) + headers < len(chunk):
-            # Not by their lines: several rows may stand on one.
+            # Not by line, since several rows can be on one line.
             done = set(map(id, alike)) - set(map(id, rest))
             rest = [each for each in chunk if id(each) not in done and not each.header]
         result = ReadChunk(records=len(chunk), headers=headers, plain=plain)
@@ -299,10 +299,10 @@ class ListReader:
 
 
 def in_chunks(records: Iterator[Record], size: int) -> Iterator[Sequence[Record]]:
-    """Yield records, up to ``size`` at a time, or as many characters as memory can hold."""
+    """Yield records in chunks of up to ``size``, with a limit of characters for the memory."""
     chunk: list[Record] = []
     characters = 0
-    # Counted many at a time: to count each by itself takes longer than to read it.
+    # Counted in groups, since counting each record separately takes longer than reading it.
     while some := list(islice(records, min(_COUNTED, size))):
         length = _length(some)
         if len(chunk) + len(some) < size and characters + length < _MOST_CHARACTERS:
@@ -320,7 +320,7 @@ def in_chunks(records: Iterator[Record], size: int) -> Iterator[Sequence[Record]
 
 
 def _length(records: Sequence[Record]) -> int:
-    """Return how many characters cells have; those of JSON may be any value."""
+    """Return the number of characters of all cells; cells of JSON may be any value."""
     cells = chain.from_iterable(map(_cells, records))
     try:
         return len("".join(cells))
