@@ -1,8 +1,8 @@
 """Fast path for rows without problems, which are read column by column.
 
 Most rows of a list are valid. A column is read by a few calls on all of its cells, and each
-distinct value is parsed once. Rows with any value that is refused, corrected or causes a warning are left to
-`entries.entry_of`, which is the only place that creates messages.
+distinct value is parsed once. Rows with any value that is refused, corrected or causes a warning
+are left to `entries.entry_of`, which is the only place that creates messages.
 """
 
 from __future__ import annotations

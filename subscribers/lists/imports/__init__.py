@@ -1,1 +1,1 @@
-"""Records into the database: uploads, trial runs, staging, writing, undoing."""
+"""Imports of records into the database: uploads, trials, staging, writing, undoing."""

@@ -1,4 +1,4 @@
-"""What becomes of the rows of a list: of each, by chunks, and reported of the whole."""
+"""Results of an import: of each row, of each chunk, and of the whole list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from subscribers.lists.records import Problem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefusedRow:
-    """A row that was not taken; the header is line 1."""
+    """A refused row; the header is line 1."""
 
     line: int
     address: str
@@ -32,7 +32,7 @@ class ValueChange(NamedTuple):
     """One value that a list changes.
 
     Attributes:
-        name: Of the column, such as ``name``, or of a field.
+        name: The name of the column, such as ``name``, or of the field.
     """
 
     line: int
@@ -44,16 +44,16 @@ class ValueChange(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class WrittenCounts:
-    """What became of the rows that were written.
+    """Counts of the written rows.
 
     Attributes:
-        added: Who gets mail now.
-        returned: Who of these had left, or never confirmed.
-        tagged: Who got tags, and nothing else.
-        unsubscribed: Who is kept as having left, as the list says.
-        ended: Who of these was on the list.
-        pending: Who is kept as not having confirmed.
-        suppressed: Whose address the list lets suppress; they are counted elsewhere, too.
+        added: People who get mail now.
+        returned: Those of them who had unsubscribed or never confirmed.
+        tagged: People who only got tags.
+        unsubscribed: People who are stored as unsubscribed, according to the list.
+        ended: Those of them who were subscribed.
+        pending: People who are stored as unconfirmed.
+        suppressed: People whose address is suppressed by the list; they are also counted above.
     """
 
     added: int = 0
@@ -67,18 +67,18 @@ class WrittenCounts:
 
     @property
     def changed(self) -> int:
-        """How many rows changed something."""
+        """The number of rows that changed something."""
         return self.added + self.updated + self.tagged + self.unsubscribed + self.pending
 
     def count(self, more: WrittenCounts) -> None:
-        """Add what became of further rows."""
+        """Add the counts of further rows."""
         for each in fields(WrittenCounts):
             setattr(self, each.name, getattr(self, each.name) + getattr(more, each.name))
 
 
 @dataclass(kw_only=True, slots=True)
 class ChunkResult(WrittenCounts):
-    """What became of a chunk; ``known`` are those who were people before."""
+    """The result of a chunk; ``known`` is the number of existing people."""
 
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -88,13 +88,13 @@ class ChunkResult(WrittenCounts):
 
 @dataclass(kw_only=True, slots=True)
 class RowCounts(WrittenCounts):
-    """What became of all rows.
+    """Counts of all rows.
 
-    Those that are added, updated, tagged, unchanged, repeated, unsubscribed, pending and refused
-    are all rows.
+    The sum of added, updated, tagged, unchanged, repeated, unsubscribed, pending and refused rows
+    is the number of all rows.
 
     Attributes:
-        repeated: Rows whose person stands in a later one.
+        repeated: Rows that are replaced by a later row for the same person.
     """
 
     records: int = 0
@@ -106,15 +106,15 @@ class RowCounts(WrittenCounts):
 
 @dataclass(kw_only=True, slots=True)
 class ImportReport(RowCounts):
-    """What became of the rows, with the first refusals, and how many records were done before.
+    """The counts of an import, with the first refusals, and the number of records done before.
 
     Attributes:
-        reasons: How many were refused for which reason, whatever their values.
-        warned: What was odd: the first warnings, and the first of each other kind.
-        changes: What a dry run would change, of the first people whom it would.
-        checked: What would become of each row, in the order of the lines; of a dry run that does
-            not keep its chunks, of the first rows of each kind.
-        left_out: Columns that are nothing of ours, and that nobody chose to leave out.
+        reasons: The numbers of refused rows by reason, without the values.
+        warned: The first warnings, and the first one of each other kind.
+        changes: The changes that a dry run would make to the first affected people.
+        checked: The results of rows in the order of their lines. For a dry run that rolls back each
+            chunk, only the first rows of each result.
+        left_out: Columns without mapping that the user did not exclude.
     """
 
     refused: list[RefusedRow] = field(default_factory=list)
@@ -126,13 +126,13 @@ class ImportReport(RowCounts):
     left_out: tuple[str, ...] = ()
 
 
-#: A row gives somebody a tag that they have not.
+#: SQL condition that a row adds a tag which the person does not have.
 _GIVES = """EXISTS (SELECT 1 FROM {tags} AS given WHERE NOT EXISTS (
     SELECT 1 FROM subscription_tag AS had WHERE had.tag = given.value
     AND had.newsletter_id = :newsletter AND had.subscriber_id = s.person))"""
 _TAGGED = """SELECT count(*) FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person WHERE NOT (returns OR ends OR updates) AND {gives}"""
-#: What becomes of each row that is not refused, by the names of `RowResult`.
+#: SQL for the results of accepted rows, as values of `RowResult`.
 _RESULTS = """SELECT s.line, s.address, CASE WHEN b.returns THEN 'returned' WHEN b.ends THEN 'ended'
     WHEN b.updates THEN 'updated'
     WHEN b.subscriber_id IS NOT NULL THEN CASE WHEN {gives} THEN 'tagged' ELSE 'unchanged' END
@@ -143,11 +143,11 @@ _RESULTS = """SELECT s.line, s.address, CASE WHEN b.returns THEN 'returned' WHEN
 
 
 class RowResult(StrEnum):
-    """What becomes of a row of a list.
+    """The result of a row.
 
-    ``added`` are new, ``returned`` had left or never confirmed; ``ended`` get no mail any more,
-    ``left`` are kept as having left and were not on the list; ``repeated`` is a row whose person
-    stands in a later one.
+    ``added`` people are new; ``returned`` had unsubscribed or never confirmed; ``ended`` get no
+    mail any more; ``left`` are stored as unsubscribed and were not subscribed; ``repeated`` rows
+    are replaced by a later row for the same person.
     """
 
     ADDED = "added"
@@ -163,7 +163,7 @@ class RowResult(StrEnum):
 
 
 class CheckedRow(NamedTuple):
-    """What becomes of one row, with the address as it is kept, and why it is refused."""
+    """The result of one row, with the stored form of the address and the reason of a refusal."""
 
     line: int
     address: str
@@ -186,7 +186,7 @@ RESULT_NAMES: Mapping[RowResult, Message] = {
 
 
 def results_csv(rows: Iterable[CheckedRow], language: Language) -> str:
-    """Return what becomes of rows as CSV."""
+    """Return the results of rows as CSV."""
     stream = io.StringIO()
     write = csv.writer(stream).writerow
     heads = (msg("Line"), msg("Address"), pmsg("import", "What happens"), msg("Why"))
@@ -199,7 +199,7 @@ def results_csv(rows: Iterable[CheckedRow], language: Language) -> str:
 
 
 def given_tags(connection: Connection) -> str:
-    """Return the SQL of the tags that a row of the stage, called ``s``, gives."""
+    """Return the SQL for the tags of a row ``s`` of the staging table."""
     if connection.dialect.name == "postgresql":
         return "json_array_elements_text(CAST(s.tags AS json))"
     return "json_each(s.tags)"
@@ -208,13 +208,14 @@ def given_tags(connection: Connection) -> str:
 def note_results(
     connection: Connection, newsletter_id: int, *, with_tags: bool, with_rows: bool
 ) -> tuple[list[CheckedRow], int]:
-    """Return what becomes of the rows, and of how many it is that they get tags alone.
+    """Return the results of the rows, and the number of people who only get tags.
 
     Args:
-        connection: Within the transaction of a chunk that was compared with what is known.
-        newsletter_id: Whose list it is.
-        with_tags: Whether somebody known may get tags.
-        with_rows: Whether rows are told one by one.
+        connection: The connection, in the transaction of a chunk after the comparison with the
+            existing people.
+        newsletter_id: The newsletter.
+        with_tags: Whether existing people may get tags.
+        with_rows: Whether the results of single rows are wanted.
     """
     gives = _GIVES.format(tags=given_tags(connection))
     values = {"newsletter": newsletter_id}

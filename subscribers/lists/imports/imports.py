@@ -1,4 +1,4 @@
-"""Lists in: streamed in chunks, each row judged by itself; killed it goes on, run again no harm."""
+"""Imports of lists: streamed in chunks, resumable after a kill, and idempotent."""
 
 from __future__ import annotations
 
@@ -51,39 +51,39 @@ from subscribers.lists.records import Problem, Record
 from subscribers.people import demand_basis
 from subscribers.suppression import is_anybody_erased
 
-#: Rows judged and written at once: enough that statements cost little beside their rows, and a
-#: transaction that makes others wait for a fraction of a second.
+#: Rows validated and written together: enough that the overhead of statements is small, and few
+#: enough that a transaction blocks others only for a fraction of a second.
 _CHUNK = 10_000
-#: Refusals kept in the report; all of them go to ``on_problem``.
+#: Refusals in the report; all of them are passed to ``on_problem``.
 _KEPT = 1000
-#: People of whom a dry run tells what it would change.
+#: People whose changes a dry run reports.
 _SAMPLED = 20
-#: Warnings that are named whatever they say; of later ones the first of each kind, to a bound.
+#: Number of first warnings that are reported, and of kinds for which the first later one is.
 _NAMED, _KINDS = 10, 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportOptions:
-    """How a list is to be taken.
+    """The options of an import.
 
     Attributes:
-        source: Where it came from, kept with each consent.
-        file_name: The list's own; some exports say by it what they hold.
-        basis: What the people consented by; ``wording`` is what they read.
-        columns: The list's own column names → ours.
-        answers: What somebody said of columns that were asked about.
-        others_unrelated: Whether all further columns that are asked about say nothing of mail, but
-            for a plain word against it.
-        is_answered: Whether `refuse_unanswered` looked at all of it.
-        new_fields: Those that a trial is to act as if there were, besides those there are.
-        update: Whether the list overwrites name, language and fields that are known.
-        tags: Given to everybody on the list.
-        keeps_chunks: Whether a dry run keeps what its chunks do until its end, and so says exactly
-            what the import does; nobody else writes to SQLite meanwhile.
-        digest: Names the file for its checkpoint; empty for none.
-        made_fields: The keys of the fields that were made for it.
-        pseudonyms: By which erased addresses are known.
-        cause: What it counts as in the newsletter's growth.
+        source: The origin of the list, stored with each consent.
+        file_name: The name of the file, which determines the meaning of some exports.
+        basis: The basis of the people's consent; ``wording`` is the text that they read.
+        columns: The mapping of the list's columns.
+        answers: The user's answers to questions about columns.
+        others_unrelated: Whether all other columns with questions are unrelated to mail, except for
+            clear words against mail.
+        is_answered: Whether `refuse_unanswered` has checked the whole list.
+        new_fields: Fields that a trial assumes in addition to the existing ones.
+        update: Whether the list overwrites existing names, languages and field values.
+        tags: Tags for everybody on the list.
+        keeps_chunks: Whether a dry run rolls back only at the end, so that it reports exactly what
+            the import would do. This blocks other writers of SQLite meanwhile.
+        digest: Identifies the list and its options for the checkpoint; empty for none.
+        made_fields: The keys of the fields that were created for the list.
+        pseudonyms: Compute the keyed hashes of erased addresses.
+        cause: The cause in the newsletter's growth log.
     """
 
     source: str
@@ -107,15 +107,15 @@ class ImportOptions:
 
 
 def _nothing(_connection: Connection, _records: int = 0) -> None:
-    """Write nothing."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChunkHooks:
-    """What is written in the transactions of an import, beside its rows.
+    """Functions that are called in the transactions of an import.
 
     Attributes:
-        take: Called at a chunk's end, with how many records are done then.
+        take: Called at the end of a chunk, with the number of finished records.
         finish: Called in the transaction that ends the import.
     """
 
@@ -133,7 +133,7 @@ def import_csv(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> ImportReport:
-    """Import lines of CSV with the plainest options; see ``import_records``."""
+    """Import lines of CSV with default options; see ``import_records``."""
     options = ImportOptions(source=source, basis=basis, dry_run=dry_run)
     records = csv_records(lines, source=source, is_header=is_header)
     return import_records(engine, newsletter_id, records, options, progress=progress)
@@ -149,18 +149,18 @@ def import_records(
     on_problem: Callable[[Problem], None] = lambda _problem: None,
     hooks: ChunkHooks | None = None,
 ) -> ImportReport:
-    """Import people who have consented, on the ground that ``options.basis`` names.
+    """Import people who have consented on the basis of ``options.basis``.
 
-    Chunks commit with their checkpoint: an import cut short goes on where it was. Somebody who left
-    stays away unless the list has a consent newer than the leaving; whoever is suppressed, by
-    address or by hash, is refused. A dry run of a long list rolls each chunk back, so that one
-    address far apart in one list counts as added twice. What `refuse_unanswered` asks is asked
-    of the first chunk where nobody looked at the whole list before.
+    Each chunk is committed with its checkpoint, so that an interrupted import continues. People who
+    unsubscribed stay unsubscribed unless the list has a later consent; suppressed or erased
+    addresses are refused. A dry run of a long list rolls back each chunk, so that an address in two
+    chunks is counted twice. If `refuse_unanswered` was not called, its questions are determined
+    from the first chunk.
 
     Raises:
-        UnclearColumnError: A column may say who wants no mail, and nobody said whether it does.
-        ListError: The list has no column of addresses or cannot be read, or no basis is given.
-        ConflictError: Another process imports the same list, or a field was taken away meanwhile.
+        UnclearColumnError: There are unanswered questions about columns.
+        ListError: The list has no column of addresses or cannot be read, or there is no basis.
+        ConflictError: Another process imports the same list, or a field was deleted meanwhile.
     """
     hooks = hooks or ChunkHooks()
     demand_basis(options.basis)
@@ -196,19 +196,19 @@ def import_records(
 def refuse_unanswered(
     engine: Engine, newsletter_id: int, records: Iterator[Record], options: ImportOptions
 ) -> ImportOptions:
-    """Refuse a list with a column that may say who wants no mail, before anything is written.
+    """Refuse a list with unanswered questions before anything is written.
 
-    Return the options by which its rows can be taken.
+    Return the options for importing its rows.
 
     Raises:
-        UnclearColumnError: There is one, and nobody said whether it does.
+        UnclearColumnError: There are unanswered questions about columns.
         ListError: The list has no column of addresses or cannot be read.
     """
     reader, _ = _reader(engine, newsletter_id, options)
     questions = reader.questions(records, _CHUNK)
     if options.others_unrelated:
         named = tuple(each.column for each in questions)
-        # That no other column says it is no answer to what the words of one mean that does.
+        # The answer that other columns are unrelated does not settle the meanings of states.
         refuse_questions([each for each in questions if each.kind is QuestionKind.STATES])
         answers = replace(options.answers, passed_over=named)
         return replace(options, answers=answers, is_answered=True)
@@ -219,7 +219,7 @@ def refuse_unanswered(
 def _reader(
     engine: Engine, newsletter_id: int, options: ImportOptions
 ) -> tuple[ListReader, Sequence[Field]]:
-    """Return what reads the list, and the fields that its people have."""
+    """Return the reader of the list, and the newsletter's fields."""
     with reading(engine) as session:
         custom = (*list_fields(session, newsletter_id), *options.new_fields)
     reader = ListReader(
@@ -236,7 +236,7 @@ def _reader(
 
 
 def earlier_imports(session: Session, newsletter_id: int, *, limit: int) -> Sequence[ListImportRow]:
-    """Return what was imported into a newsletter, the newest first."""
+    """Return the imports of a newsletter, the newest first."""
     return session.scalars(
         select(ListImportRow)
         .where(ListImportRow.newsletter_id == newsletter_id)
@@ -246,19 +246,19 @@ def earlier_imports(session: Session, newsletter_id: int, *, limit: int) -> Sequ
 
 
 def _reason(problem: Message) -> Message:
-    """Return a problem without the value that it quotes, so that alike ones count as one."""
+    """Return a problem without the quoted value, so that equal problems are counted together."""
     fault = dict(problem.values).get("fault")
     return fault if isinstance(fault, Message) else problem
 
 
 def _template(message: Message) -> str:
-    """Return a message's texts without the values that they quote."""
+    """Return the texts of a message without values."""
     within = (value for _, value in message.values if isinstance(value, Message))
     return " ".join((message.text, *map(_template, within)))
 
 
 class _Run:
-    """One import under way: its terms, its report, its checkpoint."""
+    """A running import with its options, report and checkpoint."""
 
     def __init__(
         self,
@@ -268,15 +268,15 @@ class _Run:
         choices: FieldChoices,
     ) -> None:
         self.report = ImportReport()
-        #: Fields and templates of the warnings that are named.
+        #: Fields and texts of the reported warnings.
         self._warned: set[tuple[str, str]] = set()
         self._choices = choices
         self._options = options
         self._on_problem = on_problem
         self._row_id: int | None = None
-        #: Whether somebody of the last chunk was known, as of the next somebody may be.
+        #: Whether the last chunk contained existing people, which is then likely for the next one.
         self._expects_known = True
-        #: How many records the checkpoint says are done.
+        #: The number of finished records in the checkpoint.
         self._known = 0
         self._noted: Counter[RowResult] = Counter()
         self.zone = ZoneInfo("UTC")
@@ -292,7 +292,7 @@ class _Run:
         )
 
     def start(self, connection: Connection) -> int:
-        """Open the checkpoint; return how many records are done already."""
+        """Open the checkpoint; return the number of finished records."""
         with connection.begin():
             time_zone = connection.scalar(
                 select(NewsletterRow.time_zone).where(NewsletterRow.id == self._terms.newsletter_id)
@@ -344,7 +344,7 @@ class _Run:
         *,
         on_staged: Callable[[], None],
     ) -> None:
-        """Write a judged chunk and count it, within the transaction that is open."""
+        """Write a validated chunk in the open transaction, and update the counts."""
         if self._options.keeps_chunks and self._row_id is None:
             self._row_id = self._add_row(connection, f"dry run {uuid4().hex}")
         others = hold_fields(connection, self._terms.newsletter_id)
@@ -362,7 +362,7 @@ class _Run:
         written = write_chunk(connection, staged, terms, on_staged=on_staged)
         self._expects_known = written.known > 0
         self.report.changes += written.changes
-        # Of a chunk of which nobody is taken there is no stage.
+        # A chunk without accepted rows has no staging table.
         if others and len(staged):
             share_values(
                 connection,
@@ -384,7 +384,7 @@ class _Run:
         self._checkpoint(connection)
 
     def _note_results(self, chunk: ReadChunk, written: ChunkResult) -> None:
-        """Note what would become of the rows; of a long list the first of each kind are enough."""
+        """Record the results of rows; for a long list, only the first ones of each kind."""
         refused = (one for one in (*chunk.problems, *written.problems) if not one.taken)
         results = (
             *written.checked,
@@ -436,7 +436,7 @@ class _Run:
             self._known = self.report.records
 
     def finish(self, connection: Connection) -> None:
-        """Say within the transaction that is open that all is done."""
+        """Mark the import as finished in the open transaction."""
         if self._row_id is not None:
             connection.execute(
                 update(ListImportRow)
@@ -447,7 +447,7 @@ class _Run:
 
 @contextmanager
 def _chunk_transaction(connection: Connection, options: ImportOptions) -> Iterator[None]:
-    """Open a chunk's transaction; in a dry run it is rolled back, here or at the end."""
+    """Open the transaction of a chunk; a dry run rolls it back, here or at the end."""
     if options.keeps_chunks:
         if connection.in_transaction():
             empty_stage(connection)

@@ -1,4 +1,4 @@
-"""What an import changes, noted chunk by chunk in its transaction, so that it can be undone."""
+"""The journal of an import's changes, written in the transaction of each chunk, for undoing."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from newsletter.database.tables import ImportAddedRow, ImportChangeRow, ImportTa
 from newsletter.database.vocabulary import ImportedKind
 from subscribers.subscription_columns import RESTORED
 
-#: Numbers that follow each other have one difference to their rank.
+#: SQL for ranges: consecutive ids have the same difference to their rank.
 _PEOPLE = """INSERT INTO import_added (import_id, kind, first, last)
     SELECT :import, 'person', min(person), max(person)
     FROM (SELECT person, person - row_number() OVER (ORDER BY person) AS island
         FROM list_stage WHERE NOT known) AS numbered GROUP BY island"""
 _BEFORE = ", ".join(RESTORED)
-#: Of what one import changes twice, the state before the first time counts.
+#: If an import changes a row twice, the state before the first change is kept.
 _CHANGES = f"""INSERT INTO import_change (import_id, subscriber_id, written_at, {_BEFORE})
     SELECT :import, subscriber_id, :moment, {_BEFORE} FROM list_before
     WHERE returns OR ends OR updates
     ON CONFLICT (import_id, subscriber_id) DO UPDATE SET written_at = excluded.written_at"""  # noqa: S608 - ours
-#: Tags of those who are new go with their subscription.
+#: Tags of new people need no entry, since they are deleted with the subscription.
 _TAGS = """INSERT INTO import_tag (import_id, subscriber_id, tag, given_at)
     SELECT :import, s.person, given.value, :moment
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
@@ -36,11 +36,11 @@ _TAGS = """INSERT INTO import_tag (import_id, subscriber_id, tag, given_at)
 
 @dataclass(frozen=True, slots=True)
 class ImportJournal:
-    """Notes what a chunk changes.
+    """Records the changes of a chunk.
 
     Attributes:
-        import_id: Of the import; None for one that nobody can undo, of which nothing is noted.
-        moment: When the chunk is written, as raw SQL takes it.
+        import_id: The id of the import; None for one that cannot be undone and has no journal.
+        moment: The time of the chunk, as value for raw SQL.
     """
 
     connection: Connection
@@ -48,21 +48,21 @@ class ImportJournal:
     moment: datetime | str
 
     def note_people(self) -> None:
-        """Note the people on the stage who are new."""
+        """Record the new people in the staging table."""
         self._run(_PEOPLE)
 
     def note_changes(self) -> None:
-        """Note the subscriptions that are about to change as they are."""
+        """Record the present state of subscriptions that will be changed."""
         self._run(_CHANGES, moment=self.moment)
 
     def note_tags(self, newsletter_id: int) -> None:
-        """Note the tags that people are about to get who had a subscription."""
+        """Record the tags that will be added to existing subscriptions."""
         postgres = self.connection.dialect.name == "postgresql"
         tags = "json_array_elements_text(CAST(s.tags AS json))" if postgres else "json_each(s.tags)"
         self._run(_TAGS.format(tags=tags), moment=self.moment, newsletter=newsletter_id)
 
     def note(self, kind: ImportedKind, numbers: Iterable[int]) -> None:
-        """Note rows that were added."""
+        """Record added rows."""
         if self.import_id is None:
             return
         rows = [
@@ -78,7 +78,7 @@ class ImportJournal:
 
 
 def keep_changed(session: Session, imports: Select[int]) -> None:
-    """Keep of imports whom they changed, or gave tags, as ranges of numbers alone."""
+    """Reduce the journals of imports to ranges of the ids of changed or tagged people."""
     people = union(
         *(
             select(table.import_id, table.subscriber_id).where(table.import_id.in_(imports))
@@ -102,7 +102,7 @@ def keep_changed(session: Session, imports: Select[int]) -> None:
 
 
 def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last of each run of numbers that follow each other."""
+    """Yield the first and last number of each consecutive range."""
     first = last = 0
     for number in numbers:
         if last and number == last + 1:

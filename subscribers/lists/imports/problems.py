@@ -1,4 +1,4 @@
-"""What was wrong with a list's rows, kept chunk by chunk, and lists that hold an address."""
+"""Stored problems of uploaded lists, and deletion of lists that contain an address."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from subscribers.lists.records import Problem
 def keep_problems(
     connection: Connection, upload_id: int, records: int, problems: Sequence[Problem]
 ) -> None:
-    """Keep what was wrong within a chunk, in the chunk's transaction.
+    """Store the problems of a chunk in the chunk's transaction.
 
     Args:
-        connection: The chunk's.
-        upload_id: The list's.
-        records: How many of its records are done with this chunk.
-        problems: What is wrong, in the order of the lines.
+        connection: The connection of the chunk.
+        upload_id: The id of the list.
+        records: The number of finished records, including this chunk.
+        problems: The problems in the order of the lines.
     """
     lines = [
         (one.line, one.field, one.value, dump_message(one.problem), one.address) for one in problems
@@ -77,12 +77,12 @@ def _deflated(lines: Sequence[object]) -> bytes:
 
 
 def forget_address(session: Session, addresses: Iterable[str]) -> None:
-    """Remove the lists that hold one of these addresses, and their lines from the problems.
+    """Delete the lists that contain one of these addresses, and the problems with them.
 
-    Such a list was brought and not, or not wholly, imported: it must be brought again.
+    Such a list was not, or not completely, imported, and must be uploaded again.
     """
     octets = tuple(address.lower().encode() for address in addresses)
-    # Of pages, and of the workbooks that are kept as such, a sign may be escaped.
+    # In HTML pages, which are also the stored form of workbooks, characters may be escaped.
     written = {form for one in octets for form in (one.decode(), escape(one.decode()))}
     forms = {form for one in written for form in (one.encode(), one.encode("utf-16-le"))}
     kept = select(ListUploadRow.id).where(ListUploadRow.pieces > 0)

@@ -1,7 +1,7 @@
-"""Imports as workers run them: one at a time, under a lease, gone on with where a worker died.
+"""Imports in workers: one at a time, under a lease, resumed after a worker was killed.
 
-Each chunk of rows, its problems, the checkpoint and a word of the lease are one transaction. So a
-row counts once, and a worker that was taken for lost writes nothing more.
+Each chunk with its problems, the checkpoint and the renewal of the lease is one transaction.
+Therefore each row is counted once, and a worker that lost its lease writes nothing more.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from subscribers.lists.records import Problem, Record
 
 _log = logging.getLogger(__name__)
 
-#: After so long a hint that nobody took is given again.
+#: The time after which a hint is published again.
 _HINT_AGAIN = timedelta(seconds=20)
-#: A list that ended so many workers in a row without a chunk done is not tried again.
+#: Successive worker deaths without a finished chunk after which a list is given up.
 _TRIES = 3
-#: Records read over, where it goes on, between two looks at the clock.
+#: Records skipped between two checks of the clock.
 _LOOK = 1000
 
 
 class ImportEndedError(Exception):
-    """The import is no more this worker's: it was cancelled, removed, or given to another."""
+    """This worker lost the import, which was cancelled, deleted, or taken by another worker."""
 
 
 class _StopAskedError(Exception):
-    """The worker is to end."""
+    """The worker should stop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportLease:
-    """A list that a worker imports, with the last word it gave."""
+    """A list that a worker imports, with the worker's last sign of life."""
 
     upload_id: int
     token: str
@@ -61,9 +61,9 @@ class ImportLease:
 
 
 def next_upload(engine: Engine) -> int | None:
-    """Return the list to be imported next, and mark it as hinted at; None while one is under way.
+    """Return the next list to import, and mark it as hinted; None while an import is running.
 
-    One at a time: others get what is left of the database and the processes.
+    Only one list is imported at a time, which leaves capacity for everything else.
     """
     running = aliased(ListUploadRow)
     moment = now()
@@ -89,7 +89,7 @@ def next_upload(engine: Engine) -> int | None:
 
 
 def return_hint(engine: Engine, upload_id: int) -> None:
-    """Let a list be hinted at anew: whoever was told of it has no turn."""
+    """Allow a new hint for a list, since the worker that got the hint has no turn."""
     with transaction(engine) as session:
         session.execute(
             update(ListUploadRow)
@@ -101,7 +101,7 @@ def return_hint(engine: Engine, upload_id: int) -> None:
 def claim_upload(
     engine: Engine, upload_id: int, *, token: str, lease_seconds: int
 ) -> ListUpload | None:
-    """Take a list that waits; None when another has it or it waits no more."""
+    """Claim a waiting list; return None if another worker has it or it no longer waits."""
     with transaction(engine) as session:
         taken = session.scalars(
             moving_lists(ListUploadState.IMPORTING)
@@ -116,7 +116,7 @@ def claim_upload(
 
 
 def held_uploads(engine: Engine) -> Sequence[ImportLease]:
-    """Return the lists that workers import now."""
+    """Return the lists that are being imported."""
     query = select(
         ListUploadRow.id, ListUploadRow.lease_token, ListUploadRow.lease_expires_at
     ).where(ListUploadRow.state == ListUploadState.IMPORTING)
@@ -129,14 +129,14 @@ def held_uploads(engine: Engine) -> Sequence[ImportLease]:
 
 
 def _ends_of(error: str) -> Sequence[ReturningUpdate[int]]:
-    """Begin the UPDATEs by which an import, or a check, ends with an error."""
+    """Return the UPDATE statements that end an import or a check with an error."""
     import_ends = moving_lists(ListUploadState.FAILED).where(ListUploadRow.trial.is_(None))
     check_ends = moving_lists(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
     return import_ends.values(error=error), check_ends.values(error=error, trial=None)
 
 
 def release_upload(engine: Engine, upload_id: int, token: str) -> None:
-    """Let a list wait for another worker; one that ended several in a row waits for a person."""
+    """Release a list for another worker; if it killed several in a row, end it with an error."""
     why = msg("The import stopped three times at the same place, and is not tried again by itself.")
     held = (ListUploadRow.id == upload_id, ListUploadRow.lease_token == token)
     with transaction(engine) as session:
@@ -147,10 +147,10 @@ def release_upload(engine: Engine, upload_id: int, token: str) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportRun:
-    """One worker's import of a list that it claimed.
+    """The import of a list that this worker has claimed.
 
     Attributes:
-        stopping: Tells whether the worker is to end.
+        stopping: Returns whether the worker should stop.
     """
 
     engine: Engine
@@ -161,10 +161,10 @@ class ImportRun:
     stopping: Callable[[], bool] = lambda: False
 
     def go(self) -> None:
-        """Import to the end, or give the list back where the worker is to end.
+        """Import the whole list, or release it if the worker should stop.
 
         Raises:
-            SQLAlchemyError: The database is away; the lease ends, and another worker goes on.
+            SQLAlchemyError: The database is unavailable; another worker continues after the lease.
         """
         try:
             if self.upload.is_checked:
@@ -186,7 +186,7 @@ class ImportRun:
             self._fail(error.whole)
         except SQLAlchemyError:
             raise
-        except Exception:  # noqa: BLE001 - tried again it would fail again, for ever
+        except Exception:  # noqa: BLE001 - a retry would fail again, forever
             _log.exception("the import of list %d failed", self.upload.id)
             self._fail(msg("Something unexpected happened; the worker’s log says what."))
 
@@ -232,7 +232,7 @@ class ImportRun:
             )
 
     def _check(self) -> None:
-        """Do all but keep it; a check that was cut short begins anew."""
+        """Run a check, which rolls back everything; an interrupted check restarts."""
         with reading(self.engine) as session:
             language = session.get_one(NewsletterRow, self.upload.newsletter_id).language
         done = 0
@@ -241,7 +241,7 @@ class ImportRun:
             nonlocal done
             done += rows
             with self.engine.begin() as connection:
-                # It begins anew where it ends: a worker that it ends counts.
+                # This is no progress, since an interrupted check restarts.
                 self._renew(connection, has_advanced=False, trial={"rows": done})
             self._look_for_the_end()
 
@@ -263,7 +263,7 @@ class ImportRun:
             )
 
     def _read_over(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Yield the records, and give a sign of life meanwhile: what is done may be long."""
+        """Yield the records and renew the lease, since skipping finished ones may take long."""
         spoke_at = time.monotonic()
         for number, record in enumerate(records):
             if number % _LOOK == 0 and time.monotonic() - spoke_at > self.lease_seconds / 4:
@@ -274,10 +274,10 @@ class ImportRun:
             yield record
 
     def _renew(self, connection: Connection, *, has_advanced: bool = True, **more: object) -> None:
-        """Say within a transaction that this worker lives; it fails where it has the list no more.
+        """Renew the lease in a transaction, which fails if this worker lost the list.
 
         Raises:
-            ImportEndedError: See there.
+            ImportEndedError: This worker lost the list.
         """
         word = (
             update(ListUploadRow)
@@ -297,7 +297,7 @@ class ImportRun:
             raise _StopAskedError
 
     def _ask(self, questions: Sequence[ColumnQuestion]) -> None:
-        """Give the list back to whoever brought it, to say what its columns are."""
+        """Return the list to its uploader with questions about columns."""
         asked = [asdict(each) for each in questions]
         why = dump_message(ANSWER_FIRST)
         with transaction(self.engine) as session:

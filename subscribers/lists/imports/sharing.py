@@ -1,7 +1,7 @@
-"""Fields while a list is written: held as they are, and their values spread within the group.
+"""Locking of fields during an import, and sharing of values within the group of newsletters.
 
-Fields belong to a group of newsletters, and so do their values: what a list says of somebody holds
-in every newsletter of the group, and who is new in one brings along what the others know.
+Fields and their values belong to a group of newsletters: a list's values for a person apply to all
+newsletters of the group, and a new subscription gets the values that the others have.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from newsletter.i18n.messages import msg
 from subscribers.fields.model import Field, FieldValue, current_values
 from subscribers.fields.store import list_fields
 
-#: Keys and types of fields, and the options of each: all by which values are judged.
+#: Keys, types and options of fields, which determine the valid values.
 FieldChoices: TypeAlias = frozenset[tuple[str, FieldType, str]]
 
 _MERGED = {
@@ -36,7 +36,7 @@ _SAME = {
     "postgresql": "CAST({one} AS jsonb) = CAST({other} AS jsonb)",
     "sqlite": "json({one}) = json({other})",
 }
-#: What one of the others knows; they all know the same.
+#: SQL for the values in another newsletter of the group, which are the same in all of them.
 _BROUGHT = """UPDATE subscription SET attributes = {merged}
     FROM list_stage AS s JOIN subscription AS o
         ON o.subscriber_id = s.person AND o.newsletter_id IN :others
@@ -47,7 +47,7 @@ _SPREAD = """UPDATE subscription SET attributes = o.attributes
         ON o.subscriber_id = s.person AND o.newsletter_id = :newsletter
     WHERE subscription.newsletter_id IN :others AND subscription.subscriber_id = s.person
         AND NOT {same}"""
-#: What an import is about to spread over, so that it can be undone; the first time counts.
+#: SQL for recording values that an import will overwrite in other newsletters; the first counts.
 _NOTED = """INSERT INTO import_spread
         (import_id, newsletter_id, subscriber_id, attributes, written)
     SELECT :import, x.newsletter_id, x.subscriber_id, x.attributes, o.attributes
@@ -60,7 +60,7 @@ _NOTED = """INSERT INTO import_spread
 
 
 def choices_of(fields: Iterable[Field]) -> FieldChoices:
-    """Return by what the values of fields are judged."""
+    """Return the properties of fields that determine the valid values."""
     return frozenset(
         (field.key, field.type, value)
         for field in fields
@@ -69,9 +69,9 @@ def choices_of(fields: Iterable[Field]) -> FieldChoices:
 
 
 def hold_fields(connection: Connection, newsletter_id: int) -> Sequence[int]:
-    """Keep the fields as they are until the transaction ends; return who shares them.
+    """Lock the fields until the end of the transaction; return the newsletters that share them.
 
-    Lists of newsletters that share write to each other's subscriptions: one chunk at a time.
+    This also serializes the chunks of imports within a group, which write to the same rows.
     """
     group = select(NewsletterRow.group_id).where(NewsletterRow.id == newsletter_id)
     others = connection.scalars(
@@ -88,10 +88,10 @@ def hold_fields(connection: Connection, newsletter_id: int) -> Sequence[int]:
 
 
 def demand_fields(connection: Connection, newsletter_id: int, judged_by: FieldChoices) -> None:
-    """Refuse to write values that were judged by what is no more.
+    """Refuse to write values that were validated with fields that changed since.
 
     Raises:
-        ConflictError: A field or an option was taken away since the import began.
+        ConflictError: A field or an option was deleted since the import started.
     """
     rows = connection.execute(
         select(FieldRow.key, FieldRow.type, FieldRow.options)
@@ -118,14 +118,14 @@ def share_values(
     update: bool,
     import_id: int | None = None,
 ) -> None:
-    """Bring along and spread the values of those on the stage; what is known stays unless updated.
+    """Share the values of a chunk's people within the group; known values stay unless updated.
 
     Args:
-        connection: Within the transaction that wrote the chunk.
-        newsletter_id: Whose list it is.
-        others: The newsletters that share its fields.
-        update: Whether the list's values go before those known.
-        import_id: Under which it is noted what the others had; None for what nobody can undo.
+        connection: The connection, in the transaction that wrote the chunk.
+        newsletter_id: The newsletter of the list.
+        others: The other newsletters that share its fields.
+        update: Whether the list's values replace existing ones.
+        import_id: The import in whose journal the replaced values are recorded; None for none.
     """
     dialect = connection.dialect.name
     ours, theirs = "subscription.attributes", "o.attributes"
@@ -141,24 +141,24 @@ def share_values(
 
 
 def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int) -> bool:
-    """Give the other newsletters of a group back what an import's values replaced.
+    """Restore the values of other newsletters in the group that an import replaced.
 
-    Whose values somebody changed since keeps them; those of fields deleted since stay away.
+    Values that were changed since are kept; values of deleted fields are not restored.
 
     Args:
-        session: Within the transaction that undoes a page of the import.
+        session: The database session, in the transaction that undoes a page of the import.
         import_id: The import.
-        newsletter_id: Whose list it was.
-        most: How many people are a page.
+        newsletter_id: The newsletter of the list.
+        most: The number of people in a page.
 
     Returns:
-        Whether there was anybody.
+        Whether there were any people.
     """
     spread = ImportSpreadRow.import_id == import_id
     other = session.scalar(select(func.min(ImportSpreadRow.newsletter_id)).where(spread))
     if other is None:
         return False
-    # As imports of the group do: one at a time writes to the others' subscriptions.
+    # The same lock as for imports of the group, which write to the same subscriptions.
     hold_fields(session.connection(), newsletter_id)
     of_other = and_(spread, ImportSpreadRow.newsletter_id == other)
     numbers = session.scalars(
@@ -199,7 +199,7 @@ def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int
 def write_values(
     session: Session, newsletter_id: int, values: Mapping[int, Mapping[str, FieldValue]]
 ) -> None:
-    """Give people these values of fields in a newsletter, without a word of when they changed."""
+    """Write field values of people in a newsletter without updating the time of change."""
     if not values:
         return
     session.connection().execute(

@@ -1,8 +1,8 @@
-"""A chunk of a list on its way into the database: the table it fills, and the people on it.
+"""Staging of a chunk in a temporary table, and creation of its people.
 
-PostgreSQL gets one text by COPY. SQLite gets some thousand rows in a statement: ``executemany``
-would ask for Python's lock at each row while the next chunk is read. Columns that are empty in all
-rows are left to the table.
+PostgreSQL gets one text by COPY. SQLite gets some thousand values per statement, since
+``executemany`` would take the interpreter's lock for each row while the next chunk is read. Columns
+that are empty in all rows are omitted.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from subscribers.lists.columns.plain_rows import PlainRows
 from subscribers.suppression import erased_by_hash
 
 _INSTANT = "timestamp with time zone"
-#: As the addresses that it is compared with: to sort so takes a fraction of the time.
+#: The collation of the compared addresses, by which sorting takes a fraction of the time.
 _BY_OCTETS = ' COLLATE "C"'
-#: The columns that an entry fills: type, and value where it says nothing.
+#: The columns of an entry: type and default value.
 _COLUMNS: dict[str, tuple[str, str | None]] = {
     "line": ("bigint", None),
     "address": ("varchar(320)", ""),
@@ -55,35 +55,35 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
     "evidence": ("text", ""),
 }
 _OF_STAGE = re.compile(r"\bs\.(\w+)")
-#: The first columns are each row's own.
+#: The number of first columns whose values differ for each row.
 _OWN = 5
-#: Values of one statement of SQLite, which takes 32,766: so many would be another 10 MiB at once.
+#: Values per statement for SQLite; its limit of 32,766 would need another 10 MiB of memory.
 _VALUES = 5000
-#: ``person`` is whose row it is; a number of their own awaits those who are not known.
+#: Additional columns: ``person`` is the id of the person, for new people one reserved for them.
 _MORE = {
     "postgresql": "person bigint DEFAULT nextval('subscriber_id_seq'), known boolean DEFAULT false",
     "sqlite": "person integer PRIMARY KEY, known boolean DEFAULT false",
 }
-#: SQLite numbers on from the greatest number that there ever was.
+#: SQL for SQLite's next id, which is greater than all previous ones.
 _NUMBERED = (
     """INSERT INTO list_stage (person, line)
     SELECT coalesce(max(seq), 0), 0 FROM sqlite_sequence WHERE name = 'subscriber'""",
     "DELETE FROM list_stage WHERE line = 0",
 )
 _TABLE = "CREATE TEMPORARY TABLE IF NOT EXISTS list_stage ({columns}, {more})"
-#: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
+#: Temporary tables are not vacuumed, so deleted rows would be scanned by each later chunk.
 _EMPTIED = " ON COMMIT DELETE ROWS"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """A chunk as a database takes it.
+    """A chunk in the form for the database.
 
     Attributes:
-        columns: Those that it has, by name; the others are empty.
-        copied: For COPY; empty for SQLite, which takes the columns' values themselves.
-        states: Of anybody in it.
-        hashed: Keys of addresses by what is kept of those who were erased, where anybody was.
+        columns: The columns that are not empty, by name.
+        copied: The text for COPY; empty for SQLite, which uses the values.
+        states: The states that occur in the chunk.
+        hashed: The keys of addresses by keyed hash, if anybody was erased.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -105,7 +105,7 @@ def encode(
     dialect: str,
     pseudonyms: Pseudonyms | None = None,
 ) -> Staged:
-    """Return rows as a database takes them, in the order of their lines."""
+    """Return rows in the form for the database, in the order of their lines."""
     postgres = dialect == "postgresql"
     columns = dict(plain.columns)
     if entries:
@@ -140,7 +140,7 @@ def _beside(
 
 
 def _row(entry: ListEntry) -> tuple[object, ...]:
-    """Return an entry's values in the order of the columns."""
+    """Return the values of an entry in the order of the columns."""
     address, consent, held = entry.address, entry.consent, entry.suppressed
     return (
         entry.line,
@@ -169,19 +169,19 @@ def _row(entry: ListEntry) -> tuple[object, ...]:
 
 
 def _values(values: Sequence[Any], *, postgres: bool) -> Sequence[Any]:
-    """Return a column's values as raw SQL takes them."""
+    """Return a column's values for raw SQL."""
     if postgres or datetime not in set(map(type, values)):
         return values
     return [None if value is None else instant(value, postgres=postgres) for value in values]
 
 
-#: What COPY's text takes for its own signs.
+#: Characters that must be escaped in the text format of COPY.
 _SIGNS = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _HAS_SIGNS = re.compile(r"[\\\n\r\t]")
 
 
 def _copy_text(columns: Iterable[Sequence[Any]]) -> str:
-    """Return the text format of PostgreSQL's COPY: read there in less time than CSV."""
+    """Return the text format of PostgreSQL's COPY, which is faster than CSV."""
     return "".join(
         f"{line}\n" for line in map("\t".join, zip(*map(_copy_cells, columns), strict=True))
     )
@@ -197,14 +197,14 @@ def _copy_cells(values: Sequence[Any]) -> Sequence[str]:
 
 
 def instant(value: datetime, *, postgres: bool) -> datetime | str:
-    """Return an instant as raw SQL takes it; SQLite keeps the text that SQLAlchemy writes."""
+    """Return a moment for raw SQL; for SQLite, the text that SQLAlchemy writes."""
     if postgres:
         return value
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def empty_stage(connection: Connection) -> None:
-    """Empty what a commit would, before the next chunk of the same transaction."""
+    """Empty the temporary tables before the next chunk in the same transaction."""
     for table in ("list_stage", "list_before"):
         if connection.dialect.name == "postgresql" and connection.scalar(
             text("SELECT to_regclass(:name)"), {"name": f"pg_temp.{table}"}
@@ -213,7 +213,7 @@ def empty_stage(connection: Connection) -> None:
 
 
 def fill_stage(connection: Connection, staged: Staged) -> None:
-    """Put entries into the stage, within the transaction that is open."""
+    """Write entries to the staging table in the open transaction."""
     postgres = connection.dialect.name == "postgresql"
     columns = ", ".join(
         f"{name} {kind}"
@@ -245,14 +245,14 @@ def fill_stage(connection: Connection, staged: Staged) -> None:
 
 
 def without_empty(statement: str, staged: Staged, dialect: str) -> str:
-    """Return a statement with the value that a column has where it is empty in all rows.
+    """Return a statement in which columns that are empty in all rows are replaced by constants.
 
-    The database then judges it once, not for each row.
+    The database then evaluates them once instead of for each row.
 
     Args:
-        statement: Which calls the stage ``s``.
-        staged: What is on it.
-        dialect: The database's.
+        statement: The statement, in which the staging table is ``s``.
+        staged: The chunk in the staging table.
+        dialect: The dialect of the database.
     """
 
     def value(found: re.Match[str]) -> str:
@@ -266,11 +266,11 @@ def without_empty(statement: str, staged: Staged, dialect: str) -> str:
     return _OF_STAGE.sub(value, statement)
 
 
-#: A row of the stage that is refused: line and address.
+#: A refused row of the staging table: line and address.
 Refused: TypeAlias = tuple[int, str]
 
-#: Note who is known already, and hold them until the transaction ends: an erasure that is under way
-#: is waited for, and none can end before it does. By their places: the stage has no index.
+#: SQL that finds the existing people and locks them until the end of the transaction, so that no
+#: erasure can be concurrent. Rows are addressed by position, since the staging table has no index.
 _KNOWN = {
     "postgresql": """UPDATE list_stage SET person = k.id, known = true
         FROM (SELECT s.ctid AS place, p.id
@@ -283,9 +283,9 @@ _KNOWN = {
 _NEW_AMONG = text(
     "SELECT line, address FROM list_stage WHERE NOT known AND address_key IN :keys"
 ).bindparams(bindparam("keys", expanding=True))
-#: So often in a row, who was refused may have been erased before being found.
+#: Successive attempts in which a conflicting person may have been erased before being found.
 _MOST_IN_VAIN = 3
-#: In the order of their addresses, so that two lists at once do not wait for each other.
+#: SQL that adds people in the order of their addresses, so that two imports cannot deadlock.
 _PEOPLE = text(
     """INSERT INTO subscriber (id, address, address_key, domain, created_at)
     SELECT person, address, address_key, domain, :moment FROM list_stage WHERE NOT known
@@ -294,7 +294,7 @@ _PEOPLE = text(
 
 
 def find_known(connection: Connection) -> int:
-    """Note who is known already and was not before; return how many they are."""
+    """Find existing people that were not found before; return their number."""
     return connection.execute(text(_KNOWN[connection.dialect.name])).rowcount
 
 
@@ -305,20 +305,21 @@ def add_people(
     moment: object,
     refuse: Callable[[Sequence[Refused]], None],
 ) -> int:
-    """Add who is new, without those who were erased; return how many turned out to be known.
+    """Add new people except erased ones; return the number of people found to exist meanwhile.
 
-    PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
-    who was erased is asked for last, when nobody of the chunk can be erased any more.
+    In PostgreSQL, other transactions can add and erase people at the same time. People who were
+    added meanwhile are searched again. Erased people are searched last, when nobody in the chunk
+    can be erased any more.
 
     Args:
-        connection: Within the transaction that writes the chunk.
-        staged: What is on the stage.
-        pseudonyms: By which erased addresses are known.
-        moment: When they are added, as raw SQL takes it.
-        refuse: Takes rows out of the stage.
+        connection: The connection, in the transaction that writes the chunk.
+        staged: The chunk in the staging table.
+        pseudonyms: Compute the keyed hashes of erased addresses.
+        moment: The time of the addition, as value for raw SQL.
+        refuse: Removes rows from the staging table.
 
     Raises:
-        IntegrityError: The database refuses them for another reason.
+        IntegrityError: The database refuses the people for another reason.
     """
     late = in_vain = 0
     while True:
@@ -331,7 +332,7 @@ def add_people(
             late += found
             in_vain = 0 if found else in_vain + 1
             if in_vain == _MOST_IN_VAIN:
-                # It was not somebody whom another added: a restored sequence that lags behind, say.
+                # The conflict is not about an existing person, but e.g. about an outdated sequence.
                 raise
             continue
         erased = _erased(connection, staged, pseudonyms)
@@ -345,7 +346,7 @@ def add_people(
 def _erased(
     connection: Connection, staged: Staged, pseudonyms: Pseudonyms | None
 ) -> Sequence[Refused]:
-    """Return who of those that are new was erased."""
+    """Return the rows of new people that were erased."""
     if pseudonyms is None:
         return ()
     keys: Collection[str] = erased_by_hash(

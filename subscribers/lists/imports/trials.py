@@ -1,4 +1,4 @@
-"""A list's beginning, and what would become of it: columns, a trial, the fields it would add."""
+"""Previews of a list: its columns, a trial import, and the new fields."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ from subscribers.lists.parsers.encodings import ListEncoding
 from subscribers.lists.records import Problem, Record
 from subscribers.lists.words.formats import DEFINITIONS, IGNORED, recognise
 
-#: Rows that are tried while somebody waits; longer lists are tried by the workers.
+#: Rows that are checked immediately; workers check longer lists.
 TRIED = 20_000
-#: Rows of a longer list by which it is seen at once that its terms are none.
+#: Rows of a longer list that are checked immediately to detect invalid terms.
 GLANCED = 500
-#: Refusals that are shown.
+#: Refusals shown on the page.
 _SHOWN = 20
 _GLANCE = 5
-#: Rows of each result that are shown.
+#: Rows shown for each result.
 _EXAMPLES = 3
-#: What a column may be by an answer to what it says of mail, of which nothing is asked after it.
+#: Mappings of a column by an answer, after which there are no further questions about it.
 _ANSWERED = frozenset({"opt_in", "disabled", "unsubscribed_at", "confirmed_at"})
-#: What a column is chosen for that is to become a new field.
+#: The choice for a column that becomes a new field.
 NEW = "+"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Glance:
-    """A list's beginning.
+    """A preview of a list.
 
     Attributes:
-        columns: What each column is taken for: `NEW` for a field that an export of our own
-            defines and that there is not yet, empty for nothing.
-        system: The system whose export it is; empty when that was not recognised.
-        questions: Columns of which somebody has to say whether they ask for mail.
-        encoding: What it is read in.
-        exclusions: What of a column keeps a row from mail though the column is not kept.
+        columns: The mapping of each column: `NEW` for a missing field that our own export defines,
+            empty for none.
+        system: The system that exported the list; empty if unknown.
+        questions: The questions about columns.
+        encoding: The encoding of the list.
+        exclusions: What excludes a row from mail in columns that are not imported, by column.
     """
 
     columns: Mapping[str, str]
@@ -83,12 +83,12 @@ class Glance:
 def new_fields_of(
     engine: Engine, upload: ListUpload, terms: ImportTerms, language: Language
 ) -> NewFields:
-    """Return the fields that columns of a list would be, those that were chosen for it.
+    """Return the new fields for the columns that were chosen for it.
 
-    Of a long list, where not all values are looked at, they are text.
+    For a long list, whose values are not all examined, the fields are texts.
 
     Raises:
-        ListError: It cannot be read, or has no column of addresses.
+        ListError: The list cannot be read, or has no column of addresses.
     """
     if not (terms.new_columns or terms.new_keys):
         return NewFields()
@@ -113,7 +113,7 @@ def new_fields_of(
 
 
 def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
-    """Return terms whose columns go to these new fields."""
+    """Return terms whose columns are mapped to these new fields."""
     return replace(
         terms,
         columns={**terms.columns, **new.columns},
@@ -124,15 +124,15 @@ def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
 
 
 def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = None) -> Glance:
-    """Look at the first rows, and at more of them for what has to be asked.
+    """Return a preview from the first rows, and from further rows for the questions.
 
     Args:
         engine: The database.
         upload: The list.
-        terms: What somebody said of its columns.
+        terms: The user's terms so far.
 
     Raises:
-        ListError: It cannot be read.
+        ListError: The list cannot be read.
     """
     chosen = terms.columns if terms else {}
     with reading(engine) as session:
@@ -144,7 +144,7 @@ def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = No
     names = [name for record in first for name in record.names if name]
     asked = {each.column for each in questions}
     filled = {name for record in first for name, cell in record.values.items() if cell}
-    # Behind the addresses of a list that is no table mostly stands nothing.
+    # In a list that is not a table, the text after addresses is mostly empty.
     names = [
         name
         for name in dict.fromkeys((*names, *(each.column for each in questions)))
@@ -180,9 +180,9 @@ def _questions(
     chosen: Mapping[str, str],
     custom: Sequence[Field],
 ) -> Sequence[ColumnQuestion]:
-    """Return what has to be asked of a list, answered or not, by its beginning and by workers.
+    """Return all questions about a list, answered or not, from its beginning and from workers.
 
-    An answer may bring a question: what the codes of a column mean that says who wants mail.
+    An answer can lead to another question, about the codes in a column of consent.
     """
     begun = list(records)
 
@@ -191,7 +191,7 @@ def _questions(
         try:
             return reader.questions(iter(begun), TRIED + 1)
         except ListError:
-            # Nobody has said yet which column is the address.
+            # The column of addresses is not chosen yet.
             return ()
 
     others = {name: ours for name, ours in chosen.items() if ours not in _ANSWERED}
@@ -201,16 +201,16 @@ def _questions(
         if "opt_in" in chosen.values()
         else []
     )
-    # Workers looked at the whole of it: what they ask has every word.
+    # The questions of workers take precedence, since they examined the whole list.
     return tuple({each.column: each for each in (*found, *of_codes, *upload.asked)}.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListTrial:
-    """What would become of a list, or of its beginning.
+    """The result of a trial import of a list or its beginning.
 
     Attributes:
-        new_fields: Those that would be made of its other columns.
+        new_fields: The new fields that would be created.
     """
 
     report: ImportReport
@@ -219,7 +219,7 @@ class ListTrial:
 
     @property
     def outcome(self) -> Sequence[tuple[RowResult, int, Sequence[CheckedRow]]]:
-        """What becomes of all rows: how many of which result, with the first of each."""
+        """The numbers of rows by result, with the first rows of each."""
         report = self.report
         counts = {
             RowResult.ADDED: report.added - report.returned,
@@ -251,21 +251,21 @@ def try_upload(
     progress: Callable[[int], None] = lambda _rows: None,
     watch: Callable[[Iterator[Record]], Iterator[Record]] = iter,
 ) -> ListTrial:
-    """Do all but keep it, with the beginning of a longer list alone.
+    """Run an import that is rolled back, for a longer list only of its beginning.
 
     Args:
         engine: The database.
         upload: The list.
-        terms: How it is to be taken.
-        language: Of who says nothing of theirs.
-        pseudonyms: By which erased addresses are known.
-        most: How many rows are tried; None for all.
-        progress: Called after each chunk with how many rows it had.
-        watch: Passes on the records that are looked at before.
+        terms: The terms of the import.
+        language: The default language of people.
+        pseudonyms: Compute the keyed hashes of erased addresses.
+        most: The number of rows; None for all.
+        progress: Called after each chunk with its number of rows.
+        watch: Wraps the records that are examined for questions.
 
     Raises:
-        UnclearColumnError: A column may say who wants no mail, and nobody said whether it does.
-        ListError: It cannot be read, or has no column of addresses.
+        UnclearColumnError: There are unanswered questions about columns.
+        ListError: The list cannot be read, or has no column of addresses.
     """
     new = new_fields_of(engine, upload, terms, language)
     terms = with_fields(terms, new)
@@ -284,7 +284,7 @@ def try_upload(
 
 
 def trial_to_json(trial: ListTrial) -> dict[str, Any]:
-    """Return what a page shows of a trial as JSON, which `trial_from_json` reads back."""
+    """Return the result of a trial as JSON for `trial_from_json`."""
     report = trial.report
     return {
         "rows": report.records,
@@ -309,7 +309,7 @@ def trial_to_json(trial: ListTrial) -> dict[str, Any]:
 
 
 def trial_from_json(known: Mapping[str, Any]) -> ListTrial | None:
-    """Return a trial of a whole list; None where it has not come to its end."""
+    """Return the result of a finished trial; None if it is not finished."""
     if "counts" not in known:
         return None
     report = ImportReport(

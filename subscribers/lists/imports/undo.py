@@ -1,8 +1,8 @@
-"""An import undone as a whole: who was added goes, who was changed gets back what they had.
+"""Undoing an import: added people are removed, and changed people are restored.
 
-Whoever left, complained, consented or was changed in any other way since stays as they are. A page
-of people is one transaction, which takes them out of the journal: a worker that is killed leaves
-none half undone, and another goes on with the rest.
+People who unsubscribed, complained, consented or were changed in another way since are kept as they
+are. Each page of people is undone in one transaction, which also removes them from the journal. If
+a worker is killed, another one continues with the rest.
 """
 
 from __future__ import annotations
@@ -50,20 +50,20 @@ from subscribers.lists.imports.journal import keep_changed
 from subscribers.lists.imports.sharing import hold_fields
 from subscribers.lists.imports.undo_page import UndoPage
 
-#: So long it is kept what an import changed.
+#: Days for which the journal of an import is kept.
 KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Undone:
-    """What became of the people of an import that was undone.
+    """The result of undoing an import.
 
     Attributes:
-        removed: Who is on the list no more.
-        restored: Who has again what they had.
-        kept: Who stays as they are, since they or somebody else changed it meanwhile.
-        fields_removed: What the fields were called that were made for it, and that nobody uses.
-        fields_kept: Those that somebody has used since.
+        removed: The number of people who were removed.
+        restored: The number of people whose previous state was restored.
+        kept: The number of people who were not changed, since they were changed meanwhile.
+        fields_removed: The labels of unused fields that were created for the import and deleted.
+        fields_kept: The labels of such fields that are used and kept.
     """
 
     removed: int = 0
@@ -75,11 +75,11 @@ class Undone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outlook:
-    """What undoing an import would do now.
+    """The outcome of undoing an import at present.
 
     Attributes:
-        later: How many lists were imported after it; people of both go all the same.
-        fields: Those that were made for it.
+        later: The number of later imports; people in both are removed nevertheless.
+        fields: The fields that were created for it.
     """
 
     import_id: int
@@ -92,7 +92,7 @@ class Outlook:
 
 
 def can_be_undone(row: ListImportRow) -> bool:
-    """Tell whether it is still kept what an import changed, and nobody had it undone."""
+    """Return whether an import has a journal and was not undone."""
     return row.undo_ordered_at is None and row.started_at > now() - timedelta(days=KEPT_DAYS)
 
 
@@ -100,7 +100,7 @@ def find_import(session: Session, newsletter_id: int, import_id: int) -> ListImp
     """Return an import of a newsletter.
 
     Raises:
-        NotFoundError: It has none of that number.
+        NotFoundError: The newsletter has no import with this id.
     """
     row = session.get(ListImportRow, import_id)
     if row is None or row.newsletter_id != newsletter_id:
@@ -109,7 +109,7 @@ def find_import(session: Session, newsletter_id: int, import_id: int) -> ListImp
 
 
 def undone_of(row: ListImportRow) -> Undone:
-    """Return how far an import is undone."""
+    """Return the progress of undoing an import."""
     counts = row.undo_counts
     return Undone(
         removed=counts.get("removed", 0),
@@ -121,9 +121,9 @@ def undone_of(row: ListImportRow) -> Undone:
 
 
 def foresee(session: Session, row: ListImportRow) -> Outlook:
-    """Return what undoing an import would do."""
+    """Return the outcome of undoing an import."""
     count = func.sum(ImportAddedRow.last - ImportAddedRow.first + 1)
-    # PostgreSQL sums up to a type without bounds.
+    # The type of PostgreSQL's sum is numeric.
     added = select(cast(func.coalesce(count, 0), BigInteger))
     changed = select(func.count()).select_from(ImportChangeRow)
     later = select(func.count()).select_from(ListImportRow)
@@ -154,10 +154,10 @@ def foresee(session: Session, row: ListImportRow) -> Outlook:
 
 
 def order_undo(session: Session, row: ListImportRow) -> None:
-    """Let an import be undone; the same list would be a new import from now on.
+    """Order the undoing of an import; the same list counts as a new import from now on.
 
     Raises:
-        ConflictError: It is under way, undone already, or too long ago.
+        ConflictError: The import is running, was undone, or is too old.
     """
     under_way = select(ListUploadRow.id).where(
         ListUploadRow.newsletter_id == row.newsletter_id,
@@ -189,7 +189,7 @@ def order_undo(session: Session, row: ListImportRow) -> None:
 
 
 def next_undo(engine: Engine) -> int | None:
-    """Return the import that is to be undone next."""
+    """Return the next import to undo."""
     waiting = (
         select(ListImportRow.id)
         .where(ListImportRow.undo_ordered_at.is_not(None), ListImportRow.undone_at.is_(None))
@@ -202,16 +202,16 @@ def next_undo(engine: Engine) -> int | None:
 def undo_import(
     engine: Engine, import_id: int, *, stopping: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Undo an import page by page; return whether it came to the end.
+    """Undo an import page by page; return whether it is finished.
 
-    Any number of processes may do so at once, and each may end at any moment.
+    Any number of processes may call this at once, and each may be killed at any moment.
     """
     with reading(engine) as session:
         newsletter_id = session.get_one(ListImportRow, import_id).newsletter_id
     while not stopping():
         with transaction(engine) as session:
-            # As imports do: first the fields, which nobody deletes until their values were left
-            # out, then the import.
+            # The same order of locks as in imports: first the fields, so that none is deleted
+            # meanwhile, then the import.
             hold_fields(session.connection(), newsletter_id)
             row = _under_way(session, import_id)
             if row is not None and UndoPage(session, row).undo():
@@ -227,7 +227,7 @@ def undo_import(
 
 
 def _under_way(session: Session, import_id: int) -> ListImportRow | None:
-    """Return an import that is being undone, held; None where nothing is left to do."""
+    """Lock and return an import that is being undone; None if nothing is left to do."""
     return session.scalars(
         select(ListImportRow)
         .where(
@@ -240,9 +240,9 @@ def _under_way(session: Session, import_id: int) -> ListImportRow | None:
 
 
 def forget_old_journals(engine: Engine) -> None:
-    """Remove what imports changed that can be undone no more; whom they added or changed stays.
+    """Reduce old journals to ranges of the ids of added and changed people.
 
-    As ranges of numbers alone, which a person's history is read from.
+    A person's history is read from these ranges.
     """
     old = select(ListImportRow.id).where(
         ListImportRow.started_at < now() - timedelta(days=KEPT_DAYS),
@@ -255,11 +255,11 @@ def forget_old_journals(engine: Engine) -> None:
 
 
 def end_undo(session: Session, row: ListImportRow) -> None:
-    """Remove the fields that nobody uses, and write down what became of people and fields.
+    """Delete the unused fields of an import, and record the result for people and fields.
 
     Args:
-        session: Within the transaction that ends it, which holds the fields alone.
-        row: The import, of which nobody is left to be undone.
+        session: The database session, in the last transaction, with an exclusive lock on fields.
+        row: The import, of which nobody is left to undo.
     """
     row.undo_counts = row.undo_counts | _remove_fields(session, row)
     row.undone_at = now()
@@ -282,7 +282,7 @@ def end_undo(session: Session, row: ListImportRow) -> None:
 
 
 def _remove_fields(session: Session, row: ListImportRow) -> dict[str, list[str]]:
-    """Return what the fields were called that go, and that stay, in the newsletter's language."""
+    """Return the labels of deleted and of kept fields, in the newsletter's language."""
     language = session.get_one(NewsletterRow, row.newsletter_id).language
     became: dict[str, list[str]] = {"fields_removed": [], "fields_kept": []}
     for field in list_field_rows(session, row.newsletter_id):
@@ -296,7 +296,7 @@ def _remove_fields(session: Session, row: ListImportRow) -> dict[str, list[str]]
 
 
 def _who_ordered(session: Session, row: ListImportRow) -> Actor:
-    """Return who wanted it, as the audit log has it."""
+    """Return the actor who ordered it, according to the audit log."""
     ordered = session.scalars(
         select(AuditEventRow)
         .where(

@@ -1,4 +1,4 @@
-"""A page of the people of an import, undone within one transaction."""
+"""Undoing one page of an import's people in one transaction."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ from subscribers.growth_log import log_growth
 from subscribers.lists.imports.sharing import take_back, write_values
 from subscribers.subscription_columns import RESTORED
 
-#: States of a delivery of which no mail server has heard, nor can have.
+#: States of deliveries that were certainly never transmitted.
 _NEVER_SENT = (DeliveryState.QUEUED, DeliveryState.SKIPPED)
-#: So many people are undone at once.
+#: People in a page.
 _PAGE = 2000
 
 
 class UndoPage:
-    """Some people of an import, undone within one transaction."""
+    """One page of an import's people during undoing."""
 
     def __init__(self, session: Session, row: ListImportRow) -> None:
         self._session = session
@@ -61,7 +61,7 @@ class UndoPage:
         self._newsletter_id = row.newsletter_id
 
     def undo(self) -> bool:
-        """Undo a page; return whether there was any."""
+        """Undo a page; return whether there were any people."""
         spread = take_back(self._session, self._row.id, self._newsletter_id, most=_PAGE)
         return (
             spread
@@ -120,7 +120,7 @@ class UndoPage:
         return True
 
     def _leave_out_former_values(self, of_page: ColumnElement[bool], whose: Sequence[int]) -> None:
-        """Take away again what was given back of fields that were deleted since."""
+        """Remove restored values of fields that were deleted since."""
         known = list_fields(self._session, self._newsletter_id)
         found = self._session.execute(
             select(ImportChangeRow.subscriber_id, ImportChangeRow.attributes).where(
@@ -139,7 +139,7 @@ class UndoPage:
         )
 
     def _take_tags(self) -> bool:
-        """Take tags away that the import gave, from whoever nobody changed since."""
+        """Remove the tags of the import from people who were not changed since."""
         given = ImportTagRow.import_id == self._row.id
         numbers = self._session.scalars(
             select(ImportTagRow.subscriber_id)
@@ -173,10 +173,10 @@ class UndoPage:
         return True
 
     def _lift_of_others(self) -> bool:
-        """Remove suppressions of people of whom the import changed nothing else: who had left.
+        """Remove suppressions of people whom the import changed in no other way.
 
-        Whoever was changed since it began keeps theirs, as in `_restore`; who was added, `_remove`
-        looks at.
+        These had unsubscribed before. People who were changed since keep their suppression, as in
+        `_restore`; `_remove` handles added people.
         """
         added = exists().where(
             ImportAddedRow.import_id == self._row.id,
@@ -218,7 +218,7 @@ class UndoPage:
             return False
         first, last = part.first, min(part.last, part.first + _PAGE - 1)
         within = SubscriberRow.id.between(first, last)
-        # Whoever is about to write of them is waited for, and waits.
+        # Locked against concurrent changes of these people.
         self._session.execute(
             select(SubscriberRow.id).where(within).order_by(SubscriberRow.id).with_for_update()
         )
@@ -240,7 +240,7 @@ class UndoPage:
             self._session.execute(
                 delete(SubscriberRow).where(SubscriberRow.id.in_(going), *_nothing_refers())
             )
-            # A mailing keeps its count of whom it was to reach, which needs no address.
+            # The mailing keeps its number of recipients.
             self._session.execute(
                 update(SubscriberRow)
                 .where(
@@ -262,7 +262,7 @@ class UndoPage:
         return True
 
     def _unchanged(self) -> Select[int]:
-        """Select those whom nobody changed since, and who said nothing themselves."""
+        """Select the people who were not changed since, and did nothing themselves."""
         complained = exists().where(
             SuppressionRow.address_key == SubscriberRow.address_key,
             SuppressionRow.reason == SuppressionReason.COMPLAINT,
@@ -313,7 +313,7 @@ class UndoPage:
         )
 
     def _forget_departures(self, numbers: Sequence[int], *conditions: ColumnElement[bool]) -> None:
-        """Remove from the log of leaving what the list alone said of these people."""
+        """Delete entries of unsubscriptions that only came from the list."""
         self._session.execute(
             delete(UnsubscribeEventRow)
             .where(
@@ -331,7 +331,7 @@ class UndoPage:
 
 
 def _nothing_refers(*, but: type[Base] | None = None) -> list[ColumnElement[bool]]:
-    """Return the conditions that no row of any table, but for one, refers to a subscriber."""
+    """Return the conditions that no row of any table except one refers to a subscriber."""
     return [
         ~exists().where(key.parent == SubscriberRow.id)
         for table in Base.metadata.sorted_tables

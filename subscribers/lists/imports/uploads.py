@@ -1,7 +1,7 @@
-"""Lists brought in by a browser: kept in the database until a worker has imported them.
+"""Lists uploaded by browsers, which are stored in the database until a worker has imported them.
 
-Every host reads the same database, so whichever worker is free takes a list up, and another goes on
-where it died. A list is kept in deflated pieces, one of which is in memory at a time.
+All hosts read the same database, so that any free worker can import a list, and another one can
+continue. A list is stored in compressed pieces, one of which is in memory at a time.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ from subscribers.lists.records import Record
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-#: Octets; a million subscribers with a few columns take about 60 MB.
+#: Octets of the largest list; a million subscribers with a few columns take about 60 MB.
 LARGEST = 500_000_000
-#: Octets of a list in one row, before they are deflated.
+#: Octets of a piece before compression.
 _PIECE = 1 << 18
-#: Pieces of the longest list whose rows are counted as it is brought: some tenths of a second.
+#: Pieces of the longest list whose rows are counted at upload, which takes some tenths of a second.
 _COUNTED = 40
 _KEPT = timedelta(days=7)
 _TOKEN = re.compile(r"[\w-]{22}")
@@ -62,13 +62,13 @@ _TOKEN = re.compile(r"[\w-]{22}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportTerms:
-    """How a list is to be taken; see `ImportOptions`.
+    """The terms of an import; see `ImportOptions`.
 
     Attributes:
-        new_columns: The list's own columns that become new fields before it is imported.
-        new_keys: Whether keys of its objects of attributes that are no field become one, too.
-        made_fields: The keys of the fields that were made of them.
-        states: What words of its columns of states mean.
+        new_columns: The columns that become new fields before the import.
+        new_keys: Whether unknown keys in objects of attributes become fields, too.
+        made_fields: The keys of the created fields.
+        states: The meanings of words in columns of states.
     """
 
     basis: str
@@ -86,7 +86,7 @@ class ImportTerms:
 
     @property
     def answers(self) -> ColumnAnswers:
-        """What somebody said of columns that were asked about."""
+        """The user's answers to questions about columns."""
         return ColumnAnswers(
             unrelated=self.unrelated,
             heeded=self.heeded,
@@ -97,17 +97,16 @@ class ImportTerms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListUpload:
-    """A list as it was brought.
+    """An uploaded list.
 
     Attributes:
-        name: The file's own name, for people.
-        lines: How many records it has, the header too; of a long list its lines.
-        pieces: In how many rows it is kept; 0 once it is forgotten.
-        terms: None until it is to be imported; ``digest`` then names its checkpoint.
-        error: Why it could not be imported, or checked, to its end.
+        name: The name of the file, for display.
+        lines: The number of records including headers; for a long list, the number of lines.
+        pieces: The number of stored pieces; 0 after deletion.
+        terms: None until the import is ordered; then ``digest`` identifies the checkpoint.
+        error: Why the import or check failed.
         trial: See the table.
-        asked: Columns that workers found further down, of which nobody said whether they ask for
-            mail.
+        asked: Unanswered questions about columns that workers found later in the list.
     """
 
     id: int
@@ -126,44 +125,44 @@ class ListUpload:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be said how it is imported."""
+        """Whether its terms are still to be chosen."""
         return self.state is ListUploadState.BROUGHT
 
     @property
     def is_checked(self) -> bool:
-        """Whether workers check it, or are to, and import nothing."""
+        """Whether a check by workers is ordered or running."""
         return self.trial is not None and not self.is_open
 
     @property
     def headings(self) -> int:
-        """How many of its lines are no row."""
+        """The number of lines that are not rows."""
         return 0 if is_json(self.name) else 1
 
     @property
     def is_counted(self) -> bool:
-        """Whether its rows were counted; of a longer list its lines were."""
+        """Whether its rows were counted, and not only its lines."""
         return self.pieces <= _COUNTED
 
     @property
     def rows(self) -> int:
-        """How many rows it has, as far as they were counted."""
+        """The number of rows, if they were counted."""
         return max(self.lines - self.headings, 0)
 
     @contextmanager
     def records(self, engine: Engine) -> Iterator[Iterator[Record]]:
-        """Open its records.
+        """Open the records of the list.
 
         Raises:
-            ListError: It cannot be read, or is kept no more.
+            ListError: The list cannot be read, or was deleted.
         """
         with self._opened(engine) as stream:
             yield list_records(stream, file_name=self.name, source=self.name)
 
     def encoding(self, engine: Engine) -> ListEncoding:
-        """Return the encoding that it is read in.
+        """Return the encoding of the list.
 
         Raises:
-            ListError: It is not known, or unclear.
+            ListError: The encoding is unknown or ambiguous.
         """
         with self._opened(engine) as stream:
             return encoding_of(stream, file_name=self.name, source=self.name)
@@ -174,7 +173,7 @@ class ListUpload:
             yield cast("BinaryIO", stream)
 
     def options(self, language: Language, pseudonyms: Pseudonyms) -> ImportOptions:
-        """Return how its terms want it taken."""
+        """Return the options of the import for its terms."""
         terms = self.terms or ImportTerms(basis="")
         return ImportOptions(
             source=self.name,
@@ -193,7 +192,7 @@ class ListUpload:
 
 
 def upload_of(row: ListUploadRow) -> ListUpload:
-    """Return a list as its row has it."""
+    """Return the list of a row."""
     terms = (
         None if row.terms is None else ImportTerms(**row.terms | {"tags": tuple(row.terms["tags"])})
     )
@@ -215,7 +214,7 @@ def upload_of(row: ListUploadRow) -> ListUpload:
 
 
 class _Pieces(io.RawIOBase):
-    """A list's octets as one stream, read from the database piece by piece."""
+    """The octets of a list as a stream, read from the database piece by piece."""
 
     def __init__(self, engine: Engine, upload_id: int, count: int) -> None:
         super().__init__()
@@ -258,10 +257,10 @@ class _Pieces(io.RawIOBase):
 
 
 def file_chunks(file: BinaryIO, *, name: str, encoding: str = "") -> Iterator[bytes]:
-    """Yield a file's octets as they are kept: of a chosen encoding in UTF-8, a workbook as a page.
+    """Yield a file's octets in stored form: a chosen encoding as UTF-8, a workbook as HTML page.
 
     Raises:
-        ListError: It cannot be read.
+        ListError: The file cannot be read.
     """
     stream = as_text(file, source=name)
     if stream is file and encoding:
@@ -275,10 +274,10 @@ def file_chunks(file: BinaryIO, *, name: str, encoding: str = "") -> Iterator[by
 def keep_upload(
     engine: Engine, chunks: Iterable[bytes], *, name: str, newsletter_id: int
 ) -> ListUpload:
-    """Keep a list that somebody brings; each piece by a transaction of its own.
+    """Store an uploaded list, each piece in a separate transaction.
 
     Raises:
-        ListError: It is empty or too large.
+        ListError: The list is empty or too large.
     """
     shown = "".join(filter(str.isprintable, name))[-100:] or "list.csv"
     row = ListUploadRow(token=secrets.token_urlsafe(16), newsletter_id=newsletter_id, name=shown)
@@ -322,7 +321,7 @@ def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> Lis
         upload = upload_of(row)
     if not upload.is_counted:
         return upload
-    # Titles, blank lines and cells of several lines are no rows of their own.
+    # The number of rows differs from that of lines by titles, blank lines and multi-line cells.
     with suppress(ListError), upload.records(engine) as records:
         records_read = sum(1 for _ in records)
         with transaction(engine) as session:
@@ -332,7 +331,7 @@ def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> Lis
 
 
 def _resized(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Yield the same octets in pieces of one size, the last perhaps shorter."""
+    """Yield the same octets in pieces of one size; the last one may be shorter."""
     rest = bytearray()
     for chunk in chunks:
         rest += chunk
@@ -344,10 +343,10 @@ def _resized(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def find_upload(session: Session, token: str, newsletter_id: int) -> ListUpload:
-    """Return a list that was brought for a newsletter.
+    """Return an uploaded list of a newsletter.
 
     Raises:
-        NotFoundError: There is none, or no longer.
+        NotFoundError: The list does not exist (any more).
     """
     row = (
         session.scalar(select(ListUploadRow).where(ListUploadRow.token == token))
@@ -363,7 +362,7 @@ def find_upload(session: Session, token: str, newsletter_id: int) -> ListUpload:
 def _queue(
     session: Session, upload: ListUpload, may: ColumnElement[bool], values: Mapping[str, object]
 ) -> bool:
-    """Put a list into the workers' queue where it may come there; return whether it did."""
+    """Put a list into the workers' queue if a condition holds; return whether it did."""
     moved = session.scalars(
         moving_lists(ListUploadState.QUEUED)
         .where(ListUploadRow.id == upload.id, may, ListUploadRow.pieces > 0)
@@ -373,12 +372,12 @@ def _queue(
 
 
 def order_upload(session: Session, upload: ListUpload, terms: ImportTerms | None) -> ImportTerms:
-    """Let workers import a list by ``terms``, or by those of before; return them.
+    """Order the import of a list by ``terms``, or by the previous ones; return the terms.
 
-    The same list in the same way has one checkpoint.
+    The same list with the same terms has one checkpoint.
 
     Raises:
-        ConflictError: It is being imported already, or is done.
+        ConflictError: The list is being imported, or was imported.
     """
     how = terms or upload.terms
     if how is None:
@@ -396,10 +395,10 @@ def order_upload(session: Session, upload: ListUpload, terms: ImportTerms | None
 
 
 def order_trial(session: Session, upload: ListUpload, terms: ImportTerms) -> None:
-    """Let workers do all of an import by ``terms`` but keep it.
+    """Order a check, which is an import by ``terms`` that is rolled back.
 
     Raises:
-        ConflictError: It is being checked or imported already.
+        ConflictError: The list is being checked or imported.
     """
     may = ListUploadRow.state == ListUploadState.BROUGHT
     if not _queue(session, upload, may, {"terms": asdict(terms), "trial": {"rows": 0}}):
@@ -410,10 +409,10 @@ def order_trial(session: Session, upload: ListUpload, terms: ImportTerms) -> Non
 
 
 def cancel_upload(session: Session, upload: ListUpload) -> None:
-    """Let a list be imported or checked no further; what was imported stays.
+    """Cancel the import or check of a list; imported rows are kept.
 
     Raises:
-        ConflictError: It is neither waiting nor under way.
+        ConflictError: The list is neither waiting nor being processed.
     """
     ended = moving_lists(ListUploadState.CANCELLED).where(ListUploadRow.trial.is_(None))
     if upload.is_checked:
@@ -424,7 +423,7 @@ def cancel_upload(session: Session, upload: ListUpload) -> None:
 
 
 def forget_pieces(session: Session | Connection, upload_id: int) -> None:
-    """Remove a list itself, which holds people's addresses; what became of it stays."""
+    """Delete the content of a list, which contains addresses; its results are kept."""
     session.execute(delete(ListPieceRow).where(ListPieceRow.upload_id == upload_id))
     session.execute(
         update(ListUploadRow).where(ListUploadRow.id == upload_id).values(pieces=0, trial=None)
@@ -432,7 +431,7 @@ def forget_pieces(session: Session | Connection, upload_id: int) -> None:
 
 
 def forget_old(engine: Engine) -> None:
-    """Remove what was brought more than a week ago, lists and problems."""
+    """Delete lists and problems that are older than a week."""
     is_old = ListUploadRow.created_at < now() - _KEPT
     at_rest = ListUploadRow.state.not_in([ListUploadState.QUEUED, ListUploadState.IMPORTING])
     with reading(engine) as session:
@@ -450,11 +449,11 @@ def _forget(session: Session, upload_id: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportProgress:
-    """How far an import has come.
+    """The progress of an import.
 
     Attributes:
-        counts: What became of the rows so far, by the names of `RowCounts`.
-        has_problems: Whether anything was refused or odd.
+        counts: The counts of rows so far, by the names of `RowCounts`.
+        has_problems: Whether there are refusals or warnings.
     """
 
     rows: int
@@ -463,7 +462,7 @@ class ImportProgress:
 
 
 def progress_of(session: Session, upload: ListUpload) -> ImportProgress:
-    """Return how far a list's import or check has come."""
+    """Return the progress of a list's import or check."""
     if upload.trial is not None:
         return ImportProgress(
             rows=upload.trial.get("rows", 0), counts=asdict(RowCounts()), has_problems=False
@@ -477,7 +476,7 @@ def progress_of(session: Session, upload: ListUpload) -> ImportProgress:
         .order_by(ListImportRow.id.desc())
         .limit(1)
     )
-    # Nothing is counted before the first rows, and older imports counted less.
+    # Counts can be missing: before the first rows, and in imports by older versions.
     counts = asdict(RowCounts()) | (dict(row.counts) if row is not None else {})
     problems = select(exists().where(ListProblemsRow.upload_id == upload.id))
     return ImportProgress(

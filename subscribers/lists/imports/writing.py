@@ -1,4 +1,4 @@
-"""A chunk of a list into the tables: staged in one go, then moved by statements over all rows."""
+"""Writing of a chunk: staged at once, then moved to the tables by statements over all rows."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.subscription_columns import CHOSEN
 from subscribers.suppression import may_be_suppressed
 
-#: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
+#: Without statistics, PostgreSQL would scan all subscribers to join them with those of a chunk.
 _BY_INDEX = """SELECT set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)"""
-#: A chunk that comes with its checkpoint need not be on the disk at once: were it lost, it would be
-#: imported again. Whatever commits later, mail that is claimed or the import's end, waits for both.
+#: A chunk and its checkpoint need not be flushed at once: if they are lost, the chunk is imported
+#: again. Later commits, such as claims of mail or the end of the import, flush both.
 _UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"
 _SUPPRESSED = """SELECT line, address FROM list_stage
     WHERE state = 'confirmed' AND suppressed = '' AND EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
     AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
-#: What is known of people by now, with what the list changes of it; held, in one order as well.
+#: SQL for the present data of people and the changes by the list; the rows are locked in one order.
 _BEFORE = {
     "postgresql": (
         """CREATE TEMPORARY TABLE IF NOT EXISTS list_before (LIKE subscription, place tid,
@@ -72,16 +72,16 @@ _BEFORE = {
             WHERE s.known AND b.newsletter_id = :newsletter AND b.subscriber_id = s.person""",
     ),
 }
-#: An earlier row of the same list added them: the last row counts. A consent at the moment of the
-#: import is none that the list shows.
+#: SQL condition that an earlier row of the same list added the person, so that the last row counts.
+#: A consent at the time of the import does not come from the list.
 _OWN = f"""EXISTS (SELECT 1 FROM import_added AS mine WHERE mine.import_id = :import
     AND mine.kind IN ('{ImportedKind.PERSON.value}', '{ImportedKind.SUBSCRIPTION.value}')
     AND s.person BETWEEN mine.first AND mine.last)"""  # noqa: S608 - ours
-#: Who left comes back, and who never confirmed is confirmed, by a consent that is newer.
+#: SQL condition that a newer consent subscribes a person who unsubscribed or never confirmed.
 _RETURNS = f"""(s.state = 'confirmed' AND (
     (b.state = 'unsubscribed' AND coalesce(s.consented_at > b.unsubscribed_at, false))
     OR (b.state = 'pending' AND ({_OWN} OR coalesce(s.consented_at > b.consented_at, false)))))"""
-#: The list says that they left, after they consented here.
+#: SQL condition that the person unsubscribed, according to the list, after the present consent.
 _ENDS = f"""(s.state = 'unsubscribed' AND b.state <> 'unsubscribed' AND (
     s.unsubscribed_at IS NULL OR b.consented_at IS NULL OR s.unsubscribed_at > b.consented_at
     OR ({_OWN} AND b.consented_at >= (SELECT started_at FROM list_import WHERE id = :import))))"""  # noqa: S608 - ours
@@ -131,7 +131,7 @@ _CHANGE = f"""UPDATE subscription SET {_CHOSEN_ANEW},
         changed_at = :moment
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE subscription.{{place}} = b.place AND (b.returns OR b.ends OR b.updates)"""  # noqa: S608 - ours
-#: How people left stands in the log of leaving, before the subscription says that they did.
+#: SQL that logs unsubscriptions, before the subscriptions are updated.
 _DEPARTURES = """INSERT INTO unsubscribe_event (newsletter_id, subscriber_id, way, occurred_at)
     SELECT :newsletter, s.person, 'list', coalesce(s.unsubscribed_at, :moment)
     FROM list_stage AS s LEFT JOIN list_before AS b ON b.subscriber_id = s.person
@@ -152,7 +152,7 @@ _SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, c
 _NEW = "NOT s.known"
 _KNOWN_ONLY = """s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING
     RETURNING subscriber_id"""
-#: Whether this user may leave out the checks of foreign keys.
+#: SQL for whether this database user may disable the checks of foreign keys.
 _MAY_LEAVE_OUT = """SELECT current_setting('is_superuser') = 'on' OR (
     current_setting('server_version_num')::int >= 150000
     AND has_parameter_privilege('session_replication_role', 'SET'))"""
@@ -161,9 +161,9 @@ _CHECKS = "SELECT set_config('session_replication_role', :role, true)"
 _SUPPRESS = """INSERT INTO suppression (newsletter_id, address_key, reason, evidence, created_at)
     SELECT :newsletter, address_key, suppressed, evidence, coalesce(suppressed_at, :moment)
     FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING RETURNING id"""
-#: Of those whom the list ends, those who were readers.
+#: SQL for the number of readers among the people whose subscription the list ends.
 _ENDED = "SELECT count(*) FROM list_before WHERE ends AND state = 'confirmed'"
-#: Of those whom the list suppresses and who would be readers, who was one and who was not.
+#: SQL for the people suppressed by the list who were readers, and who would have become readers.
 _SILENCED = """SELECT count(CASE WHEN b.state = 'confirmed' THEN 1 END) AS readers,
     count(CASE WHEN coalesce(b.state, '') <> 'confirmed' THEN 1 END) AS others
     FROM list_stage AS s JOIN subscription AS x
@@ -178,13 +178,13 @@ _GETS_TAG = """SELECT s.person FROM list_stage AS s
     AND NOT EXISTS (SELECT 1 FROM subscription_tag AS had WHERE had.tag = :tag
         AND had.newsletter_id = :newsletter AND had.subscriber_id = s.person)"""
 _NOTED_AT_ONCE = 500
-#: The list's own ground of a consent, or else the import's.
+#: The basis of consent in the list, or else that of the import.
 _GROUND = {
     name: f"CASE WHEN s.{name} = '' THEN :{name} ELSE s.{name} END"
     for name in ("basis", "source", "wording")
 }
 
-#: Not by their lines: others may stand on the same.
+#: SQL that removes rows by address and not by line, since several rows can be on one line.
 _TAKE_OUT = text("DELETE FROM list_stage WHERE address IN :addresses").bindparams(
     bindparam("addresses", expanding=True)
 )
@@ -195,17 +195,17 @@ _GONE = msg("This person unsubscribed; only their own new consent can subscribe 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """Under which terms a chunk is taken.
+    """The terms for writing a chunk.
 
     Attributes:
-        update: Whether the list overwrites what is known.
-        pseudonyms: By which erased addresses are known.
-        import_id: Under which it is noted what changed; None for an import that nobody can undo.
-        samples: Of how many people it is told what changes.
-        with_results: Whether it is told what becomes of each row.
-        expects_known: Whether to look for who is known first; else they are found as PostgreSQL
-            refuses to add them again, which costs more where there are any, and less where not.
-        cause: What it counts as in the newsletter's growth.
+        update: Whether the list overwrites existing data.
+        pseudonyms: Compute the keyed hashes of erased addresses.
+        import_id: The import in whose journal changes are recorded; None if it cannot be undone.
+        samples: The number of people whose changes are returned.
+        with_results: Whether the results of single rows are returned.
+        expects_known: Whether to search for existing people first. Otherwise they are found by the
+            conflicts in adding them, which is slower if there are any and faster if not.
+        cause: The cause in the newsletter's growth log.
     """
 
     newsletter_id: int
@@ -223,7 +223,7 @@ class Terms:
 
 
 def _nothing() -> None:
-    """Begin nothing."""
+    """Do nothing."""
 
 
 def write_chunk(
@@ -233,13 +233,13 @@ def write_chunk(
     *,
     on_staged: Callable[[], None] = _nothing,
 ) -> ChunkResult:
-    """Write entries, whose keys differ, within the transaction that is open.
+    """Write entries with different keys in the open transaction.
 
     Args:
-        connection: In its transaction.
+        connection: The connection, in a transaction.
         staged: The entries.
-        terms: Under which they are taken.
-        on_staged: Called once what is left to do are statements that the database follows alone.
+        terms: The terms for writing.
+        on_staged: Called when only statements of the database remain.
     """
     if not staged:
         return ChunkResult()
@@ -251,7 +251,7 @@ def write_chunk(
 
 
 class _Chunk:
-    """Entries on their way into the tables, and what becomes of them."""
+    """A chunk during writing, with its results."""
 
     def __init__(self, connection: Connection, staged: Staged, terms: Terms) -> None:
         self.result = ChunkResult()
@@ -271,7 +271,7 @@ class _Chunk:
         }
 
     def stage(self) -> None:
-        """Put the entries where statements find them; set PostgreSQL up until the end."""
+        """Fill the staging table, and set PostgreSQL's options for the transaction."""
         if self._database == "postgresql":
             self._run(_BY_INDEX)
             if self._terms.import_id is not None:
@@ -279,9 +279,9 @@ class _Chunk:
         fill_stage(self._connection, self._staged)
 
     def write(self) -> None:
-        """Move what is on the stage into the tables, and note it."""
+        """Move the rows of the staging table to the tables, and record the changes."""
         known = self._meet()
-        # Only now: whom another added meanwhile is known, and has a subscription that counts.
+        # Done after adding people, since others may have added and subscribed some meanwhile.
         met = self._find_before(known=known)
         if met and self._run(_IS_ANY_AWAY).scalar():
             left = self._run(_LEFT).all()
@@ -314,7 +314,7 @@ class _Chunk:
         self._log_growth()
 
     def _meet(self) -> int:
-        """Note who is known, add who is not, refuse whom nobody may; return who was known."""
+        """Find existing people, add new ones, refuse erased ones; return the number of existing."""
         known = 0
         if self._terms.expects_known or self._database == "sqlite":
             known = find_known(self._connection)
@@ -331,7 +331,7 @@ class _Chunk:
         return known
 
     def _find_before(self, *, known: int) -> int:
-        """Note what is known of those on the stage, and what changes of it; return of how many."""
+        """Record the present data of people and its changes; return the number of people."""
         differs = _DIFFERS.format(
             own=_OWN, stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[self._database]
         )
@@ -344,7 +344,7 @@ class _Chunk:
         return self._run(self._fitted(note.format(flags=flags))).rowcount
 
     def _sampled(self) -> Iterator[ValueChange]:
-        """Yield what changes of the first people whom the list updates."""
+        """Yield the changes of the first updated people."""
         for row in self._run(_SAMPLE, people=self._terms.samples).mappings():
             line, address = row["line"], row["address"]
             for name in CHOSEN:
@@ -358,7 +358,7 @@ class _Chunk:
                     yield ValueChange(line, address, name, cell_text(old), cell_text(value))
 
     def _change_known(self) -> None:
-        """Change what is known of people already, as far as the list may."""
+        """Update existing subscriptions as far as the terms allow."""
         counted = self._run(_COUNTED).mappings().one()
         for name, count in counted.items():
             setattr(self.result, name, count)
@@ -369,7 +369,7 @@ class _Chunk:
             self._run(self._fitted(change))
 
     def _subscribe_known(self) -> None:
-        """Subscribe those who are known and have no subscription of the newsletter yet."""
+        """Subscribe existing people without a subscription of the newsletter."""
         statement = self._subscribe_statement(_KNOWN_ONLY)
         for state in sorted(self._staged.states):
             added = self._run(statement, state=state.value).scalars().all()
@@ -377,7 +377,7 @@ class _Chunk:
             self._count_subscribed(state, len(added))
 
     def _subscribe_new(self) -> None:
-        """Subscribe those who are new."""
+        """Subscribe new people."""
         statement = self._subscribe_statement(_NEW)
         with self._keys_held():
             for state in sorted(self._staged.states):
@@ -395,11 +395,11 @@ class _Chunk:
 
     @contextmanager
     def _keys_held(self) -> Iterator[None]:
-        """Leave out the checks of foreign keys where the rows that they ask for are held already.
+        """Disable the checks of foreign keys, whose rows are locked already.
 
-        The people were added in this transaction, and the newsletter is locked here once.
-        PostgreSQL would lock both again for each row, which takes as long as all the rest of an
-        import. Where this user may not (see docs/lists.md) it does.
+        The people were added in this transaction, and the newsletter is locked once. PostgreSQL
+        would lock both again for each row, which takes as long as the rest of the import. Database
+        users without this privilege (see docs/lists.md) keep the checks.
         """
         if self._database != "postgresql" or not self._run(_MAY_LEAVE_OUT).scalar():
             yield
@@ -410,7 +410,7 @@ class _Chunk:
         self._run(_CHECKS, role="origin")
 
     def _begin_series(self, given: str) -> None:
-        """Begin the series of those who are about to get a tag that begins one."""
+        """Start the series of people who will get a tag that starts one."""
         newsletter_id = self._terms.newsletter_id
         with Session(bind=self._connection, join_transaction_mode="rollback_only") as session:
             for tag in waited_tags(session, newsletter_id):
@@ -419,7 +419,7 @@ class _Chunk:
                     note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
 
     def _log_growth(self) -> None:
-        """Write down whom the list brought and ended; nobody on it was suppressed before."""
+        """Log gains and losses by the list; nobody in it was suppressed before."""
         gained, lost = self.result.added, 0
         if SubscriptionState.UNSUBSCRIBED in self._staged.states:
             lost += self._run(_ENDED).scalar() or 0
@@ -430,7 +430,7 @@ class _Chunk:
         log_growth(self._connection, self._terms.newsletter_id, self._terms.cause, -lost)
 
     def _refuse(self, rows: Sequence[tuple[int, str]], reason: Message) -> None:
-        """Take rows from the stage, and say why."""
+        """Remove rows from the staging table with a reason."""
         self.result.problems += [
             Problem(line=line, field="address", value=address, problem=reason, address=address)
             for line, address in rows
@@ -439,17 +439,17 @@ class _Chunk:
             self._connection.execute(_TAKE_OUT, {"addresses": [one for _, one in rows]})
 
     def _fitted(self, statement: str) -> str:
-        """Return a statement without the columns that no entry fills."""
+        """Return a statement without columns that are empty in all entries."""
         return without_empty(statement, self._staged, self._database)
 
     def _run(self, statement: str, **more: object) -> CursorResult[Any]:
-        """Execute a statement with those of the chunk's values that it names, and with more."""
+        """Execute a statement with the chunk's values for its parameters, and with further ones."""
         named = {name: value for name, value in self._values.items() if f":{name}" in statement}
         return self._connection.execute(text(statement), named | more)
 
 
 def cell_text(value: object) -> str:
-    """Return a value of a list or a field as people read it in a cell, whatever JSON made of it."""
+    """Return a value of a list or field as readable text for a cell."""
     if isinstance(value, dict) or (isinstance(value, list) and not all(map(_is_text, value))):
         return json.dumps(value, ensure_ascii=False)
     return written_value(value) if isinstance(value, str | int | float | list) else ""
