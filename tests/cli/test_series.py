@@ -44,7 +44,7 @@ def test_a_series_is_made_filled_activated_paused_and_ended(engine: Engine) -> N
     assert _run("step", "move", "welcome", "2")[0] == 0
     assert _run("activate", "welcome", answer="n\n")[0] != 0
     code, shown = _run("activate", "welcome", "--joined-since", "2026-01-01", "--yes")
-    assert (code, "0 members" in shown) == (0, True)
+    assert (code, "0 readers" in shown) == (0, True)
     join(engine, "a@example.jp")
     plan_series(engine)
     assert copies(engine).total() == 1

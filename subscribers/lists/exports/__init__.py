@@ -1,1 +1,1 @@
-"""The subscribers of a newsletter as a file."""
+"""Exports of a newsletter's subscribers to files."""

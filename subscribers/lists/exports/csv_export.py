@@ -1,9 +1,9 @@
-"""A newsletter's subscribers as CSV, whose lines the database writes.
+"""A newsletter's subscribers as CSV, whose lines are written by the database.
 
-Each field is a column under its key. What has several values, tags and choices, is separated by
-commas; a value in quotes may hold commas. The last column, ``fields``, holds in the first line the
-definitions of the fields: an instance that has none of them makes them by it, so that values come
-back the same and of the same types (`subscribers.lists.columns.new_fields`).
+Each field is a column under its key. Several values, such as tags and choices, are separated by
+commas; quoted values may contain commas. The last column, ``fields``, contains in its first line
+the definitions of the fields. An instance without these fields creates them from it, so that the
+values are imported with the same types (`subscribers.lists.columns.new_fields`).
 """
 
 from __future__ import annotations
@@ -60,16 +60,17 @@ from subscribers.lists.read_ahead import read_ahead
 from subscribers.lists.words.formats import DEFINITIONS
 from subscribers.segments.compile import segment_clause
 
-#: People in memory at once.
+#: People per page; one page is in memory at a time.
 _PAGE = 10_000
-#: So many who are suppressed are remembered for a whole export; where more are, each page asks.
+#: The largest number of suppressed people kept in memory; otherwise each page queries for them.
 _FEW = 1000
-#: Arguments of one function: SQLite takes at most 100.
+#: Arguments per function call; SQLite allows 100.
 _ARGUMENTS = 40
 _LINE_END = "\r\n"
-#: What is between tags, or would be read as their quotes.
+#: Characters that separate tags or would be parsed as quotation marks.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')
-#: Without statistics PostgreSQL would read and sort everybody for each page; instants come in UTC.
+#: Options of PostgreSQL: without statistics it would scan and sort everybody for each page; moments
+#: are in UTC.
 _IN_ORDER = select(
     *(
         func.set_config(name, value, literal(True))  # noqa: FBT003 - an argument of SQL
@@ -79,7 +80,7 @@ _IN_ORDER = select(
         )
     )
 )
-#: Parameters that are lists of numbers.
+#: Parameters that are lists of ids.
 _LISTS = ("numbers", "suppressed")
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
@@ -87,7 +88,7 @@ _Text: TypeAlias = SQLColumnExpression[Any]
 
 
 class _Form(Enum):
-    """What a cell's text needs before it can stand in a line, as SQLite's printf has it."""
+    """How a cell's text is escaped, as a format of SQLite's printf."""
 
     ANY = '"%w"'
     """Its quotes doubled, and some around it."""
@@ -98,7 +99,7 @@ class _Form(Enum):
 
 
 class _Cell(NamedTuple):
-    """A cell of each line; NULL is an empty one, but none of any text may be."""
+    """A cell of each line; NULL is an empty cell, except for unescaped text, which has no NULL."""
 
     name: str
     text: _Text
@@ -113,17 +114,17 @@ def csv_pages(
     state: SubscriptionState | None = None,
     among: Select[int] | None = None,
 ) -> Iterator[ListPage]:
-    """Yield a newsletter's subscribers in order of their number as CSV (RFC 4180), header first.
+    """Yield a newsletter's subscribers as CSV (RFC 4180) in the order of their ids.
 
     Args:
-        engine: The database; each page is read by itself, so that a long export holds nothing up.
-        newsletter: Whose people are wanted.
-        segment: A query that they must fit; empty for everybody.
-        state: Of their subscription; None for any.
-        among: Their numbers, where not all are wanted whom the others let in.
+        engine: The database; each page is a separate query, so that a long export blocks nothing.
+        newsletter: The newsletter.
+        segment: A query that selects people; empty for everybody.
+        state: The state of the subscriptions; None for any.
+        among: The ids of people, as a further restriction.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     with reading(engine) as session:
         fields = list_fields(session, newsletter.id)
@@ -173,7 +174,7 @@ def _header(names: Sequence[str]) -> bytes:
 
 
 class _Reader:
-    """Reads page after page, each by itself and of one instant."""
+    """Reads the pages one by one, each in one consistent snapshot."""
 
     def __init__(
         self,
@@ -183,7 +184,7 @@ class _Reader:
         lines: Select[Any],
         plain_lines: Select[Any],
     ) -> None:
-        """Keep what is asked; ``plain_lines`` are of pages on which nobody is suppressed."""
+        """Store the queries; ``plain_lines`` is used for pages without suppressed people."""
         self._is_postgres = engine.dialect.name == "postgresql"
         self._engine = engine
         if self._is_postgres:
@@ -204,7 +205,7 @@ class _Reader:
         )
 
     def pages(self, size: int, *, is_whole: bool) -> Iterator[tuple[bytes, int]]:
-        """Yield the lines of each page, of which the first has so many people, and their number."""
+        """Yield the lines of each page and their number; the first page has ``size`` people."""
         with self._reading() as session:
             few = session.scalars(self._suppressed.limit(_FEW)).all()
         people = self._people
@@ -235,20 +236,20 @@ class _Reader:
     def _suppressed_among(
         self, session: Session, few: Sequence[int], after: int, last: int
     ) -> Sequence[int]:
-        """Return the numbers of those after a number up to another whose address is suppressed."""
+        """Return the ids of suppressed people after one id up to another."""
         if len(few) < _FEW:
             return [number for number in few if after < number <= last]
         number = SubscriberRow.id
         return session.scalars(self._suppressed.where(number > after, number <= last)).all()
 
     def _read(self, session: Session, whom: dict[str, Any]) -> tuple[bytes, int]:
-        """Return lines, each with a line feed behind it, and how many they are."""
+        """Return lines, each with a line feed at the end, and their number."""
         has_suppressed = bool(whom["suppressed"])
         if not self._is_postgres:
             texts = {name: json.dumps(one) if name in _LISTS else one for name, one in whom.items()}
             count, octets = session.execute(self._lines[has_suppressed], texts).one()
             return octets + b"\n" if count else b"", count
-        # Imported here: every SQLite does without PostgreSQL's driver.
+        # Imported here, since SQLite does not need PostgreSQL's driver.
         from newsletter.database.driver import copied_out  # noqa: PLC0415
 
         copied = self._copied[has_suppressed]
@@ -262,12 +263,12 @@ def _holds_for(newsletter_id: int) -> ColumnElement[bool]:
 
 
 def _or_empty(text: _Text) -> _Text:
-    """Return a text for NULL: SQLite would write ``(NULL)`` between quotes."""
+    """Return a text with NULL replaced, for which SQLite would write ``(NULL)`` in quotes."""
     return func.coalesce(text, literal_column("''"), type_=String)
 
 
 class _Writer:
-    """Expressions of SQL that write the cells of one newsletter's people."""
+    """SQL expressions that write the cells of a newsletter's people."""
 
     def __init__(self, is_postgres: bool, newsletter_id: int) -> None:  # noqa: FBT001 - the dialect
         self.is_postgres = is_postgres
@@ -276,9 +277,10 @@ class _Writer:
     def cells(
         self, fields: Sequence[Field], *, has_tags: bool, has_suppressed: bool
     ) -> Sequence[_Cell]:
-        """Return a line's cells; behind them is an empty one.
+        """Return the cells of a line, followed by an empty one.
 
-        Where nobody has tags, or is suppressed, nobody is asked for them: a tenth of the time.
+        If nobody has tags or is suppressed, these subqueries are omitted, since they take a tenth
+        of the time.
         """
         row = SubscriptionRow
         return [
@@ -299,10 +301,9 @@ class _Writer:
         ]
 
     def lines(self, cells: Sequence[_Cell], *, is_whole: bool) -> Select[Any]:
-        """Return the query of a page's lines: on SQLite all of them at once, and how many.
+        """Return the query for the lines of a page; in SQLite one text and the number of lines.
 
-        They are of the people from one number to another where all are wanted, else of those
-        numbered.
+        The people are those between two ids if all are wanted, or else those of a list of ids.
         """
         row = SubscriptionRow
         columns: list[_Text] = [self._line(cells).label("line")]
@@ -312,7 +313,7 @@ class _Writer:
         query = query.join_from(row, SubscriberRow, SubscriberRow.id == row.subscriber_id).where(
             row.newsletter_id == self._newsletter_id, SubscriberRow.address_key.is_not(None)
         )
-        # PostgreSQL walks along both tables at once where it knows both numbers.
+        # With both ids, PostgreSQL can merge the two tables in the order of their indexes.
         ids = [row.subscriber_id, SubscriberRow.id] if self.is_postgres else [row.subscriber_id]
         for number in ids if is_whole else ():
             query = query.where(
@@ -330,7 +331,7 @@ class _Writer:
         return select(*columns)
 
     def _is_among(self, number: SQLColumnExpression[int], name: str) -> ColumnElement[bool]:
-        """Return whether a number is one of many, which are a parameter."""
+        """Return the condition that an id is in a list, which is a parameter."""
         if self.is_postgres:
             return number == any_(bindparam(name, type_=ARRAY(BigInteger)))
         many = func.json_each(bindparam(name, type_=String)).table_valued("value")
@@ -349,11 +350,11 @@ class _Writer:
         return reduce(operator.add, texts)
 
     def _instant(self, moment: _Text) -> _Text:
-        """Return an instant in UTC, as ISO 8601 has it but for the blank before the time."""
+        """Return a moment in UTC in ISO 8601, but with a space before the time."""
         return moment if self.is_postgres else type_coerce(moment, String) + "+00:00"
 
     def _suppression(self, *, has_suppressed: bool) -> Sequence[_Cell]:
-        """Return the cells of why an address gets no mail, by the newsletter's own reason first."""
+        """Return the cells about suppression, preferring the newsletter's own suppression."""
         if not has_suppressed:
             return [
                 _Cell("suppressed", null(), _Form.WORD),
@@ -361,7 +362,7 @@ class _Writer:
                 _Cell("suppression_evidence", literal("")),
             ]
         row = SuppressionRow
-        # Why all newsletters leave an address alone may be another's to know.
+        # The reason for a suppression in all newsletters may be confidential to another one.
         shown = case((row.newsletter_id == self._newsletter_id, row.evidence))
         return [
             _Cell("suppressed", self._if_suppressed(row.reason), _Form.WORD),
@@ -376,7 +377,7 @@ class _Writer:
                 SuppressionRow.address_key == SubscriberRow.address_key,
                 _holds_for(self._newsletter_id),
             )
-            # The newsletter's own first, as the index of addresses has them: nothing is sorted.
+            # The newsletter's own first, in the order of the index, so that nothing is sorted.
             .order_by(func.coalesce(SuppressionRow.newsletter_id, literal_column("0")).desc())
             .limit(1)
             .correlate(SubscriberRow)
@@ -398,7 +399,7 @@ class _Writer:
         return self._list(tags.c.tag)
 
     def _list(self, part: _Text, *clauses: ColumnElement[bool]) -> _Text:
-        """Return a subquery's texts as one."""
+        """Return the texts of a subquery, joined."""
         signs = [Position(part, literal(sign)) > 0 for sign in _PART_SIGNS]
         quoted = literal('"') + func.replace(part, '"', '""', type_=String) + '"'
         shown = case((or_(*signs), quoted), else_=part)

@@ -1,6 +1,6 @@
-"""Lists out as JSON lines, which are exact; and cells that are harmless in a spreadsheet.
+"""Exports as JSON lines, which are exact, and escaping of cells for spreadsheets.
 
-CSV is written by the database: see `subscribers.lists.exports.csv_export`.
+CSV is written by the database (`subscribers.lists.exports.csv_export`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from subscribers.lists.records import Problem
 from subscribers.segments.compile import segment_clause
 
 _PAGE = 5000
-#: People written at once.
+#: People per page.
 _BATCH = 500
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
 
 class ListPage(NamedTuple):
-    """Some lines of a list, and how many people they are of."""
+    """Lines of an export, and the number of people in them."""
 
     octets: bytes
     people: int
@@ -57,12 +57,12 @@ def exported(
     among: Select[int] | None = None,
     with_changes: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a newsletter's subscribers in order of their number, a page in memory at a time.
+    """Yield a newsletter's subscribers in the order of their ids, with one page in memory.
 
-    With their changes, each has ``changed_at`` as well, which is none of what an import takes.
+    With ``with_changes``, each also has ``changed_at``, which is not imported.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     last = 0
     query = (
@@ -94,7 +94,7 @@ def exported(
             yield person | {"changed_at": _instant(changed_at)} if with_changes else person
 
 
-#: What is read of a person and their subscription, in the order of `_values`.
+#: The columns of a person and a subscription, in the order of `_values`.
 _SELECTED = (
     SubscriberRow.address,
     SubscriptionRow.name,
@@ -115,7 +115,7 @@ _SELECTED = (
 
 
 def _tags(session: Session, newsletter_id: int, first: int, last: int) -> dict[int, list[str]]:
-    """Return the tags of people by their numbers, from the first to the last."""
+    """Return the tags of the people between two ids, by id."""
     tags: dict[int, list[str]] = {}
     for number, tag in session.execute(
         select(TagRow.subscriber_id, TagRow.tag)
@@ -129,7 +129,7 @@ def _tags(session: Session, newsletter_id: int, first: int, last: int) -> dict[i
 def _suppressions(
     session: Session, newsletter_id: int, of_page: ColumnElement[bool]
 ) -> dict[str, SuppressionRow]:
-    """Return what keeps mail from people, by their addresses; the newsletter's own before all's."""
+    """Return the suppressions of people by address, preferring the newsletter's own ones."""
     suppressions = session.scalars(
         select(SuppressionRow)
         .join(SubscriberRow, SubscriberRow.address_key == SuppressionRow.address_key)
@@ -170,7 +170,7 @@ def _values(
     if held is not None:
         person["suppressed"] = held.reason.value
         person["suppressed_at"] = _instant(held.created_at)
-        # Why all newsletters leave an address alone may be another's to know.
+        # The reason for a suppression in all newsletters may be confidential to another one.
         if held.newsletter_id == newsletter_id:
             person["suppression_evidence"] = held.evidence
     person["attributes"] = attributes
@@ -182,7 +182,7 @@ def _instant(value: datetime | None) -> str | None:
 
 
 def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
-    """Yield JSON lines, an object a person, which an import reads back exactly."""
+    """Yield JSON lines with one object per person, which can be imported exactly."""
     rest = iter(people)
     while batch := list(islice(rest, _BATCH)):
         lines = [json.dumps(person, ensure_ascii=False) + "\n" for person in batch]
@@ -190,7 +190,7 @@ def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
 
 
 def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], None]:
-    """Return what appends an import's problems to a CSV file, its header first when it is empty."""
+    """Return a function that appends problems of an import to a CSV file, with a header first."""
     rows = csv.writer(stream)
     if stream.tell() == 0:
         rows.writerow(["line", "field", "value", "problem"])

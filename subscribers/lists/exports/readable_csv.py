@@ -1,7 +1,7 @@
-"""A newsletter's subscribers as CSV for people: heads and values in words, times by a local clock.
+"""A newsletter's subscribers as CSV for people: labels instead of codes, and local times.
 
-Another instance takes the CSV of `subscribers.lists.exports.csv_export`, which loses nothing; here
-options have their labels and moments no seconds.
+For other instances, `subscribers.lists.exports.csv_export` writes CSV without losses. Here, options
+are shown as labels, and moments without seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from subscribers.fields.store import list_fields
 from subscribers.history_entries import origin_words
 from subscribers.lists.exports.exports import ListPage, exported
 
-#: People written at once.
+#: People per page.
 _BATCH = 500
 _HEADS: Mapping[str, Message] = {
     "email": msg("Email address"),
@@ -71,7 +71,7 @@ def _format(value: str) -> Message:
     return msg("HTML and text") if value == "html" else msg("Text")
 
 
-#: By which words values are shown that are not shown as they are.
+#: Labels of values that are not shown unchanged, by column.
 _WORDS: Mapping[str, Callable[[Any], Worded]] = {
     "state": lambda value: name_of(SubscriptionState(value)),
     "frequency": lambda value: name_of(Frequency(value)),
@@ -94,20 +94,20 @@ def readable_pages(
     among: Select[int] | None = None,
     columns: Collection[str] | None = None,
 ) -> Iterator[ListPage]:
-    """Yield a newsletter's subscribers as a spreadsheet shows them, the heads first.
+    """Yield a newsletter's subscribers for display in a spreadsheet, headings first.
 
     Args:
         engine: The database.
-        newsletter: Whose people are wanted; its time zone is the clock of all times.
-        language: Of whoever reads it.
-        segment: A query that they must fit; empty for everybody.
-        state: Of their subscription; None for any.
-        among: Their numbers, where not all are wanted whom the others let in.
-        columns: What it has beside the address, by the names of `subscribers.listing`; None for
-            everything.
+        newsletter: The newsletter, whose time zone is used.
+        language: The language of headings and labels.
+        segment: A query that selects people; empty for everybody.
+        state: The state of the subscriptions; None for any.
+        among: The ids of people, as a further restriction.
+        columns: The columns besides the address, by the names of `subscribers.listing`; None for
+            all.
 
     Raises:
-        ListError: The segment is none.
+        ListError: The segment is invalid.
     """
     with reading(engine) as session:
         fields = list_fields(session, newsletter.id)
@@ -132,7 +132,7 @@ def _lines(rows: Iterable[Sequence[str]]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """How cells are written: in which language, by which clock, with which fields."""
+    """The format of cells: language, time zone and fields."""
 
     language: Language
     time_zone: str
@@ -141,7 +141,7 @@ class _Sheet:
     consents: Sequence[str] = tuple(_CONSENT_HEADS)
 
     def of(self, columns: Collection[str]) -> _Sheet:
-        """Return the same with some of its columns, and the address."""
+        """Return a format with some of the columns, and the address."""
         return replace(
             self,
             fields=[each for each in self.fields if f"field.{each.key}" in columns],
@@ -150,7 +150,7 @@ class _Sheet:
         )
 
     def heads(self) -> list[str]:
-        """Return the columns' heads; those of times name their zone."""
+        """Return the headings; those of times name the time zone."""
         heads = {**_CONSENT_HEADS, "changed_at": msg("Last change")}
         consent = (
             msg("{what} ({zone})", what=heads[name], zone=self.time_zone)
@@ -165,7 +165,7 @@ class _Sheet:
         ]
 
     def row(self, person: Mapping[str, Any]) -> list[str]:
-        """Return a person's cells in the order of the heads."""
+        """Return a person's cells in the order of the headings."""
         known = person["attributes"]
         return [
             *(self._cell(name, person[name]) for name in self.names),
@@ -178,7 +178,7 @@ class _Sheet:
             return written_value([field.shown(one, self.language) for one in value])
         return field.shown(value, self.language)
 
-    def _cell(self, name: str, value: Any) -> str:  # noqa: ANN401 - whatever a list has
+    def _cell(self, name: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
         if not value:
             return ""
         if name in _INSTANTS:

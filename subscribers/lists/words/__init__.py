@@ -1,1 +1,1 @@
-"""What lists say, in words: names of columns, states, yes and no, and dates; tables of data."""
+"""Vocabulary of lists: names of columns, states, yes and no, dates, formats of known systems."""

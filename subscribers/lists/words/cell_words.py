@@ -1,4 +1,4 @@
-"""What the words of a list's cells say of mail: a state, a yes or a no, a remark of leaving."""
+"""Interpretation of words in cells: a state, a yes or no, a remark about unsubscribing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from newsletter.i18n.normal_form import normal_form
 from subscribers.lists.words.formats import LETTER, TOKEN, ListState, fold, list_words
 from subscribers.lists.words.remarks import Leaving, read_leaving
 
-#: A cell that says something of mail is a word or two.
+#: Characters of the longest cell that can be a state, which is one or two words.
 _LONGEST_WORD = 40
-#: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".
+#: Characters of the longest answer, which can be an option of a form:
+#: "「市政だより」のメール配信を希望します".
 _LONGEST_ANSWER = 120
 _BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
 _REMARK = re.compile("[(（:：、,]")
 _DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
-#: Since when, or how often: a number, a date or nothing but marks.
+#: A time or frequency: a number, a date or only marks.
 _WHEN = re.compile(
     r"(?:\W|[\d_年月日時分号回第週毎度頃付でにからよりまし以降]"
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b|\b(?:since|from|on|seit|depuis)\b)*"
@@ -30,15 +31,15 @@ _NEGATIVE = re.compile(r"[-‐-―−－]\d")
 
 
 def read_state(word: str) -> ListState | None:
-    """Return what a word of a list's column of states means; None when it is not known."""
+    """Return the meaning of a word in a column of states; None if it is unknown."""
     if _NEGATIVE.match(word.strip()):
-        # Names are compared without hyphens; -1 is not 1.
+        # Comparison ignores hyphens, but -1 is not 1.
         return None
     folded = fold(word)
     found = list_words().states.get(folded) or _by_part(folded)
     if found is not None:
         return found
-    # "停止（本人希望）": what stands before a remark, unless that could take it back.
+    # "停止（本人希望）": the word before a remark, unless the remark could revoke it.
     before = list_words().states.get(fold(_REMARK.split(word, 1)[0]))
     if before is not None and before is not ListState.CONFIRMED:
         return before
@@ -46,14 +47,14 @@ def read_state(word: str) -> ListState | None:
 
 
 def read_whole(word: str) -> ListState | None:
-    """Return what a word of a state means where nothing else stands with it; else None."""
+    """Return the meaning of a text that is only a state; otherwise None."""
     return list_words().states.get(fold(word))
 
 
 def read_remark(text: str) -> ListState | None:
-    """Return what a word of a state says against mail that stands alone among remarks.
+    """Return the state against mail in a column of remarks, if the remark is only a state.
 
-    Signs and words as short as "no" or "new" are said of other things there.
+    Signs and short words such as "no" or "new" refer to other things in remarks.
     """
     folded = fold(text)
     if len(folded) < (4 if folded.isascii() else 2):
@@ -66,9 +67,9 @@ def read_remark(text: str) -> ListState | None:
 
 
 def read_reason(text: str) -> SuppressionReason:
-    """Return why an address is suppressed, by its name or our words of any language.
+    """Return the reason of a suppression, by its code or our label in any language.
 
-    What is in none of them, and what no list can say, was done by hand.
+    Unknown reasons, and reasons that a list cannot have, count as manual.
     """
     return _reasons().get(text, SuppressionReason.MANUAL)
 
@@ -81,10 +82,10 @@ def _reasons() -> Mapping[str, SuppressionReason]:
 
 
 def denies(text: str) -> bool:
-    """Tell whether a short answer to "do they want mail?" is a no, in whatever words.
+    """Return whether a short answer about consent is negative, by its grammar.
 
-    By its grammar: a dash alone, a first word or sign that denies, an ending that does, but for
-    what only looks like it ("無料", "制限なし").
+    Negative answers are a dash, or begin with a negative word or sign, or have a negative ending,
+    except lookalikes ("無料", "制限なし").
     """
     words = normal_form(text).strip().lower()
     if not words or len(words) > _LONGEST_WORD:
@@ -104,7 +105,7 @@ def denies(text: str) -> bool:
 
 
 def against_mail(value: str) -> ListState | None:
-    """Return what a value of any other column says against mail, if it clearly does."""
+    """Return the state against mail in a value of any other column, if it is unambiguous."""
     return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
 
 
@@ -113,9 +114,9 @@ def _by_part(folded: str) -> ListState | None:
 
 
 def read_opt_in(text: str) -> ListState | None:
-    """Return what the answer to "do they want mail?" says; None where it is no clear answer.
+    """Return the meaning of an answer about consent; None if it is unclear.
 
-    Only a yes is one: a word for it, a sentence that ends with it, how often, or since when.
+    A yes is a word for it, a sentence that ends with one, a frequency, or a date.
     """
     if "://" in text or "@" in text:
         return None
@@ -147,7 +148,7 @@ def _affirms(text: str) -> bool:
             or yes.agreement.search(clause)
         )
     ]
-    # What stands beside a yes may take it back, in whatever words: "同意（撤回）", "yes, revoked".
+    # Text next to a yes may revoke it: "同意（撤回）", "yes, revoked".
     return len(others) < len(clauses) and all(
         _WHEN.fullmatch(clause) or yes.filling.fullmatch(clause) for clause in others
     )

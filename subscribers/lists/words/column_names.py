@@ -1,4 +1,4 @@
-"""What the name of a list's column asks: whether somebody wants mail, left, or something else."""
+"""Interpretation of column names: about consent, unsubscribing, or something else."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from newsletter.i18n.normal_form import normal_form, single_spaced
 from subscribers.lists.words.cell_words import denies
 from subscribers.lists.words.formats import LETTER, TOKEN, fold, guess_field, list_words
 
-#: The IP address of somebody who joined or left: "ip" within "subscription" is none.
+#: Names of IP addresses; the "ip" in "subscription" is not one.
 _OF_IP = re.compile("^ip|(?<!sh)ip$")
-#: A name that asks: "Can we email you?", "メールを送ってもよいですか".
+#: A name that is a question: "Can we email you?", "メールを送ってもよいですか".
 _QUESTION = re.compile(r"(?:\?|か)\s*\Z")
-#: What may be post, in a folded name.
+#: A word for mail that may mean post, in a folded name.
 _POST = re.compile("(?<!e)mail")
 _HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def mark_of(name: str) -> str:
-    """Return ``disabled``, ``hint`` or ``remark`` for a column that speaks of mail."""
+    """Return the mark of a column about mail: ``disabled``, ``hint`` or ``remark``."""
     has = _parts_of_name(name)
     if "besides" in has or asks_of_something_else(name):
         return ""
@@ -36,9 +36,9 @@ def mark_of(name: str) -> str:
 
 
 def asks_of_something_else(name: str) -> bool:
-    """Tell whether a column's name asks of another way to reach somebody, or how a thing stands.
+    """Return whether a column is about another channel, or about the state of a thing.
 
-    Whatever it says is not said of mail: "SMS_BLACKLISTED", "電話拒否", "payment status".
+    Its values do not apply to mail: "SMS_BLACKLISTED", "電話拒否", "payment status".
     """
     has = _parts_of_name(name)
     if "mail" in has:
@@ -47,9 +47,9 @@ def asks_of_something_else(name: str) -> bool:
 
 
 def of_post(names: Collection[str]) -> frozenset[str]:
-    """Return the columns whose mail is post, as another of the same name is of e-mail.
+    """Return the columns whose "mail" means post, since there is another column for e-mail.
 
-    “Do Not Mail” beside “Do Not Email” says nothing of e-mail; alone it may.
+    “Do Not Mail” next to “Do Not Email” is not about e-mail; on its own it may be.
     """
     folded = {fold(name): name for name in names}
     return frozenset(
@@ -62,16 +62,16 @@ def of_post(names: Collection[str]) -> frozenset[str]:
 
 
 def tells_origin(name: str) -> bool:
-    """Tell whether a column's name asks whence somebody came: "newsletter_source"."""
+    """Return whether a column is about a person's origin: "newsletter_source"."""
     has = _parts_of_name(name)
     return "whence" in has and "against" not in has
 
 
 def asks_for_mail(name: str) -> bool:
-    """Tell whether a column's name asks if somebody wants mail, so that only a yes is consent.
+    """Return whether a column is about consent to mail, so that only a yes is consent.
 
-    It names mail and the wish ("メール受信可否", "accepts_marketing_emails"), or is one of the
-    names that are enough. Names of which, when and how much ask something else ("配信地域").
+    Its name contains mail and a wish ("メール受信可否", "accepts_marketing_emails"), or is a known
+    name. Names about kind, time and amount are about something else ("配信地域").
     """
     has = _parts_of_name(name)
     if not has.isdisjoint({"besides", "against", "measure", "which"}):
@@ -84,20 +84,20 @@ def asks_for_mail(name: str) -> bool:
     return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
 
 
-#: A yes and a no side by side name a question, and deny nothing.
+#: A yes and a no together are a question and no negation.
 _EITHER = re.compile(
     r"有無|[可要諾賛適]否|(?:する|あり|有り?|可|要|はい|yes|ja|oui|s[ií]|sim)\s*[・/／|,、]?\s*"
     r"(?:しない|なし|無し?|不可|不要|否|いいえ|no|nein|non|não)",
     re.IGNORECASE,
 )
-#: What denies within a name of a script that parts no words.
+#: Negations within names of scripts without spaces.
 _DENYING = re.compile(r"ない|ません|不要|不可|拒|断")
 
 
 def asks_against_mail(name: str) -> bool:
-    """Tell whether a column's name may ask who does not want mail ("…を希望しない").
+    """Return whether a column's name may be a negative question ("…を希望しない").
 
-    Then a yes is a no, or the name only speaks of one: whoever imports it is asked.
+    A yes may then mean no, so there is a question about the column.
     """
     rest = _EITHER.sub(" ", single_spaced(name)).strip()
     words = {word for word in words_of_name(rest) if len(word) > 1}
@@ -105,15 +105,15 @@ def asks_against_mail(name: str) -> bool:
     return denies(rest) or not words.isdisjoint(denying) or _DENYING.search(rest) is not None
 
 
-#: A wish, and what only joins it to what is wished.
+#: Words for wishes.
 _WISH = re.compile("希望|可否")
 _JOINING = re.compile("有無|[のをにへがはもごお御者]")
 
 
 def wishes_something_else(name: str) -> bool:
-    """Tell whether a column's name asks who wishes something that is not said to be mail.
+    """Return whether a column's name is about a wish for something else than mail.
 
-    "参加希望" is of an event, and a no to it says nothing of mail; "希望" alone names nothing else.
+    "参加希望" is about an event, and a no does not concern mail; "希望" alone can be about mail.
     """
     folded, marks = fold(name), list_words().marks
     if not _WISH.search(folded) or not _parts_of_name(name).isdisjoint(_OF_MAIL):
@@ -123,7 +123,7 @@ def wishes_something_else(name: str) -> bool:
     return LETTER.search(_JOINING.sub("", folded)) is not None
 
 
-#: What is wished follows the wish, or its number stands before: "希望日", "第2希望".
+#: A wish for a particular choice: "希望日", "第2希望".
 _WHICH = re.compile(
     r"希望(?:する|の)?(?:日|時|曜|期|月|会場|場所|コース|講座|席|サイズ|クラス|種目|部門|教室|店|人数|枚数|個数|品|商品|色|学年|学科|順|金額)"
     r"|第[1-9一二三四五]希望"
@@ -131,7 +131,7 @@ _WHICH = re.compile(
 
 
 def wishes_which(name: str) -> bool:
-    """Tell whether a column's name asks which of several somebody wishes, and of no mail."""
+    """Return whether a column is about a choice between several things, and not about mail."""
     found = _WHICH.search(normal_form(name))
     return found is not None and _parts_of_name(name).isdisjoint(_OF_MAIL)
 
@@ -144,19 +144,19 @@ _COUNTS = re.compile(
 
 
 def counts(name: str) -> bool:
-    """Tell whether a column's name is of a count, which says how often and not whether."""
+    """Return whether a column's name is that of a count."""
     return _COUNTS.search(normal_form(name)) is not None
 
 
 def speaks_of_other_ways(name: str) -> bool:
-    """Tell whether a column's name speaks of another way to reach somebody: telephone, post."""
+    """Return whether a column's name mentions another channel, such as telephone or post."""
     has = _parts_of_name(name)
     return "channels" in has and "mail" not in has
 
 
 def asks_or_denies(name: str) -> bool:
-    """Tell whether a column's name speaks of mail, a wish or a state, or is one of remarks."""
-    # A question mark alone asks nothing of mail: "How did you hear about us?".
+    """Return whether a column's name is about mail, a wish or a state, or is that of remarks."""
+    # Questions alone need not be about mail: "How did you hear about us?".
     return not _parts_of_name(_QUESTION.sub("", name)).isdisjoint(_ASKING)
 
 
@@ -168,13 +168,13 @@ _ASKING = frozenset(
 
 
 def words_of_name(name: str) -> frozenset[str]:
-    """Return the words of a column's name, small."""
+    """Return the words of a column's name in lower case."""
     return frozenset(TOKEN.findall(normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()))
 
 
 @lru_cache(maxsize=8192)
 def _parts_of_name(name: str) -> frozenset[str]:
-    """Return which kinds of marks a column's name has, as ``formats.toml`` lists them."""
+    """Return the kinds of marks in a column's name, as listed in ``formats.toml``."""
     folded, marks = fold(name).rstrip("?"), list_words().marks
     tokens = words_of_name(name)
     has = {
@@ -188,17 +188,17 @@ def _parts_of_name(name: str) -> frozenset[str]:
     if _QUESTION.search(normal_form(name)):
         has.add("wanted")
     if {"channels", "mail"} <= has and "electronic" not in has:
-        # "DM(郵送)希望": letters and notices that come by another way.
+        # "DM(郵送)希望": letters and notices by another channel.
         has -= {"mail", "mail words"}
     return frozenset(has)
 
 
-#: Kinds of marks that are whole names.
+#: Kinds of marks that must be the whole name.
 _WHOLE = ("whole", "mail words")
-#: Kinds of marks of which some words are too short to be looked for within others.
+#: Kinds of marks with words that are too short to be searched within other words.
 _BY_WORD = ("against", "mail", "wanted", "which", "channels", "things", "whence")
 
 
 def asks_something(name: str) -> bool:
-    """Tell whether a column's name asks, counts or is a time, of what stands above it."""
+    """Return whether a column's name is a question, a count or a time about its heading."""
     return not _parts_of_name(name).isdisjoint({"wanted", "measure"})

@@ -1,4 +1,4 @@
-"""Dates as lists have them: ISO 8601, spreadsheets' own in Japanese and English, eras, numbers."""
+"""Dates in lists: ISO 8601, Japanese and English formats of spreadsheets, eras, numbers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from newsletter.i18n.normal_form import single_spaced
 
-#: The years before the first of each era (the era's first year is 元年).
+#: The year before the first year of each era (元年).
 _ERAS = {
     **dict.fromkeys(("令和", "令", "r"), 2018),
     **dict.fromkeys(("平成", "平", "h"), 1988),
     **dict.fromkeys(("昭和", "昭", "s"), 1925),
 }
 _ERA = re.compile(r"(令和|令|平成|平|昭和|昭|[RHSrhs])\.?\s*(元|\d{1,2})\s*[年./-]")
-#: 2026年1月5日, 2026/1/5, 2026.1.5, 2026-01-05, 20260105; what follows the day is its time.
+#: 2026年1月5日, 2026/1/5, 2026.1.5, 2026-01-05, 20260105, with an optional time.
 _DAY = re.compile(
     r"(?:(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)\s*日?"
     r"|(\d{4})(\d{2})(\d{2})(?!\d))"
@@ -31,7 +31,7 @@ _TIME = re.compile(
     r"\A[\sT,]*(午前|午後|am|pm)?\s*(\d{1,2})\s*[:時]\s*"
     r"(?:(\d{1,2})\s*(?:[:分]\s*(?:(\d{1,2})(?:\.\d+)?)?)?\s*秒?)?"
     r"\s*(am|pm|午前|午後)?\s*"
-    # Programs in Go name the zone once more: "+0900 JST".
+    # Programs in Go also append the name of the zone: "+0900 JST".
     r"(?:(Z|UTC|GMT|JST|日本時間|[+-]\d{2}:?\d{2})"
     r"(?:(?<=\d)\s+(?:[A-Z]{2,5}|[+-]\d{2,4}))?)?\s*\Z",
     re.IGNORECASE,
@@ -42,8 +42,8 @@ _WORDS = (
     *("%d %b %Y %H:%M", "%d %B %Y %H:%M", "%b %d %Y %H:%M", "%B %d %Y %H:%M"),
     *("%d %b %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%b %d %Y %I:%M %p", "%B %d %Y %I:%M %p"),
 )
-#: Excel counts days from here on (with a 29 February 1900 that never was).
-_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's wall clock
+#: The origin of Excel's day numbers (which include a non-existent 29 February 1900).
+_EXCEL = datetime(1899, 12, 30)  # noqa: DTZ001 - local time of a spreadsheet
 _EXCEL_DAYS = range(20_000, 80_000)
 _EXCEL_BIRTHDAYS = range(10_000, 80_000)
 _EARLIEST, _LATEST = 1970, 2200
@@ -52,12 +52,12 @@ _YEARS = range(1900, 2201)
 
 @lru_cache(maxsize=8192)
 def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
-    """Read a date, or a date and time, on the clocks of ``zone`` where it names no other.
+    """Return the moment of a date, or date and time, in ``zone`` unless the text has an offset.
 
-    Each text is read once: lists repeat days.
+    Results are cached, since dates are repeated in lists.
 
     Returns:
-        The instant, aware; None when the text is no date, or one that could be two (1/5/2026).
+        The aware moment; None if the text is not a date, or is ambiguous (1/5/2026).
     """
     plain = single_spaced(text)
     instant = _numbered(plain, zone) or _iso(plain) or _day_and_time(plain) or _in_words(plain)
@@ -67,10 +67,10 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def read_day(text: str) -> date | None:
-    """Read a day of the calendar, such as a birthday; a time that follows it is left out.
+    """Return a calendar day, such as a birthday; a time after it is ignored.
 
     Returns:
-        The day from 1900 to 2200; None when the text is none, or one that could be two (1/5/2026).
+        The day, from 1900 to 2200; None if the text is not a day, or is ambiguous (1/5/2026).
     """
     plain = single_spaced(text)
     if re.fullmatch(r"\d{5}", plain) and int(plain) in _EXCEL_BIRTHDAYS:
@@ -91,7 +91,7 @@ def _numbered(plain: str, zone: ZoneInfo) -> datetime | None:
         return None
     number = float(plain)
     if int(number) in _EXCEL_DAYS:
-        # To the second: a day's fraction has no more.
+        # Rounded to seconds, which is the precision of the fraction.
         return (_EXCEL + timedelta(seconds=round(number * 86_400))).replace(tzinfo=zone)
     if number < 10**9:
         return None
@@ -142,7 +142,7 @@ def _in_words(plain: str) -> datetime | None:
     text = " ".join(plain.replace(",", " ").replace("-", " ").split())
     for form in _WORDS:
         try:
-            return datetime.strptime(text, form)  # noqa: DTZ007 - a wall clock
+            return datetime.strptime(text, form)  # noqa: DTZ007 - local time
         except ValueError:
             continue
     return None

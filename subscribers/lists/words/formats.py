@@ -1,6 +1,6 @@
-"""What lists call things: our fields' names, and the exports of known systems.
+"""Names in lists: those of our fields, and the export formats of known systems.
 
-The tables are data, in ``formats.toml``.
+The tables are in ``formats.toml``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 
 from newsletter.i18n.normal_form import normal_form
 
-#: What a column can be, besides ``field.KEY``.
+#: The possible mappings of a column, besides ``field.KEY``.
 FIELDS = (
     *(
         "address",
@@ -34,16 +34,16 @@ FIELDS = (
     *("consent_source", "consent_wording", "suppressed", "suppressed_at"),
     *("suppression_evidence", "attributes"),
 )
-#: Says that a column is none of ours.
+#: The mapping of a column that is ignored.
 IGNORED = "-"
-#: The column of our own export that holds the definitions of the fields.
+#: The column of our own export with the definitions of the fields.
 DEFINITIONS = "fields"
-#: The zone of a column's times: ``When they unsubscribed (Asia/Tokyo)``.
+#: The time zone in a column's name: ``When they unsubscribed (Asia/Tokyo)``.
 _ZONE = re.compile(r"(?<!\s)\s*+[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 
 
 class ListState(StrEnum):
-    """What a list says of somebody."""
+    """The state of a person according to a list."""
 
     CONFIRMED = "confirmed"
     UNSUBSCRIBED = "unsubscribed"
@@ -51,28 +51,28 @@ class ListState(StrEnum):
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     SUPPRESSED = "suppressed"
-    #: Known to the other system, and never on its list.
+    #: Known to the other system, and never subscribed there.
     NEVER = "never"
-    #: Nobody but a person can tell whether it says no: a word of leaving said of who knows what, or
-    #: an answer that is no yes.
+    #: Must be decided by a person: a word for unsubscribing that may refer to something else, or an
+    #: answer that is not a yes.
     UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownFormat:
-    """The export of a known system.
+    """The export format of a known system.
 
     Attributes:
-        header: Columns by which it is recognised, folded.
-        columns: Which of our fields a column is, by its folded name.
-        ignored: Columns that would be taken for ours by their names, and are not.
-        zone: The time zone of instants without one; empty for the newsletter's.
-        blank: What an empty state means.
-        states: What its words mean, where it has its own.
-        files: The state of all rows by how the file's name begins.
-        whole: The state of all rows of a file that has one of these columns, and only one.
-        own: Whether it is ours: its states are exact, and cells like formulas are defused.
-        others: Columns of its own that say nothing of mail.
+        header: The folded names of columns by which the format is recognised.
+        columns: The mappings of columns by their folded names.
+        ignored: Columns whose names look like our fields but are not.
+        zone: The time zone of moments without offset; empty for that of the newsletter.
+        blank: The meaning of an empty state.
+        states: The meanings of the system's own words.
+        files: The state of all rows, by the beginning of the file name.
+        whole: The state of all rows, if the file has exactly one of these columns.
+        own: Whether it is our own format, whose states are exact and whose cells are escaped.
+        others: Further columns of the system that are not about mail.
     """
 
     name: str
@@ -88,31 +88,31 @@ class KnownFormat:
     others: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
-        """Tell whether a column is one of its own, and not one that its users added."""
+        """Return whether a column belongs to the format and was not added by users."""
         folded = fold(name)
         own = (self.header, self.columns, self.ignored, self.others)
         return any(folded in each for each in own)
 
 
 LETTER = re.compile(r"[^\W_]")
-#: A word of a name or an answer: letters of one kind.
+#: A word of a name or an answer, which consists of letters of one script.
 TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
 
 
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
-    """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
+    """Return a text for comparison: without case, width, spaces, hyphens and brackets."""
     normal = normal_form(text).lower()
     return "".join(char for char in normal if not char.isspace() and char not in "-_()[]*:・")
 
 
 def guess_field(name: str) -> str:
-    """Return which of our fields a column is by its name; empty for none."""
+    """Return the mapping of a column by its name; empty if there is none."""
     return list_words().columns.get(fold(_ZONE.sub("", name) if zone_in(name) else name), "")
 
 
 def zone_in(name: str) -> str:
-    """Return the time zone that a column's name ends with, as our lists for people have it."""
+    """Return the time zone at the end of a column's name, as in our readable exports."""
     found = _ZONE.search(name)
     return found[1] if found and found[1] in _zones() else ""
 
@@ -123,7 +123,7 @@ def _zones() -> frozenset[str]:
 
 
 def is_weak(name: str) -> bool:
-    """Tell whether a column's name means ours only where no other column does."""
+    """Return whether a column's name is a mapping only if no other column has the mapping."""
     return fold(name) in list_words().weak
 
 
@@ -136,7 +136,7 @@ def recognise(names: Collection[str]) -> KnownFormat | None:
 def state_of_file(
     known: KnownFormat | None, names: Iterable[str], file_name: str
 ) -> ListState | None:
-    """Return the state of all rows of a list, by its file's name or an export's columns."""
+    """Return the state of all rows of a list, by its file name or the columns of the format."""
     if known is None:
         folded_name = file_name.lower()
         return next((state for part, state in list_words().files if part in folded_name), None)
@@ -148,14 +148,14 @@ def state_of_file(
 
 
 def whole_column(known: KnownFormat | None, names: Iterable[str]) -> str:
-    """Return by which column an export says that all its people have left, or bounced."""
+    """Return the column by which an export only contains unsubscribed or bounced people."""
     found = [name for name in names if known is not None and fold(name) in known.whole]
     return found[0] if len(found) == 1 else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListWords:
-    """The tables of ``formats.toml``, their words folded where they are compared so."""
+    """The tables of ``formats.toml``, with folded words where needed."""
 
     columns: Mapping[str, str]
     weak: frozenset[str]
@@ -171,7 +171,7 @@ class ListWords:
 
 @cache
 def list_words() -> ListWords:
-    """Return the words that lists are read by."""
+    """Return the vocabulary of lists."""
     text = files("subscribers.lists.words").joinpath("formats.toml").read_text(encoding="utf-8")
     known = tomllib.loads(text)
     columns = {fold(word): ours for ours, words in known["columns"].items() for word in words}

@@ -1,8 +1,7 @@
-"""What of a list asks nothing of mail: names of columns, values, and remarks that speak of it.
+"""Names and values that are not about mail, and remarks that are.
 
-The words are data, in ``harmless.toml``. A name or value that is missing there costs a question;
-the words of remarks, and those beside names, are the only ones of which a missing one lets somebody
-in.
+The words are in ``harmless.toml``. A missing name or value causes an unnecessary question. Only
+missing words of remarks, and of notes next to names, could admit people who do not want mail.
 """
 
 from __future__ import annotations
@@ -30,33 +29,32 @@ from subscribers.lists.words.remarks import one_of
 
 
 class ValueKind(Enum):
-    """What kind of thing a value is."""
+    """The kinds of values."""
 
     BLANK = auto()
     DATE = auto()
     NUMBER = auto()
-    #: Plainly something else than an answer: an address, a place, a size.
+    #: Clearly not an answer: an address, a place, a size.
     PLAIN = auto()
     TEXT = auto()
 
 
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?\s*%?")
-#: Loosely: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月", "2026".
+#: Texts that look like dates: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月", "2026".
 _DATE = re.compile(
     r"(?:19|20)\d\d\s*年?度?|"
     r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
-#: A dash, an empty object or a date of zeros.
+#: Empty values: a dash, an empty object or a date of zeros.
 _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()\[\]{}*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*", re.IGNORECASE)
-#: A day, as year, month and day in the orders that are in use, and an hour, which says nothing.
+#: A date with year, month and day in all usual orders, and an optional time, which is ignored.
 _DAY = re.compile(
     r"(?:(\d{4})[-/.年]?(\d\d?)[-/.月]?(\d\d?)日?"
     r"|(\d\d?|dec\w*|jan\w*)[-/.\s]+(\d\d?|dec\w*|jan\w*)[-/.,\s]+(\d{4}))(?:[t\s].*)?"
 )
-#: The days that systems write for "never" and "not yet": the last that a column takes, and those
-#: from which Excel, Unix, SQL Server, Windows and .NET count. What stands before or after the year
-#: is read in either order.
+#: Dates that systems write for "never" and "not yet": the last possible one, and the origins of
+#: Excel, Unix, SQL Server, Windows and .NET. Month and day may be in either order.
 _NEVER = {
     *((year, 12, 31) for year in (9999, 3999, 2999, 2199, 2099, 1969)),
     *((year, 1, 1) for year in (1, 1601, 1753, 1900, 1970)),
@@ -65,14 +63,14 @@ _NEVER = {
 }
 _MONTHS = {"dec": 12, "jan": 1}
 _LONGEST_PLAIN = 80
-#: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer; and what
-#: could not be decoded.
+#: Letters of scripts without vocabulary, from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …),
+#: Amharic, Khmer; and the replacement character of undecodable text.
 _UNREAD = re.compile("[\ufffd\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
-#: A letter or two in square brackets, at the end of a remark.
+#: A code of one or two letters in square brackets at the end of a remark.
 _CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
-#: The second of columns of one name.
+#: The suffix of further columns with the same name.
 _NUMBERED = re.compile(r" \(\d+\)\Z")
-#: A further address of somebody, and of what kind one is, as address books name them, folded.
+#: Folded names of further addresses and of their kinds in address books.
 _OF_AN_ADDRESS = re.compile(
     r"(?:secondary|alternate|alternative|further)email(?:address)?"
     r"|(?:email|電子メール)[1-9](?:label|type|value|address|displayname|アドレス|の?種類|表示名)?"
@@ -80,9 +78,9 @@ _OF_AN_ADDRESS = re.compile(
 )
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
-#: Letters that are no others with marks.
+#: Letters with strokes, which Unicode does not decompose.
 _STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
-#: What parts a value into pieces that speak each for itself.
+#: Characters that separate the parts of a value.
 _SIGNS = "()[]【】（）［］「」〈〉<>、，,;；:：/／・→⇒※*＊-"
 _PIECE = re.compile(f"[{re.escape(_SIGNS.removesuffix('-'))}]| [-‐-―] ")
 
@@ -121,7 +119,7 @@ def _words() -> _Words:
         joined=re.compile("|".join(map(bare, harmless["joined"]))),
         mail=re.compile("|".join(harmless["mail"])),
         values=re.compile("|".join(harmless["values"])),
-        # Two, and of small letters: many remarks are looked through.
+        # Two separate patterns on lower case, which is faster for many remarks.
         speaking=(
             re.compile("|".join(map(str.lower, speaking["parts"]))),
             re.compile(rf"\b(?:{'|'.join(speaking['words'])})"),
@@ -143,18 +141,18 @@ def _words() -> _Words:
 
 @lru_cache(maxsize=1024)
 def may_ask(name: str) -> bool:
-    """Tell whether a column's name speaks of mail, of a wish, a state or leaving."""
+    """Return whether a column's name is about mail, a wish, a state or unsubscribing."""
     return asks_or_denies(name) or speaks(name)
 
 
 @lru_cache(maxsize=1024)
 def is_harmless(name: str) -> bool:
-    """Tell whether a column's name says that it is about something else than mail."""
+    """Return whether a column's name is clearly about something else than mail."""
     if tells_origin(name) or wishes_which(name):
         return True
     folded, known = fold(_NUMBERED.sub("", name)), _words()
     if folded in known.words or _OF_AN_ADDRESS.fullmatch(folded) or "ip" in words_of_name(name):
-        # As a whole: what sounds like an objection within it is none, as in "objectClass".
+        # The whole name is known, so parts such as "object" in "objectClass" are no objection.
         return True
     if may_ask(name):
         return False
@@ -163,12 +161,12 @@ def is_harmless(name: str) -> bool:
 
 
 def _bare_words(name: str) -> frozenset[str]:
-    """Return the words of a name without accents, which are left out in names of columns."""
+    """Return the words of a name without accents, which are often omitted in column names."""
     return frozenset(_LETTERS.findall(bare(name).lower()))
 
 
 def bare(text: str) -> str:
-    """Return a text whose letters have no marks: "Imię" is "Imie"."""
+    """Return a text without diacritical marks: "Imie" for "Imię"."""
     parts = unicodedata.normalize("NFKD", normal_form(text))
     return "".join(char for char in parts if unicodedata.category(char)[0] != "M").translate(
         _STROKES
@@ -176,7 +174,7 @@ def bare(text: str) -> str:
 
 
 def is_harmless_date(name: str) -> bool:
-    """Tell whether a column's name says that its dates are of no leaving."""
+    """Return whether a column's name shows that its dates are not about unsubscribing."""
     folded, known = fold(name), _words()
     if wishes_which(name) or known.joined.fullmatch(" ".join(_WORD.findall(bare(name).lower()))):
         return True
@@ -184,28 +182,28 @@ def is_harmless_date(name: str) -> bool:
 
 
 def speaks(text: str) -> bool:
-    """Tell whether a remark speaks of mail, of leaving, moving, death or of what came back."""
+    """Return whether a remark is about mail, unsubscribing, moving, death or returned mail."""
     small = text.lower()
     return any(words.search(small) for words in _words().speaking)
 
 
 def speaks_of_more_than_mail(text: str) -> bool:
-    """Tell whether a title speaks of leaving and the like, not only of mail: "メルマガ一覧"."""
+    """Return whether a title is about unsubscribing etc. and not only mail: "メルマガ一覧"."""
     return speaks(_words().of_mail.sub(" ", text.lower()))
 
 
 def may_speak(text: str) -> bool:
-    """Tell whether a remark speaks of these, or may.
+    """Return whether a remark is or may be about these.
 
-    No words of its script are known, or it ends with a code in brackets, as mailing list programs
-    write who gets no mail: "Chidi Oduya [B]".
+    It may be if its script has no vocabulary, or if it ends with a code in brackets, by which
+    mailing list managers mark people who get no mail: "Chidi Oduya [B]".
     """
     is_unread = not text.isascii() and _UNREAD.search(text) is not None
     return is_unread or _CODE.search(text) is not None or speaks(text)
 
 
 def may_speak_of_leaving(text: str) -> bool:
-    """Tell whether a value says more than what the mail is called: "Newsletter" alone does not."""
+    """Return whether a value is more than a word for mail, such as "Newsletter"."""
     rest = _words().mail.sub(" ", text.lower())
     return may_speak(rest) or tells_leaving(text) or _says_no(text)
 
@@ -215,17 +213,17 @@ def _says_no(text: str) -> bool:
 
 
 def speaking_ones(texts: Iterable[str]) -> list[str]:
-    """Return which remarks do so."""
+    """Return the remarks for which `may_speak` is true."""
     together = list(texts)
-    # Most remarks do not: they are looked through at once.
+    # Most remarks do not match, so all of them are searched at once.
     return list(filter(may_speak, together)) if may_speak("\n".join(together)) else []
 
 
 def tells_leaving(text: str) -> bool:
-    """Tell whether a value says by itself that somebody left, died, or that mail came back.
+    """Return whether a value clearly says that a person left or died, or that mail was returned.
 
-    As the whole of it, or as what stands in it in brackets or behind a comma: "退職", "left in
-    2023", "部長（逝去）". A department for it says nothing of the kind: "退職手当係".
+    This can be the whole value, or a part in brackets or after a comma: "退職", "left in 2023",
+    "部長（逝去）". The name of a department is not such a value: "退職手当係".
     """
     plain = normal_form(text).lower()
     pieces = [plain, *_PIECE.split(plain)]
@@ -235,7 +233,7 @@ def tells_leaving(text: str) -> bool:
 
 
 def leaving_ones(texts: Iterable[str]) -> list[str]:
-    """Return which values do so: quickly, as a million of them are looked through."""
+    """Return the values for which `tells_leaving` is true, fast enough for a million values."""
     together = list(texts)
     return list(filter(tells_leaving, together)) if _may_tell(" ".join(together)) else []
 
@@ -251,20 +249,20 @@ def _may_tell(texts: str) -> bool:
 
 
 def struck_word(name: str) -> str:
-    """Return by which word beside a name its row is struck out; empty for none."""
+    """Return the word next to a name that excludes its row; empty if there is none."""
     found = _words().struck.search(name)
     return found[0] if found else ""
 
 
 def may_hold_struck_word(names: str) -> bool:
-    """Tell whether there may be one in many names: quickly, as a million of them are read."""
+    """Return whether any of many names may have such a word, fast enough for a million names."""
     for sign in ":：_/-":
         names = names.replace(sign, " ")
     return not _words().struck_first.isdisjoint(names.lower().split())
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a value is none: blank, a dash, "0000-00-00", "9999-12-31", "1/1/1970"."""
+    """Return whether a value is empty: blank, a dash, "0000-00-00", "9999-12-31", "1/1/1970"."""
     return _BLANK.fullmatch(text) is not None or _is_never(text)
 
 
@@ -279,7 +277,7 @@ def _is_never(text: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def kind_of_value(text: str) -> ValueKind:
-    """Return what kind of thing a value is."""
+    """Return the kind of a value."""
     if is_blank(text):
         return ValueKind.BLANK
     plain = normal_form(text).strip().lower()

@@ -1,4 +1,4 @@
-"""Legends beside a list: codes with their meanings, "0:配信中 1:解除", "A = active, U = gone"."""
+"""Legends in a list: codes with meanings, "0:配信中 1:解除", "A = active, U = gone"."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from subscribers.lists.words.cell_words import read_state
 from subscribers.lists.words.formats import ListState, fold
 from subscribers.lists.words.harmless import tells_leaving
 
-#: A code, a sign, and its meaning up to the next code: "0:配信中 1:解除".
+#: A code, a separator, and the meaning up to the next code: "0:配信中 1:解除".
 _PAIR = re.compile(
     r"(?<![\w.:/-])(?P<code>\d{1,2}|[a-z]{1,2}|[○×△◎●✓])\s*(?:[:=→…]|は|\.{3}|\s-\s)\s*"
     r"(?P<meaning>[^\W\d][^\n,、;。/|]{0,40}?)"
     r"(?=\s*(?:[\n,、;。/|)）]|\Z|\s(?:\d{1,2}|[a-z]{1,2}|[○×△◎●✓])\s*(?:[:=→…]|は|\.{3}|\s-\s)))",
     re.IGNORECASE,
 )
-#: Characters of a text that are looked at.
+#: Characters of a text that are examined.
 _LONGEST = 500
 
 
 def read_legend(text: str) -> Mapping[str, ListState]:
-    """Return what a legend says that codes mean, by the code as `fold` has it.
+    """Return the meanings of codes in a legend, by the code folded by `fold`.
 
-    Empty for a text that is none: two codes have to be told. What one means in words that are not
-    known is unclear.
+    The result is empty for a text without at least two codes. Unknown meanings are unclear.
     """
     return _read(text[:_LONGEST])
 
@@ -41,7 +40,7 @@ def _read(text: str) -> Mapping[str, ListState]:
 
 
 def legends_in(texts: Iterable[str]) -> str:
-    """Return those of some texts that are legends, on one line."""
+    """Return the texts that are legends, joined in one line."""
     return " / ".join(text for text in texts if read_legend(text))
 
 

@@ -1,8 +1,8 @@
-"""What is a no in a column that says who wants no mail: a word for it, a cross, a blank.
+"""Negative values in columns that exclude from mail: a word, a cross, a blank.
 
-A cross is a no beside other answers ("退会": ○ and ×), and a mark where it stands alone ("×" and
-blanks). So is a word, in a column whose name denies nothing: whoever imports it said that an entry
-there keeps from mail.
+A cross means no next to other answers ("退会": ○ and ×), and is an entry if the other values are
+blank. The same applies to words in a column whose name is not negative, after the user said that
+entries in the column exclude from mail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from subscribers.lists.words.column_names import mark_of
 from subscribers.lists.words.formats import ListState, fold, list_words
 from subscribers.lists.words.harmless import is_blank, tells_leaving
 
-#: Columns that say something against mail wherever they are filled, the gravest first.
+#: Columns that exclude from mail if they are filled, the most severe first.
 MARKS = {
     "complained_at": ListState.COMPLAINED,
     "bounced_at": ListState.BOUNCED,
@@ -32,7 +32,7 @@ _AGAINST = frozenset({*MARKS.values(), ListState.SUPPRESSED})
 
 
 def is_false(value: object) -> bool:
-    """Tell whether a mark says no, as a blank one and a day that is none ("0000/00/00") do."""
+    """Return whether a value is negative; blanks and empty dates ("0000/00/00") are, too."""
     text = str(value)
     return _is_no(text) or is_blank(text)
 
@@ -42,9 +42,9 @@ def _is_no(text: str) -> bool:
 
 
 def denies_mail(name: str) -> bool:
-    """Tell whether a column's name says what keeps from mail, so that a yes there is a no.
+    """Return whether a column's name is a state against mail, so that a yes excludes the row.
 
-    By itself: "Uitgeschreven". One that only has a word that denies may ask anything.
+    The whole name must be such a state: "Uitgeschreven". Other names with negations are ambiguous.
     """
     if _EITHER.search(name):
         return False
@@ -53,11 +53,11 @@ def denies_mail(name: str) -> bool:
 
 
 def find_marked(records: Iterable[Record], columns: Mapping[str, str]) -> frozenset[str]:
-    """Return the columns in which even what looks like a no is an entry.
+    """Return the columns in which even negative values are entries.
 
     Args:
-        records: The list's first ones.
-        columns: Those that say against mail where they are filled, and which of ours each is.
+        records: The first records of the list.
+        columns: The mappings of columns that exclude from mail if they are filled.
     """
     if not columns:
         return frozenset()
@@ -74,7 +74,7 @@ def find_marked(records: Iterable[Record], columns: Mapping[str, str]) -> frozen
 def _are_marks(name: str, ours: str, values: Iterable[str]) -> bool:
     filled = [text for text in values if not is_blank(text)]
     if not filled or len(filled) == len([*values]):
-        # No blanks: all of them answer.
+        # Without blanks, all values are answers.
         return False
     if all(map(_CROSS.fullmatch, filled)):
         return True
@@ -86,5 +86,5 @@ def _text(value: object) -> str:
 
 
 def marked_rows(cells: Sequence[object]) -> list[int]:
-    """Return in which cells of such a column there is an entry."""
+    """Return the indexes of the cells with an entry."""
     return [row for row, cell in enumerate(cells) if not is_blank(_text(cell))]

@@ -1,7 +1,7 @@
-"""Remarks in Japanese that say that somebody left: by which words, and which leave it open.
+"""Japanese remarks about unsubscribing: clear ones, and ambiguous ones.
 
-The words are data, in ``formats.toml``: a reading is composed of them, so that no list of whole
-remarks has to be kept.
+The words are in ``formats.toml``. Remarks are recognised by their composition from these words, so
+that no list of whole remarks is needed.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from newsletter.i18n.normal_form import normal_form
 
 
 class Leaving(StrEnum):
-    """What a remark says of somebody who may have left."""
+    """The meaning of a remark about unsubscribing."""
 
     LEFT = "left"
-    #: A word of leaving is there, and may be said of the mail.
+    #: It contains a word for unsubscribing that may refer to the mail.
     UNCLEAR = "unclear"
 
 
 _END_OF_CLAUSE = r"(?=$|[(:;、,。.!・/\s…→\n-])"
-#: A letter that makes one word with the one beside it: "停止線", "不要品".
+#: A character that forms a compound with an adjacent one: "停止線", "不要品".
 _JOINED = re.compile(r"[一-鿿々ァ-ヺー]")
-#: The word before, with a particle that makes it what is stopped: "駐車場の解約", "イベント中止".
+#: The preceding noun, which is the thing that is stopped: "駐車場の解約", "イベント中止".
 _THING = re.compile(r"([一-鿿々ァ-ヺーa-zA-Z]+)[のをはがも]?\Z")
-#: A class of letters in a pattern, which stands for one.
+#: A character class in a pattern.
 _CLASS = re.compile(r"\[[^]]*\]")
-#: So many letters before a word of leaving are looked at, and so many words of mail in a row.
+#: Characters before a word for unsubscribing that are examined, and successive words for mail.
 _LONGEST_THING, _MOST_OF_MAIL = 40, 20
 
 
@@ -45,10 +45,10 @@ class _Patterns(NamedTuple):
 
 
 def read_leaving(text: str) -> Leaving | None:
-    """Return what a remark says of mail: a clause of leaving at its start, or a word of it.
+    """Return the meaning of a remark: a clause about unsubscribing at its beginning, or a word.
 
-    "停止（本人希望）" and "もう要りません" say it. "停止の件" and "停止、再開" leave it open.
-    Words of leaving within another word, or said of another thing, say nothing: "停止線前",
+    "停止（本人希望）" and "もう要りません" are clear. "停止の件" and "停止、再開" are ambiguous.
+    Words for unsubscribing within another word or about another thing are ignored: "停止線前",
     "駐車場の解約".
     """
     normal = normal_form(text).strip()
@@ -67,10 +67,10 @@ def read_leaving(text: str) -> Leaving | None:
 
 
 def one_of(parts: Iterable[str]) -> str:
-    """Return the pattern of one of several parts, of which each place in a text begins but one.
+    """Return a pattern of alternatives in which each position has only one match.
 
-    Repeated, it is gone through once: "11" is no two numbers, nor "いい" two words, when what
-    follows does not fit. The longest come first, as none gives way to another.
+    This makes repetitions linear: if the rest does not match, "11" is not tried as two numbers, nor
+    "いい" as two words. Longer alternatives come first, since the group is atomic.
     """
     longest_first = sorted(parts, key=lambda part: len(_CLASS.sub("x", part)), reverse=True)
     return f"(?>{'|'.join(longest_first)})"
