@@ -119,6 +119,26 @@ def test_advice_denies_nobody(advice: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "advice",
+    [
+        "宛先アドレスが存在しない場合は、この通知でなく\n　　「User unknown」の通知を返します。",
+        "宛先が存在しない場合は、\n本通知とは別に「宛先不明」とお知らせします。",
+        "お探しの宛先がない場合には\n「User unknown」と表示されることがあります。",
+        "配信の可否は受信側の設定によりますので\nアドレスが存在しない可能性もございます。",
+    ],
+)
+def test_a_supposition_that_goes_on_in_the_next_line_denies_nobody(advice: str) -> None:
+    lead = f"受信をお断りしました。\n【宛先】{READER}\n【備考】"
+    assert not only(read_report(notice(f"{lead}{advice}\n")))[1]
+
+
+@pytest.mark.parametrize("advice", ["アドレスをご確認ください", "再送の前にご確認ください。"])
+def test_a_finding_below_advice_denies_the_recipient(advice: str) -> None:
+    body = f"{READER}\n{advice}\n宛先のユーザーは存在しません\n"
+    assert only(read_report(notice(body)))[1]
+
+
+@pytest.mark.parametrize(
     ("lead", "hard"),
     [
         ("下記の宛先は存在しないため、配信できませんでした。", True),
