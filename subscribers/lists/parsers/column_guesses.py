@@ -1,4 +1,4 @@
-"""What a list's columns are by their names, and by values that are addresses."""
+"""Guessing of a list's column mappings, by the names and by values that are addresses."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from subscribers.lists.records import Record
 from subscribers.lists.words.column_names import asks_for_mail, of_post
 from subscribers.lists.words.formats import KnownFormat, fold, guess_field, is_weak, recognise
 
-#: Fields that several columns may give: their values go together.
+#: Mappings that several columns may have, whose values are combined.
 SHARED = frozenset({"tags", "attributes", "disabled", "unsubscribed_at", "state", "opt_in"})
-#: Before the key of a field, as a column is mapped to it.
+#: Prefix of the mapping of a column to a field; the field's key follows.
 FIELD = "field."
 _NUMBERED = re.compile(r" \(\d+\)\Z")
-#: How many records are looked at for a column of addresses that no name gives away.
+#: Records that are examined to find a column of addresses by its values.
 BEGINNING = 200
 _ADDRESS_LIKE = re.compile(r"(?:[^<>]{0,100}<)?[^\s@<>]{1,64}@[^\s@<>]{1,255}>?")
 
 
 class ColumnGuesses(NamedTuple):
-    """What each column is by its name, and the system whose export has these columns."""
+    """The guessed mapping of each column, and the system whose export has these columns."""
 
     columns: dict[str, str]
     known: KnownFormat | None
 
 
 def is_header(names: Sequence[str]) -> bool:
-    """Tell whether these cells can be a list's header: one names the address, and none is one."""
+    """Return whether cells can be a header: one is a name for the address, none is an address."""
     names_address = any(guess_field(name) == "address" for name in names)
     return names_address and not any(map(_ADDRESS_LIKE.fullmatch, names))
 
 
 def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:
-    """Return the columns whose values are addresses, whatever they are called.
+    """Return the columns whose values are addresses, regardless of their names.
 
-    Of several nobody can tell which is the subscriber's.
+    If there are several, the subscriber's address is ambiguous.
 
     Args:
-        records: The list's first ones.
+        records: The first records of the list.
     """
     filled: Counter[str] = Counter()
     addresses: Counter[str] = Counter()
     for record in islice(records, BEGINNING):
         for name, value in record.values.items():
-            # What we say beside the rows is nobody's address, whatever signs it has.
+            # Our own additional columns contain no addresses of people.
             if name in OURS:
                 continue
             if text := str("" if value is None else value).strip():
@@ -62,12 +62,12 @@ def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:
 def guess_columns(
     names: Collection[str], custom: Sequence[Field] = (), *, addressed: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return what each column is by its name; what is none of ours is left out.
+    """Return the guessed mappings of columns; columns without mapping are left out.
 
     Args:
         names: The columns.
-        custom: The fields of the newsletter's people.
-        addressed: What `find_addressed` found, for where no name says it.
+        custom: The newsletter's fields.
+        addressed: The result of `find_addressed`, if no name identifies the addresses.
     """
     return guess_list(names, custom, addressed).columns
 
@@ -75,7 +75,7 @@ def guess_columns(
 def guess_list(
     names: Collection[str], custom: Sequence[Field], addressed: Sequence[str]
 ) -> ColumnGuesses:
-    """Return what `guess_columns` does, and the system whose export it is."""
+    """Return the result of `guess_columns`, and the system that exported the list."""
     known = recognise(names)
     columns: dict[str, str] = {}
     if known is not None:
@@ -103,11 +103,11 @@ def guess_list(
 
 
 def _drop_doubles(columns: dict[str, str], addressed: Sequence[str]) -> None:
-    """Leave out columns whose name another has, too, where it matters little which one it is.
+    """Remove duplicate mappings for which the choice is obvious.
 
-    Of several for names the last one counts: forms ask for it, whatever an account is called
-    (“Name”, “お名前”). Of several for addresses the one that alone holds some: others say
-    “anonymous”.
+    Of several columns for names, the last one counts, since the account's name comes before the
+    name asked by a form (“Name”, “お名前”). Of several columns for addresses, the only one with
+    addresses counts, since others contain “anonymous”.
     """
     named = [name for name, ours in columns.items() if ours == "name"]
     for name in named[:-1]:
@@ -120,7 +120,7 @@ def _drop_doubles(columns: dict[str, str], addressed: Sequence[str]) -> None:
 
 
 def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownFormat | None) -> None:
-    """Take columns within objects of the person, as far as none outside is the same."""
+    """Add mappings of columns within objects of the person, unless others have the mapping."""
     address = next((name for name, ours in columns.items() if ours == "address"), "")
     for name in names:
         if name not in columns and (key := own_key(name, address)):
@@ -130,9 +130,9 @@ def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownForm
 
 
 def guess_column(name: str, known: KnownFormat | None) -> str:
-    """Return which of our fields a column is by its own name alone; empty for none."""
+    """Return the mapping of a column by its own name; empty if there is none."""
     if known is not None and fold(name) in known.ignored:
         return ""
     plain = _NUMBERED.sub("", name)
-    # An export of a known system says how somebody stands in columns of its own.
+    # The exports of known systems have their own columns for the state.
     return guess_field(plain) or ("opt_in" if known is None and asks_for_mail(plain) else "")

@@ -1,4 +1,4 @@
-"""Rows of CSV (RFC 4180), of which a broken one stops no other."""
+"""Rows of CSV (RFC 4180); a broken row does not affect the other rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _BROKEN = msg("A quotation mark is missing in this row, or is inside a field.")
 _ENDLESS = msg(
     "This row is longer than 1,000 lines or 1 MiB; check whether a quotation mark is missing."
 )
-#: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
+#: Limits of a row in lines and characters; multi-line cells contain at most postal addresses and
+#: notes.
 _ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
-#: So often a line is read as part of rows that break before it is read by itself.
+#: Attempts to read a line as part of a broken row before it is read separately.
 _READINGS = 4
 
 
 class CsvRow(NamedTuple):
-    """The cells of a row that begins at a line; none where it could not be read."""
+    """The cells of a row that begins at a line; empty if it cannot be read."""
 
     line: int
     cells: Sequence[str]
@@ -29,22 +30,22 @@ class CsvRow(NamedTuple):
 
 
 class _EndlessRowError(csv.Error):
-    """The row went on beyond the bound."""
+    """The row exceeds the limits."""
 
 
 class Lines:
-    """Lines with their numbers, of which the row being read can give back all but the first.
+    """Lines with numbers; all lines of the current row except the first can be pushed back.
 
-    The work is linear in the list's size: a row is bounded, and a line that was given back several
-    times is read as a row by itself.
+    The work is linear in the size of the list, since rows are limited, and lines that were pushed
+    back several times are read separately.
 
     Attributes:
-        row: The lines of the row being read.
+        row: The lines of the current row.
     """
 
     def __init__(self, lines: Iterable[str], number: int = 0) -> None:
         self._lines = iter(lines)
-        #: Each with how often it was given back; never less often than the one after it.
+        #: Pushed-back lines with the number of times, which never increases along the queue.
         self._back: deque[tuple[str, int]] = deque()
         self.number = number
         self.row: list[str] = []
@@ -52,7 +53,7 @@ class Lines:
         self._size = 0
 
     def begin_row(self) -> None:
-        """Let the next line be a row's first."""
+        """Start a new row with the next line."""
         self.row.clear()
         self._given_back.clear()
         self._size = 0
@@ -74,22 +75,22 @@ class Lines:
 
     @property
     def has_given_back(self) -> bool:
-        """Whether lines wait to be read again."""
+        """Whether there are pushed-back lines."""
         return bool(self._back)
 
     def take(self, count: int) -> list[str]:
-        """Return the next lines, to be read by whoever asks; none wait to be read again."""
+        """Return the next lines to the caller; there must be no pushed-back lines."""
         block = list(islice(self._lines, count))
         self.number += len(block)
         return block
 
     def put_back(self, block: Sequence[str]) -> None:
-        """Let lines that were taken be read one by one."""
+        """Return lines from `take`, to be read one by one."""
         self._back.extend((line, 0) for line in block)
         self.number -= len(block)
 
     def give_back(self) -> None:
-        """Let the lines of a row after its first be read again."""
+        """Push back the lines of the current row except the first."""
         again = zip(self.row[1:], (count + 1 for count in self._given_back[1:]), strict=True)
         self._back.extendleft(reversed(list(again)))
         self.number -= len(self.row) - 1
@@ -97,7 +98,7 @@ class Lines:
 
 
 def rows_of(lines: Lines, delimiter: str) -> Iterator[CsvRow]:
-    """Yield rows; one whose quotes are broken, or that does not end, comes with its fault."""
+    """Yield rows; a row with broken quotes or without end has a fault."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin_row()
@@ -106,7 +107,7 @@ def rows_of(lines: Lines, delimiter: str) -> Iterator[CsvRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            # A quote that is never closed would swallow the rows after its own.
+            # Otherwise an unclosed quote would include all later rows.
             lines.give_back()
             fault = _ENDLESS if isinstance(error, _EndlessRowError) else _BROKEN
             yield CsvRow(line=lines.number, cells=(), fault=fault)

@@ -1,4 +1,4 @@
-"""A list's file: in which form it is, how it is opened, and the records in it."""
+"""Files of lists: detection of the format, opening, and reading of records."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from subscribers.lists.parsers.workbooks import page_of_workbook
 from subscribers.lists.parsers.xml_lists import is_xml, page_of_xml
 from subscribers.lists.records import Record
 
-#: Enough of a file of JSON to hold its first line.
+#: Octets of a JSON file that are examined.
 _HEAD = 1024 * 1024
 _JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 
 
 def _refuse_other_json(stream: BinaryIO, *, source: str, file_name: str) -> None:
-    """Refuse JSON whose name hides it, by its first octets.
+    """Refuse a JSON file without a JSON extension, by its first octets.
 
     Raises:
-        ListError: It is JSON by another name.
+        ListError: The file is JSON with another extension.
     """
     start = stream.read(100)
     stream.seek(0)
@@ -60,10 +60,10 @@ def _start_of(stream: BinaryIO) -> bytes:
 
 
 def as_text(stream: BinaryIO, *, source: str) -> BinaryIO:
-    """Return a list in a form that is text: workbooks and XML as a page, others as they are.
+    """Return a list as text: workbooks and XML as an HTML page, other files unchanged.
 
     Raises:
-        ListError: It is a workbook that cannot be read, or another file of an office program.
+        ListError: The workbook cannot be read, or is another kind of office file.
     """
     start = stream.read(8192)
     stream.seek(0)
@@ -76,19 +76,19 @@ def as_text(stream: BinaryIO, *, source: str) -> BinaryIO:
 
 
 def _is_xml(start: bytes) -> bool:
-    """Tell whether a file is XML, and neither a page nor a workbook that is read as one."""
+    """Return whether a file is XML, and neither an HTML page nor a workbook in XML."""
     return is_xml(start) and not is_html(start)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListFile:
-    """A list's file that is open, to be read as often as is needed.
+    """An open file of a list, which can be read several times.
 
     Attributes:
-        text: What is read: the file, or the page that was made of a workbook.
-        name: The file's, by which JSON is known.
-        source: Names it in errors.
-        encoding: What it is read in.
+        text: The file, or the page made from a workbook.
+        name: The name of the file, whose extension identifies JSON.
+        source: The name in errors.
+        encoding: The encoding.
     """
 
     text: BinaryIO
@@ -97,7 +97,7 @@ class ListFile:
     encoding: ListEncoding
 
     def records(self, chosen: Collection[str] = ()) -> Iterator[Record]:
-        """Yield its records from the first one on, see `list_records`."""
+        """Yield the records from the beginning; see `list_records`."""
         return list_records(
             self.text,
             file_name=self.name,
@@ -111,16 +111,16 @@ class ListFile:
 def opened_list(
     stream: BinaryIO, *, name: str, source: str, encoding: str = ""
 ) -> Iterator[ListFile]:
-    """Open a list, a workbook by unpacking it, once.
+    """Open a list; a workbook is unpacked once.
 
     Args:
         stream: The file.
-        name: Its name.
-        source: Names it in errors.
-        encoding: The one that somebody chose, of which a workbook knows nothing.
+        name: The name of the file.
+        source: The name in errors.
+        encoding: The chosen encoding, which is ignored for workbooks.
 
     Raises:
-        ListError: It cannot be read.
+        ListError: The list cannot be read.
     """
     text = as_text(stream, source=source)
     is_page = text is not stream
@@ -130,10 +130,10 @@ def opened_list(
 
 
 def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = "") -> ListEncoding:
-    """Return in which encoding a list is read, and go back to its beginning.
+    """Return the encoding of a list, and rewind the stream.
 
     Raises:
-        ListError: See `find_encoding`; a JSON document has but one, and lines of any length.
+        ListError: See `find_encoding`; the beginning of a JSON document determines its encoding.
     """
     start = _start_of(stream)
     if is_html(start):
@@ -144,7 +144,7 @@ def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = 
 
 
 def digest_of(stream: BinaryIO, *how: str) -> str:
-    """Return the SHA-256 of a file and of how it is to be read, and go back to its beginning."""
+    """Return the SHA-256 of a file and of reading options, and rewind the stream."""
     stream.seek(0)
     digest = hashlib.file_digest(cast("io.BufferedReader", stream), "sha256")
     for part in how:
@@ -161,17 +161,17 @@ def list_records(
     chosen: Collection[str] = (),
     encoding: str = "",
 ) -> Iterator[Record]:
-    """Yield the records of a list that is text, see `as_text`, from its beginning on.
+    """Yield the records of a list in text form (see `as_text`) from the beginning.
 
     Args:
         stream: The octets.
-        file_name: By which JSON is known.
-        source: Names the list in errors.
-        chosen: Columns by which its header is known, too.
-        encoding: The one that somebody chose; nothing where it is to be recognised.
+        file_name: The name of the file, whose extension identifies JSON.
+        source: The name of the list in errors.
+        chosen: Columns that also identify the header.
+        encoding: The chosen encoding; empty to detect it.
 
     Raises:
-        ListError: It cannot be read.
+        ListError: The list cannot be read.
     """
     _refuse_other_json(stream, source=source, file_name=file_name)
 

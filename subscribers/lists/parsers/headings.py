@@ -1,8 +1,7 @@
-"""Headings of several rows, as spreadsheets have them with merged cells: a name for each column.
+"""Column names from headings of several rows with merged cells, as in spreadsheets.
 
-CSV keeps a merged cell's text in the first of its cells, and leaves the others blank. What is
-merged downwards names its column from above; what is merged across says of what the headings below
-it speak.
+In CSV, the text of a merged cell is in its first cell, and the others are blank. A vertically
+merged cell is the name of its column; a horizontally merged cell qualifies the headings below it.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ from itertools import zip_longest
 from subscribers.lists.words.column_names import asks_something, mark_of
 from subscribers.lists.words.formats import fold, guess_field, is_weak
 
-#: Within so many lines the header must stand, and the form of a list be seen.
+#: Lines in which the header must be found and the form of a list detected.
 HEAD_LINES = 30
-#: Byte order marks and characters of no width.
+#: Byte order marks and zero-width characters.
 _UNSEEN = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
-#: Nobody writes more rows of headings.
+#: The largest number of rows of headings above the lowest one.
 _MOST_ABOVE = 3
 
 
 def merge_headings(above: Sequence[Sequence[str]], lowest: Sequence[str]) -> list[str]:
-    """Return a name for each column, from the lowest row of headings and those above it.
+    """Return the names of the columns from the lowest row of headings and the rows above it.
 
-    A blank row, or one with nothing but a title in its first cell, ends the headings.
+    The headings end at a blank row, or at a row with only a title in its first cell.
     """
     names = list(map(str.strip, lowest))
     for row in [*reversed(above)][:_MOST_ABOVE]:
@@ -36,7 +35,7 @@ def merge_headings(above: Sequence[Sequence[str]], lowest: Sequence[str]) -> lis
 
 
 def distinct_names(cells: Iterable[str]) -> list[str]:
-    """Return columns' names on one line, without what cannot be seen, each another."""
+    """Return single-line, visible and distinct names of columns."""
     names: list[str] = []
     taken: set[str] = set()
     counts: dict[str, int] = {}
@@ -51,10 +50,10 @@ def distinct_names(cells: Iterable[str]) -> list[str]:
 
 
 def continues_below(header: Sequence[str], row: Sequence[str]) -> bool:
-    """Tell whether the row below a header that names the address goes on with it.
+    """Return whether the row below a header continues it.
 
-    It has something below blank headings, nothing below a heading that stands by itself, such as
-    the address, and no digit, as no heading has that is divided so.
+    Such a row has text below blank headings, none below a vertically merged heading such as the
+    address, and no digits.
     """
     filled = [number for number, cell in enumerate(row) if cell.strip()]
     blank = {number for number, cell in enumerate(header) if not cell.strip()}
@@ -68,14 +67,14 @@ def continues_below(header: Sequence[str], row: Sequence[str]) -> bool:
 
 
 def _below(groups: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return names below merged headings."""
+    """Return the names of columns below merged headings."""
     merged: list[str] = []
     group = ""
     for over, own in zip_longest(groups, names, fillvalue=""):
         group = over or group
         both = f"{group} {own}"
         if own and names.count(own) > 1 and mark_of(both):
-            # What stands above tells whether mail is wanted from the address itself.
+            # Of equal names, the merged heading above determines which one is about mail.
             merged.append(both)
         else:
             merged.append(_name(group, own, is_first=bool(over)) if own else over)
@@ -83,10 +82,10 @@ def _below(groups: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _name(group: str, own: str, *, is_first: bool) -> str:
-    """Return a heading, with what stands above it where it says nothing of mail by itself.
+    """Return a heading, qualified by the merged heading above if it is not about mail itself.
 
-    CSV does not say how far a merged cell goes: to its right only what asks or counts something is
-    taken to belong to it.
+    CSV does not contain the width of merged cells: to the right, only questions and counts are
+    regarded as belonging to it.
     """
     both = f"{group} {own}".strip()
     known = guess_field(own)

@@ -1,4 +1,4 @@
-"""What stands in the cells of tables of HTML, as a parser meets it: rows, whatever is merged."""
+"""The cells of HTML tables, collected during parsing into rows, including merged cells."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import LONGEST_COMMENT, comments_against, is_heading
 from subscribers.lists.words.legends import read_legend
 
-#: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
+#: Characters of a row, of cells repeated from above in it, and of the title of a table.
 _MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
-#: What a comment takes that says nothing.
+#: Characters that an empty comment counts for.
 _OF_A_COMMENT = 100
-#: Tables within each other, and columns that cells fill from above.
+#: Levels of nested tables, and columns filled by cells from above.
 _DEEPEST, _MOST_CARRIED = 32, 100
-#: So many blocks of text above a table may name it.
+#: Blocks of text above a table that can be its title.
 _MOST_TITLES = 3
-#: Rows without a word, one behind the other.
+#: Successive rows without text.
 _MOST_BLANK = 100_000
-#: What a note begins with.
+#: Beginnings of notes.
 _NOTED = ("※", "*", "＊", "注", "備考", "†", "Note", "NB")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _STRUCK = re.compile(r"line-through", re.IGNORECASE)
-#: Of a page's own styles so many characters are looked at.
+#: Characters of a page's styles that are examined.
 _MOST_STYLE = 1024 * 1024
 _CLASS = re.compile(r"\.([A-Za-z_][\w-]*)")
-#: An address with the name behind it or below, as Mailman's page of members has them.
+#: An address with the name after or below it, as on Mailman's page of members.
 _ADDRESS_FIRST = re.compile(r"([^\s@<>]{1,64}@[^\s@<>]{1,255})\s([^@<>]+)")
 _MAILTO = re.compile(r"mailto:([^?]+@[^?]+)", re.IGNORECASE)
-#: What else tags of spreadsheets' XML are.
+#: HTML tags for elements of spreadsheets' XML.
 _TAGS = {"row": "tr", "cell": "td"}
 _CELLS = frozenset({"td", "th"})
 _UNSEEN = frozenset({"script", "style", "template", "noscript", "datalist"})
-#: Where words on either side are no one word.
+#: Elements that separate words.
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "td", "hr", "ul", "ol", "dd", "dt", "data"})
-#: What parts no blocks of text.
+#: Elements that do not separate blocks of text.
 _INLINE = frozenset({"b", "strong", "i", "em", "u", "font", "span", "a", "small", "big"})
 _HIDDEN_ROW = msg("This row is hidden in the file.")
 _STRUCK_ROW = msg("The address in this row is struck out.")
-#: Said by the pages that are made of workbooks.
+#: Faults that are marked in pages made from workbooks.
 _FAULTS = {
     "formula": msg(
         "A formula in this row has no result; open the workbook in the spreadsheet program and "
@@ -56,19 +56,19 @@ _FAULTS = {
 
 @dataclass(slots=True)
 class HtmlCell:
-    """A cell under way, or its text below itself in further rows."""
+    """A cell during parsing, or its repetition in rows below."""
 
     text: list[str] = field(default_factory=list)
     span: int = 1
     rows: int = 1
     is_heading: bool = False
     struck: bool = False
-    #: The address of its first link to one.
+    #: The address of the first mailto link.
     link: str = ""
 
     @property
     def words(self) -> str:
-        """The text on one line, with the address that a link has and the text has not."""
+        """The text on one line, with the address of a link if the text does not contain it."""
         text = " ".join("".join(self.text).split())
         if (below := _ADDRESS_FIRST.fullmatch(text)) is not None:
             return f"{below[2]} <{below[1]}>"
@@ -79,11 +79,11 @@ class HtmlCell:
 
 @dataclass(slots=True)
 class HtmlTable:
-    """A table under way."""
+    """A table during parsing."""
 
     titles: list[str]
     hidden: bool = False
-    #: Of a workbook with several sheets.
+    #: The number of the sheet in a workbook with several sheets.
     sheet: int = 0
     rows: list[HtmlRow] = field(default_factory=list)
     holds_table: bool = False
@@ -94,35 +94,35 @@ class HtmlTable:
     row_hidden: bool = False
     row_struck: bool = False
     row_fault: Message | None = None
-    #: What a workbook's user put to cells of the row.
+    #: The comments on cells of the current row in a workbook.
     comments: list[str] = field(default_factory=list)
     blank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HtmlRow:
-    """A row that is read."""
+    """A parsed row."""
 
     cells: Sequence[str]
     fault: Message | None = None
-    #: Those of its comments that speak of mail or leaving.
+    #: The comments that are about mail or unsubscribing.
     comment: str = ""
 
 
 class TableTarget:
-    """Takes what the parser meets; tables that are whole, or long, come out of `taken`."""
+    """The parser's target; `taken` returns complete tables, and parts of long ones."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._tables: list[HtmlTable] = []
-        #: Text outside of tables and in their captions, and the last blocks of it.
+        #: Text outside of tables and in captions, and its last blocks.
         self._outside: list[str] = []
         self._titles: list[str] = []
-        #: The last table that ended, and what stands below it until another begins.
+        #: The last finished table, and the text after it.
         self._ended: HtmlTable | None = None
         self._below: list[str] = []
         self._unseen = 0
-        #: The page's styles as they are read, and what those say by class that strike or hide.
+        #: The current style sheet of the page, and the classes that strike out or hide.
         self._sheet: str | None = None
         self._classes: dict[str, str] = {}
         self._option: bool | None = None
@@ -132,7 +132,7 @@ class TableTarget:
         self._ready: list[tuple[HtmlTable, Sequence[HtmlRow]]] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         tag = _TAGS.get(tag, tag)
         if tag in _UNSEEN:
             self._unseen += 1
@@ -176,7 +176,7 @@ class TableTarget:
         self._titles = []
 
     def _end_title(self) -> None:
-        """Keep a block of text that may name the table below it, or around it as its caption."""
+        """Store a block of text, which may be the title or caption of a table."""
         title = " ".join("".join(self._outside).split())
         self._outside.clear()
         if title and self._ended and (not self._below or title.startswith(_NOTED)):
@@ -202,7 +202,7 @@ class TableTarget:
         )
 
     def _start_within(self, cell: HtmlCell, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take what stands for words within a cell: boxes, chosen options, pictures, links."""
+        """Process elements with a textual meaning: check boxes, options, pictures, links."""
         if tag in _BREAKS:
             self._write(cell, " ")
         if tag in {"s", "strike", "del"} or self._is_struck(attributes):
@@ -221,7 +221,7 @@ class TableTarget:
                 self._write(cell, f" {attributes.get('value', '')} ")
 
     def end(self, tag: str) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         tag = _TAGS.get(tag, tag)
         if tag in _UNSEEN:
             self._unseen = max(self._unseen - 1, 0)
@@ -248,7 +248,7 @@ class TableTarget:
             self._write(table.cell, " ")
 
     def data(self, text: str) -> None:
-        """Take text."""
+        """Process text."""
         if self._unseen:
             if self._sheet is not None and len(self._sheet) < _MOST_STYLE:
                 self._sheet += text[:_MOST_STYLE]
@@ -267,7 +267,7 @@ class TableTarget:
             self._write(cell, text)
 
     def _end_sheet(self) -> None:
-        """Keep which classes strike or hide: spreadsheets that save a page style its cells so."""
+        """Store the classes that strike out or hide, which spreadsheets use in saved pages."""
         for rule in (self._sheet or "").split("}"):
             selector, _, style = rule.rpartition("{")
             if _STRUCK.search(style) or _HIDDEN.search(style):
@@ -290,7 +290,7 @@ class TableTarget:
         )
 
     def _write(self, cell: HtmlCell, text: str) -> None:
-        """Keep what a cell says, within what a row may have."""
+        """Append text to a cell within the limits of a row."""
         self._count(len(text))
         cell.text.append(text)
 
@@ -300,12 +300,12 @@ class TableTarget:
             raise self._refusal(msg("This row is larger than 1 MiB."))
 
     def taken(self) -> list[tuple[HtmlTable, Sequence[HtmlRow]]]:
-        """Return what is ready, and keep it no more."""
+        """Return and remove the finished rows."""
         taken, self._ready = self._ready, []
         return taken
 
     def close(self) -> None:
-        """Take the end of the page."""
+        """Process the end of the page."""
         while self._tables:
             table = self._tables.pop()
             self._end_row(table)
@@ -367,10 +367,10 @@ class TableTarget:
 
 
 def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
-    """Return a row's cells in the columns in which they stand, and whether its address is struck.
+    """Return a row's cells by column, and whether its address is struck out.
 
-    A cell that reaches down is repeated below, that across stands in the first of its columns.
-    None reaches beyond the columns that a row may have: many that claim them all would fill memory.
+    A vertically merged cell is repeated below; a horizontally merged one is in its first column.
+    The number of columns is limited, since cells with a large span would fill the memory.
     """
     row: list[str] = []
     carried: dict[int, tuple[int, str]] = {}
@@ -406,4 +406,4 @@ def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
 
 def _number(text: str | None, fallback: int) -> int:
     text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else fallback  # noqa: PLR2004 - of more nobody says anything
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else fallback  # noqa: PLR2004 - a limit of digits

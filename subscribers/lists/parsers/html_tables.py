@@ -1,10 +1,9 @@
-"""Lists as tables of HTML: pages that were saved, and what many systems export as ``.xls``.
+"""Lists in HTML tables: saved pages, and files that many systems export as ``.xls``.
 
-A table is handed on as CSV, a row a line, so that it is read as any other: with titles and headings
-of several rows above it, merged cells and sections. A row's number takes the place of its line; of
-a workbook with several sheets, that of the sheet and the row.
-What a browser does not show (hidden rows) or shows struck out is told and not taken: somebody took
-it away. It is read as it comes, whatever its length.
+A table is converted to CSV with one line per row, so that titles, headings of several rows, merged
+cells and sections are handled as in other lists. Positions are row numbers or, in a workbook with
+several sheets, those of sheet and row. Rows that a browser hides or shows as struck out were
+removed by somebody; they are refused and reported. Tables of any length are streamed.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from subscribers.lists.words.formats import ListState
 from subscribers.lists.words.legends import legends_in, read_legend
 
 _BLOCK, _START = 64 * 1024, 256 * 1024
-#: How a page begins, or a workbook in XML.
+#: The beginning of a page, or of a workbook in XML.
 _BEGINS = re.compile(
     r"\ufeff?\s*(?:<\?(?:xml|mso)[^>]{0,200}>\s*|<!--[^>]{0,2000}-->\s*)*<(?:!doctype\s+html|html|head|meta"
     r"|body|table|tbody|thead|div|center|style|title|font|h[1-6]|p|span|workbook|form|b|br|link)\b",
@@ -57,7 +56,7 @@ _FOREIGN_ROW = msg("This row stands in another table, which has no headings of i
 
 
 def is_html(start: bytes) -> bool:
-    """Tell by its first octets whether a file is a page or table of HTML, whatever it is called."""
+    """Return whether a file is an HTML page or table, by its first octets."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return _BEGINS.match(start[:4096].decode(encoding, "replace")) is not None
@@ -65,10 +64,10 @@ def is_html(start: bytes) -> bool:
 
 
 def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEncoding:
-    """Return in which encoding a page is, as it says itself, and go back to its beginning.
+    """Return the encoding of a page, as declared in it, and rewind the stream.
 
     Raises:
-        ListError: It says nothing of it, and it is not recognised; or lists are not read in it.
+        ListError: The encoding is neither declared nor recognised, or it is not supported.
     """
     start = stream.read(_START)
     stream.seek(0)
@@ -78,7 +77,8 @@ def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> List
         if start.startswith(mark):
             return ListEncoding(encoding=encoding)
     declared = _CHARSET.search(start[:4096])
-    # What is UTF-8 is so whatever a page says, but for what is ASCII, as ISO-2022-JP is.
+    # Valid UTF-8 takes precedence over the declaration, except for pure ASCII, which can be
+    # ISO-2022-JP.
     named = declared[1].decode("ascii", "replace") if declared else ""
     for name in [named, "utf-8"] if start.isascii() else ["utf-8", named]:
         with suppress(ListError, UnicodeDecodeError):
@@ -97,14 +97,14 @@ def html_records(
     is_header: Callable[[Sequence[str]], bool],
     encoding: str = "",
 ) -> Iterator[Record]:
-    """Yield the rows of the tables of a page that hold addresses.
+    """Yield the rows of the tables with addresses in a page.
 
-    Of several tables each that has headings is read by them; rows of another are told. What stands
-    above a table is a heading of its people where it speaks against mail, and of each but the
+    Each of several tables with headings is read by these; rows of other tables are reported. The
+    text above a table applies to its people if it is against mail, and for all tables but the
     first.
 
     Raises:
-        ListError: None of its tables holds an address, or it is in another encoding than it says.
+        ListError: No table contains an address, or the declared encoding is wrong.
     """
     tables, begun = 0, 0
     for _, pieces in groupby(_pieces(stream, source, encoding), key=lambda piece: id(piece[0])):
@@ -138,20 +138,20 @@ def html_records(
 
 
 def _legend_of(rows: Iterable[HtmlRow]) -> str:
-    """Return what a table of codes and their meanings says, a code a line; else nothing."""
+    """Return the codes and meanings in a table, one per line; empty for other tables."""
     filled = ([cell.strip() for cell in row.cells if cell.strip()] for row in rows)
     return legends_in(["\n".join(":".join(cells) for cells in filled if len(cells) == _A_PAIR)])
 
 
 class _TableLines:
-    """The rows of one table, as lines of CSV."""
+    """The rows of a table as lines of CSV."""
 
     def __init__(self, rows: Iterator[HtmlRow]) -> None:
         self._rows = rows
         self.count = 0
-        #: Why rows are not taken, by their numbers.
+        #: Reasons why rows are refused, by row number.
         self.faults: dict[int, Message] = {}
-        #: What is noted on rows, by their numbers.
+        #: Comments on rows, by row number.
         self.comments: dict[int, str] = {}
 
     def lines(self) -> Iterator[str]:
@@ -172,14 +172,14 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _quoted(cell: str) -> str:
-    """Return a cell of CSV, in quotes where it holds what some list has between cells."""
+    """Return a cell of CSV, quoted if it contains any possible separator."""
     if _DIVIDING.isdisjoint(cell):
         return cell
     return f'"{cell.replace(chr(34), chr(34) * 2)}"'
 
 
 def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
-    """Return what stands above a table that is said of its people; nothing where nothing is."""
+    """Return the text above a table that applies to its people; empty if there is none."""
     titles = [title for title in table.titles if not read_legend(title)]
     states = [(title, read_heading(title)) for title in titles]
     for title, state in states:
@@ -191,9 +191,9 @@ def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
 
 
 def _with_comments(records: Iterable[Record], comments: dict[int, str]) -> Iterator[Record]:
-    """Pass records on with the comments on their rows, as columns that few of them have.
+    """Yield records with the comments on their rows in additional columns.
 
-    What is noted on headings is said of all rows below, as the titles of a list are.
+    Comments on headings apply to all rows below, like the titles of a list.
     """
     title = ""
     widened: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -213,7 +213,7 @@ def _with_comments(records: Iterable[Record], comments: dict[int, str]) -> Itera
 
 
 def _with_legend(record: Record, table: HtmlTable) -> Record:
-    """Return a header with a legend that stands above its table; any other record as it is."""
+    """Return a header with the legend above its table; other records unchanged."""
     if not record.header:
         return record
     return record._replace(beyond=legends_in([record.beyond, *table.titles]))
@@ -233,7 +233,7 @@ def _placed(record: Record, begun: int, heading: str, faults: dict[int, Message]
 def _pieces(
     stream: BinaryIO, source: str, encoding: str
 ) -> Iterator[tuple[HtmlTable, Sequence[HtmlRow]]]:
-    """Yield the tables of a page, in one piece or more."""
+    """Yield the tables of a page in one or more parts."""
     encoding = encoding or encoding_of_html(stream, source=source).encoding
     decoder = codecs.getincrementaldecoder(encoding)()
     target = TableTarget(source)

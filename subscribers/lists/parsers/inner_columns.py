@@ -1,9 +1,9 @@
-"""Columns that lie in inner objects, "user.email": whose they are, and what each is by its own key.
+"""Columns from nested objects, such as "user.email", and their mapping by the inner key.
 
-APIs put what they know of somebody into objects within each other. Such an object is the person's
-own where it holds the address, or holds what holds it; where it is named as what a list adds to a
-person is ("merge_fields"); or where it is a name in parts. Of any other, as of who sent somebody
-("referrer.name"), its key says nothing of the person.
+APIs return data about a person in nested objects. An object belongs to the person if it contains
+the address, directly or in an inner object; if it has a known name for additional data
+("merge_fields"); or if it is a name in parts. The keys of other objects ("referrer.name") are not
+about the person.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from subscribers.lists.words.formats import fold, guess_field, is_weak
 
-#: Between a column of objects and a key in them.
+#: Separator between a column of objects and an inner key.
 WITHIN = "."
-#: What objects are called that hold what a list knows of the person of the entry.
+#: Names of objects with additional data about the person.
 _ADDED = frozenset(
     map(
         fold,
@@ -29,22 +29,22 @@ _ADDED = frozenset(
     )
 )
 _NAME_PARTS = frozenset({"given_name", "family_name"})
-#: What marks one of several addresses of somebody as the one to write to.
+#: Keys that mark one of several addresses as the primary one.
 _PRIMARY = frozenset({"primary", "isprimary", "default", "isdefault", "preferred"})
-#: How the name is called in an array of names with their values.
+#: Keys for the name in an array of names with values.
 _PAIR_NAMES = frozenset({"name", "key", "field", "label", "attribute", "title", "fieldname"})
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
-#: Each row has a cell in each column: of a list with more, short rows would take gigabytes.
+#: The largest number of columns; with more, even short rows could need gigabytes.
 MOST_COLUMNS = 1000
-#: Letters of what an object is called whose keys become columns: each repeats it.
+#: Characters of the name of an object whose keys become columns, since each column repeats it.
 _LONGEST_HEAD = 200
 
 
 def spread(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry whose inner objects are columns of their own, and one address in an array.
+    """Return an entry whose inner objects are separate columns, with one address of an array.
 
-    The attributes of somebody whose address stands beside them stay an object: they are fields. So
-    does one by a name that is none; and beyond the columns that a list may have, none is looked at.
+    An object of attributes next to the address is kept, since its keys are fields. Objects with an
+    invalid name are kept, too, and those beyond the limit of columns.
     """
     if not any(isinstance(value, (dict, list)) for value in entry.values()):
         return entry
@@ -79,7 +79,7 @@ def _add(flat: dict[str, Any], head: str, inner: Mapping[str, Any]) -> None:
 
 
 def _pairs(items: list[Any]) -> dict[str, Any]:
-    """Return what an array of names with their values says, each once; nothing of any other."""
+    """Return the values of an array of names with values; empty for other arrays."""
     found: dict[str, Any] = {}
     for each in items:
         if not isinstance(each, dict):
@@ -94,8 +94,8 @@ def _pairs(items: list[Any]) -> dict[str, Any]:
     return found
 
 
-def _one_address(items: list[Any]) -> Any:  # noqa: ANN401 - whatever it says
-    """Return the address that an array of nothing else names first; the array where it is other."""
+def _one_address(items: list[Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the primary or first address in an array of addresses; other arrays unchanged."""
     found = [_address_in(each) for each in items]
     if not found or None in found:
         return items
@@ -119,17 +119,17 @@ def _address_in(value: object) -> str | None:
 
 
 def addresses_within(names: Collection[str]) -> list[str]:
-    """Return the columns within objects that are an address by their own key."""
+    """Return the columns within objects whose key means an address."""
     found = [name for name in names if guess_field(_key(name)) == "address" and WITHIN in name]
     return [name for name in found if not is_weak(_key(name))] or found
 
 
 def own_key(name: str, address: str) -> str:
-    """Return by what name a column within an object says something of the person; else nothing.
+    """Return the inner key of a column within an object of the person; otherwise empty.
 
     Args:
         name: The column.
-        address: The column that holds the addresses.
+        address: The column with the addresses.
     """
     head, _, key = name.rpartition(WITHIN)
     if not head:
@@ -148,17 +148,17 @@ def _key(name: str) -> str:
 
 
 class ColumnCount:
-    """The columns of a list of JSON as they are met."""
+    """The columns found in a JSON list so far."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._names: set[str] = set()
 
     def add(self, names: Collection[str], line: int) -> None:
-        """Take an entry's columns.
+        """Add the columns of an entry.
 
         Raises:
-            ListError: There are too many by now.
+            ListError: There are too many columns.
         """
         self._names.update(names)
         if len(self._names) > MOST_COLUMNS:
