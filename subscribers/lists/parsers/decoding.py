@@ -1,4 +1,4 @@
-"""Octets of a list as lines of text, in the encodings that lists come in."""
+"""Decoding of a list's octets to lines of text."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ from subscribers.lists.parsers.encodings import (
     recognise,
 )
 
-#: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
+#: Octets from the first non-ASCII one on that are examined to recognise the encoding.
 _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
 _BLOCK = 64 * 1024
-#: What blank rows of spreadsheets hold, and twice as many of them as any spreadsheet has.
+#: Characters in blank rows, and a limit for them, which is twice the rows of any spreadsheet.
 _BLANK, _MOST_BLANK = b' \t\r\n,;"', 2_000_000
-#: Encodings in which no character goes on beyond the end of a line, nor holds its octet.
+#: Encodings in which the octet of a line end is never part of another character.
 _BY_OCTETS = frozenset({"ascii", *ENCODINGS}) - {"iso2022_jp"}
-#: A cell in quotes, or all that comes behind a quotation mark that has no second one.
+#: A quoted cell, or everything after an unclosed quotation mark.
 _CELL_IN_QUOTES = re.compile(rb'"[^"]*(?:"|\Z)')
 
 
 def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator[str]:
-    """Yield lines decoded, recognising the encoding where the first octet beyond ASCII stands.
+    """Yield decoded lines; the encoding is recognised from the first non-ASCII octet on.
 
     Args:
         stream: The octets.
-        source: Names the list in errors.
-        encoding: What somebody chose of `ENCODINGS`; nothing where it is to be recognised.
+        source: The name of the list in errors.
+        encoding: The chosen one of `ENCODINGS`; empty to recognise it.
 
     Raises:
-        ListError: It is no text, in no known encoding, in more than one, or a line has over 1 MiB.
+        ListError: The file is not text, its encoding is unknown or mixed, or a line is longer than
+            1 MiB.
     """
     start = _read_start(stream, source)
     marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -51,7 +52,7 @@ def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator
     if wide or encoding.startswith("utf-16"):
         yield from _utf_16_lines(stream, source, wide or encoding)
         return
-    # Spreadsheets for older Macintoshes end lines by CR alone, but for those within cells.
+    # Spreadsheets of old Macintoshes end lines with CR, but lines within cells with LF.
     outside = start if b"\n" not in start else _CELL_IN_QUOTES.sub(b"", start)
     end = "\r" if b"\r" in outside and b"\n" not in outside else "\n"
     number = 1
@@ -68,15 +69,15 @@ def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator
 
 
 def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEncoding:
-    """Return in which encoding a list is read, and go back to its beginning.
+    """Return the encoding of a list, and rewind the stream.
 
     Args:
         stream: The octets.
-        source: Names the list in errors.
-        chosen: Any name of an encoding that somebody chose.
+        source: The name of the list in errors.
+        chosen: Any name of the chosen encoding.
 
     Raises:
-        ListError: See `text_lines`; or lists are not read in what was chosen.
+        ListError: See `text_lines`; or the chosen encoding is not supported.
     """
     if chosen:
         return ListEncoding(encoding=demand_encoding(chosen))
@@ -98,10 +99,10 @@ def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEnc
 
 
 def _read_start(stream: BinaryIO, source: str) -> bytes:
-    """Return how a list begins, and go back to its beginning.
+    """Return the beginning of a list, and rewind the stream.
 
     Raises:
-        ListError: It is a file of an office program, or a picture.
+        ListError: The file is an office document or a picture.
     """
     start = stream.read(_PREFIX)
     stream.seek(0)
@@ -135,12 +136,12 @@ def _utf_16_lines(stream: BinaryIO, source: str, encoding: str) -> Iterator[str]
             remedy=msg("Check whether the file was cut short, and save it again."),
         ) from None
     finally:
-        # Else the stream would be closed with it, under whoever asks how far it was read.
+        # Otherwise the stream would be closed with the wrapper, while others still use it.
         wrapper.detach()
 
 
 def _octet_blocks(stream: BinaryIO, end: bytes, source: str) -> Iterator[bytes]:
-    """Yield whole lines, many at once: a call for each costs more than reading it."""
+    """Yield blocks of whole lines, since a call for each line would take longer than reading it."""
     rest, number = b"", 1
     blank = 0
     while chunk := stream.read(_BLOCK):
@@ -161,7 +162,7 @@ def _octet_blocks(stream: BinaryIO, end: bytes, source: str) -> Iterator[bytes]:
 
 
 def _lines(text: AnyStr, end: AnyStr) -> list[AnyStr]:
-    """Return lines with their ends."""
+    """Return lines including their line ends."""
     lines: list[AnyStr] = [part + end for part in text.split(end)]
     last = lines.pop()[: -len(end)]
     if last:
@@ -186,18 +187,18 @@ def _prefix(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _recognise(parts: Sequence[bytes], source: str, number: int) -> ListEncoding:
-    """Return the encoding from the first line on that needs one; ``number`` is the first's."""
+    """Return the encoding, from the first non-ASCII line on; ``number`` is the first line's."""
     at = next(at for at, part in enumerate(parts) if _needs_encoding(part))
     return recognise(b"".join(parts[at:]), source=source, line=number + at)
 
 
 def _decoded(octets: bytes, encoding: str, end: str, source: str, number: int) -> Iterator[str]:
-    """Yield a block's lines; ``number`` is the first's."""
+    """Yield the lines of a block; ``number`` is that of the first line."""
     if encoding in _BY_OCTETS:
         try:
             yield from _lines(decode_as(octets, encoding), end)
         except UnicodeDecodeError:
-            # Line by line below, to name the one that is at fault after those before it.
+            # Decoded line by line below, so that the error names the wrong line.
             pass
         else:
             return

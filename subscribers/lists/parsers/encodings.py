@@ -1,9 +1,9 @@
-"""In which encoding a list is that does not say so: recognised, or chosen by whoever brings it.
+"""Encodings of lists: recognition, or choice by the user.
 
-Octets beyond ASCII say little of themselves: that of "è" is "č" elsewhere, and half of a kanji. So
-all encodings that lists come in are tried strictly; those are left whose letters make words; UTF-8
-and Japanese go first, and of others the one counts whose letters are likeliest. Where another is
-nearly as likely and reads other letters, whoever brings the list is asked.
+Non-ASCII octets are ambiguous: that of "è" is "č" in another encoding, or half of a kanji.
+Therefore all common encodings are tried strictly, and those remain whose letters form words. UTF-8
+and Japanese encodings take precedence; of the others, the most likely one is used. If another one
+is almost as likely and yields different letters, the user is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from newsletter.issues.sources.encodings import decode, decode_as, usual_japanes
 from subscribers.lists.words.formats import guess_field
 from subscribers.lists.words.harmless import is_harmless
 
-#: Python's name of each encoding that can be chosen, and what people call it.
+#: Python's names of the encodings that can be chosen, with labels.
 ENCODINGS = {
     "utf-8": "UTF-8",
     "cp932": "Shift_JIS (CP932)",
@@ -59,13 +59,13 @@ ENCODINGS = {
     "big5hkscs": "Big5",
     "cp949": "EUC-KR (CP949)",
 }
-#: How a text begins that says by itself in which of them it is.
+#: Byte order marks by encoding.
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8",
     b"\xff\xfe": "utf-16-le",
     b"\xfe\xff": "utf-16-be",
 }
-#: What people call by the name of a part of it.
+#: Encodings that are used for another one with fewer characters.
 _WIDER = {
     "iso8859-1": "cp1252",
     "latin_1": "cp1252",
@@ -84,7 +84,7 @@ _WIDER = {
     "utf-8-sig": "utf-8",
     "utf-16": "utf-16-le",
 }
-#: What is tried where it is neither UTF-8 nor plainly Japanese, under the names that are ranked.
+#: Encodings that are tried if a list is neither UTF-8 nor clearly Japanese, by ranked name.
 _RANKED = {
     "Windows-1252": "cp1252",
     "iso8859-15": "iso8859-15",
@@ -113,15 +113,15 @@ _RANKED = {
     "CP932": "cp932",
     "EUC-JP": "euc_jp",
 }
-#: Those in which no list was saved for long.
+#: Encodings that have not been in use for long.
 _RARE = frozenset({"mac_roman", "mac_cyrillic", "cp850", "cp852", "cp866"})
-#: What languages write beyond ASCII: Polish, Czech, Slovak, Hungarian, Croatian, Slovene, Romanian,
+#: Non-ASCII letters of languages: Polish, Czech, Slovak, Hungarian, Croatian, Slovene, Romanian,
 #: German; Turkish; Lithuanian, Latvian, Estonian.
 _CENTRAL = (
     *("ąćęłńóśźżäöüé", "áčďéěíňóřšťúůýžäöü", "áäčďéíĺľňóôŕšťúýžöü", "áéíóöőúüű", "čćđšžäöü"),
     *("ăâîşţéöü", "äöüßé"),
 )
-#: Russian, Ukrainian, both together, Belarusian, Bulgarian, Serbian, Macedonian.
+#: Letters of Russian, Ukrainian, both together, Belarusian, Bulgarian, Serbian, Macedonian.
 _RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _CYRILLIC = (
     *(_RUSSIAN, "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", f"{_RUSSIAN}ґєії"),
@@ -134,41 +134,41 @@ _ALPHABETS = {
     "cp1254": ("çğıi̇öşüâîû",),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
 }
-#: So likely beside the likeliest, an encoding that reads other letters may be the right one.
+#: Likelihood relative to the likeliest encoding from which on another one may be right.
 _NEARLY = 0.8
-#: Octets that are ranked, words that are looked at, those that are shown, and encodings beside one.
+#: Octets that are ranked, words that are examined, words that are shown, and rival encodings.
 _RANKED_OCTETS, _WORDS, _SHOWN, _RIVALS = 20_000, 2_000, 3, 3
-#: A word with its neighbours, a cell, and octets of a word that is not all ASCII, without the
-#: address beside it, which would be taken for English.
+#: A word with its neighbours, a cell, and the octets of a non-ASCII word without an adjacent
+#: address, which would count as English.
 _WORD = re.compile(r"(?:[^\W\d_]|[^\x00-\x7f\s])+")
 _CELL = re.compile(r"[^,;\t\r\"]+")
 _FOREIGN = re.compile(rb"(?<![A-Za-z])[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff@-~]*")
-#: Scripts of which a word has one, as the names of their letters begin.
+#: Scripts that are not mixed within a word, by the beginning of their letters' Unicode names.
 _SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "THAI"})
-#: Half-width kana beside kanji or Latin letters in one word, or in an order that no word has: small
-#: ones and marks of voice where none stands. One word in three has such at most.
+#: Half-width kana next to kanji or Latin letters in a word, or in an impossible order, with small
+#: kana and voicing marks at wrong places. At most one word in three contains such kana.
 _HALF_KANA_BESIDE = re.compile(
     "[｡-ﾟ][A-Za-z㐀-鿿]|[A-Za-z㐀-鿿][｡-ﾟ]|(?<![ｷｼﾁﾆﾋﾐﾘﾞﾟﾃﾌ])[ｬ-ｮ]|(?<![ｲｳｸｼﾁﾂﾃﾄﾌﾞ])[ｧ-ｫ]"
     "|(?<![ｳｶ-ﾄﾊ-ﾎ])ﾞ|(?<![ﾊ-ﾎ])ﾟ"
 )
 _MOST_BESIDE = 3
-#: What stands within words and is no letter.
+#: Characters within words that are not letters.
 _WITHIN = frozenset("’‘´·‐–—ºª°")
-#: Controls, and what is assigned to nothing.
+#: Unicode categories of controls and of unassigned characters.
 _NOT_WRITTEN = frozenset({"Cc", "Co", "Cn"})
-#: Of so many characters one may be odd, and of so many letters one of no alphabet.
+#: Characters of which one may be odd, and letters of which one may be in no alphabet.
 _MOST_ODD, _MOST_FOREIGN = 20, 100
 _HALF_KANA_RUN = re.compile("[｡-ﾟ]{3,}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListEncoding:
-    """The encoding that a list is read in.
+    """The encoding of a list.
 
     Attributes:
-        encoding: Python's name of it.
-        words: The first words by whose letters one can tell whether it is the right one; none of
-            UTF-8 and of Japanese.
+        encoding: Python's name of the encoding.
+        words: The first words that show whether the encoding is right; empty for UTF-8 and
+            Japanese encodings.
     """
 
     encoding: str
@@ -176,7 +176,7 @@ class ListEncoding:
 
     @property
     def described(self) -> Message:
-        """The encoding, with the words."""
+        """The label of the encoding, with the words."""
         name = ENCODINGS.get(self.encoding, self.encoding)
         if not self.words:
             return msg("{encoding}", encoding=name)
@@ -184,10 +184,10 @@ class ListEncoding:
 
 
 def demand_encoding(name: str) -> str:
-    """Return Python's name of an encoding that somebody chose by any of its names.
+    """Return Python's name of an encoding, given by any of its names.
 
     Raises:
-        ListError: Lists are not read in it.
+        ListError: The encoding is not supported.
     """
     with suppress(LookupError):
         for encoding in ENCODINGS:
@@ -201,7 +201,7 @@ def demand_encoding(name: str) -> str:
 
 
 def not_in(encoding: str) -> Message:
-    """Return what is wrong with a line that has other octets than the lines before it."""
+    """Return the message about a line that is invalid in the encoding of the previous lines."""
     return msg(
         "This line is not in {encoding}, unlike the lines before.",
         encoding=ENCODINGS.get(encoding, encoding),
@@ -209,7 +209,7 @@ def not_in(encoding: str) -> Message:
 
 
 def mixed_encodings(encoding: str, *, source: str, line: int) -> ListError:
-    """Return the error of a list whose line is in another encoding than those before it."""
+    """Return the error about a line in another encoding than that of the previous lines."""
     return ListError(
         not_in(encoding),
         place=Place(source=source, line=line),
@@ -218,9 +218,9 @@ def mixed_encodings(encoding: str, *, source: str, line: int) -> ListError:
 
 
 def guess_wide(start: bytes) -> str:
-    """Return which UTF-16 octets are in that have no byte order mark; nothing where they are not.
+    """Return the variant of UTF-16 without byte order mark; empty for other encodings.
 
-    Every second octet of commas, digits and addresses is a NUL in it, which no text has.
+    In UTF-16, every second octet of commas, digits and addresses is NUL, which no other text has.
     """
     even, odd = start[::2].count(0), start[1::2].count(0)
     if max(even, odd) * 10 < len(start):
@@ -229,15 +229,15 @@ def guess_wide(start: bytes) -> str:
 
 
 def recognise(octets: bytes, *, source: str, line: int) -> ListEncoding:
-    """Return the encoding of whole lines, of which the first has octets beyond ASCII.
+    """Return the encoding of whole lines, the first of which has non-ASCII octets.
 
     Args:
         octets: The lines.
-        source: Names the list in errors.
+        source: The name of the list in errors.
         line: The number of the first line.
 
     Raises:
-        ListError: It is in none, or in one of several that read different letters.
+        ListError: No encoding fits, or several that yield different letters.
     """
     if japanese := _japanese(octets):
         return ListEncoding(encoding=japanese)
@@ -250,7 +250,7 @@ def recognise(octets: bytes, *, source: str, line: int) -> ListEncoding:
             command=msg("Choose it with --encoding."),
         )
     likeliest, *others = readings
-    # Windows-1252 and ISO-8859-15 mostly read the same letters: the more usual one is named.
+    # Windows-1252 and ISO-8859-15 often yield the same letters; the more common one is returned.
     alike = [one for one in readings if one.words == likeliest.words]
     best = min(alike, key=lambda one: [*_RANKED.values()].index(one.encoding))
     rivals = {
@@ -274,7 +274,7 @@ def recognise(octets: bytes, *, source: str, line: int) -> ListEncoding:
 
 
 def _japanese(octets: bytes) -> str:
-    """Return UTF-8, or an encoding of Japan in which octets are Japanese beyond doubt."""
+    """Return UTF-8, or a Japanese encoding in which the octets are clearly Japanese."""
     try:
         found = decode(octets)
     except ContentError:
@@ -284,10 +284,10 @@ def _japanese(octets: bytes) -> str:
     kana = sum(map(len, _HALF_KANA_RUN.findall(found.text)))
     foreign = sum(not char.isascii() for char in found.text)
     is_usual = usual_japanese(octets) == found.text or kana * 2 > foreign
-    # Kanji alone are Chinese and Korean in the same octets of EUC.
+    # In EUC, the octets of kanji are also valid Chinese and Korean.
     words = _words_of(found.text)
     if found.encoding == "cp932":
-        # In the octets of Big5 and Thai single kana stand amid kanji and letters.
+        # Octets of Big5 and Thai decode to single kana between kanji and letters.
         mixed = sum(_HALF_KANA_BESIDE.search(word) is not None for word in words)
         is_sure = mixed * _MOST_BESIDE <= len(words)
     else:
@@ -297,27 +297,27 @@ def _japanese(octets: bytes) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Reading:
-    """What octets say in an encoding that they can be in, and in which they make words."""
+    """The text of octets in a possible encoding in which they form words."""
 
     encoding: str
     words: tuple[str, ...]
     likelihood: float
-    #: How many names of columns are known to us, which no wrong reading has.
+    #: The number of known column names, which do not occur in a wrong encoding.
     known: int
     is_japanese: bool
 
     @property
     def rank(self) -> tuple[int, float]:
-        """By what the likeliest is the greatest."""
+        """The sort key, which is greatest for the likeliest encoding."""
         return self.known, self.likelihood
 
     def rivals(self, best: _Reading) -> bool:
-        """Tell whether it may be the right one though another is likelier."""
+        """Return whether this encoding may be right although another one is likelier."""
         near = self.likelihood >= best.likelihood * _NEARLY or self.is_japanese
         return self.known == best.known and near
 
     def shown_beside(self, others: Iterable[_Reading]) -> ListEncoding:
-        """Return it with the first of the words that others read otherwise, or of all."""
+        """Return the encoding with the first words that differ in others, or the first of all."""
         read = [other.words for other in others if other.words != self.words]
         differing = (
             word
@@ -329,8 +329,8 @@ class _Reading:
 
 
 def _readings(octets: bytes) -> list[_Reading]:
-    """Return the encodings that octets can be in and make words, the likeliest first."""
-    # Its tables take 0.2 s to load, and most lists do without.
+    """Return the possible encodings in which octets form words, the likeliest first."""
+    # Loading its tables takes 0.2 s, and most lists do not need them.
     import chardet  # noqa: PLC0415
 
     whole = octets[:_RANKED_OCTETS]
@@ -365,19 +365,19 @@ def _readings(octets: bytes) -> list[_Reading]:
 
 
 def _words_of(text: str) -> list[str]:
-    """Return the first words with characters beyond ASCII."""
+    """Return the first words with non-ASCII characters."""
     return [*islice(_foreign(_WORD, text), _WORDS)]
 
 
 def _foreign(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    """Yield what a pattern finds that is not all ASCII."""
+    """Yield the non-ASCII matches of a pattern."""
     return (found[0] for found in pattern.finditer(text) if not found[0].isascii())
 
 
 def _make_words(words: Iterable[str]) -> bool:
-    """Tell whether characters beyond ASCII stand where letters of words do, nearly everywhere.
+    """Return whether almost all non-ASCII characters are at plausible positions in words.
 
-    A wrong reading has controls, signs, capitals and letters of another script amid words.
+    In a wrong encoding there are controls, signs, capitals and other scripts within words.
     """
     odd = foreign = 0
     for word in words:
@@ -392,9 +392,9 @@ def _make_words(words: Iterable[str]) -> bool:
 
 
 def _are_of_one_language(words: Iterable[str], encoding: str) -> bool:
-    """Tell whether letters beyond ASCII are nearly all of one alphabet that the encoding is for.
+    """Return whether almost all non-ASCII letters belong to one alphabet of the encoding.
 
-    Encodings of Western Europe have the letters of them all, and their lists names of many.
+    Western European encodings are exempt, since their lists contain names in many languages.
     """
     alphabets = _ALPHABETS.get(encoding)
     letters = Counter(char for word in words for char in word.lower() if char.isalpha())
@@ -408,7 +408,7 @@ def _are_of_one_language(words: Iterable[str], encoding: str) -> bool:
 
 @lru_cache(maxsize=2048)
 def _script(char: str) -> str:
-    """Return which of the scripts a letter is of that no word mixes."""
+    """Return the script of a letter, of those that are not mixed within a word."""
     name = unicodedata.name(char, "").partition(" ")[0] if char.isalpha() else ""
     return name if name in _SCRIPTS else ""
 
@@ -418,7 +418,7 @@ def _is_wide(char: str) -> bool:
 
 
 def _is_odd(char: str, *, before: str, after: str) -> bool:
-    """Tell whether a character hardly stands between its neighbours, if it has them."""
+    """Return whether a character is implausible between its neighbours, if any."""
     category = unicodedata.category(char)
     if (script := _script(char)) and any(
         _script(one) not in {"", script} for one in before + after
@@ -426,7 +426,7 @@ def _is_odd(char: str, *, before: str, after: str) -> bool:
         return True
     latin = [one.isascii() and one.isalpha() for one in (before, after)]
     if category[0] not in "LM":
-        # "◆担当者" is how lists of Japan set off a heading.
+        # In Japanese lists, signs precede headings: "◆担当者".
         is_sign = (category[0] == "S" or category == "No") and not _is_wide(after)
         return after.isalpha() and (before.isalpha() or is_sign) and char not in _WITHIN
     if category == "Lo":

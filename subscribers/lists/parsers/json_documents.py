@@ -1,7 +1,7 @@
 """JSON documents as lists: an array of objects, alone or within an object, or an object of objects.
 
-So APIs and databases write lists. It is read as far as its next entry reaches, however long it is.
-An entry's number takes the place of its line: a document may be one line as a whole.
+This is the format of APIs and databases. Documents of any length are streamed entry by entry.
+Positions are numbers of entries and not lines, since a whole document may be one line.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from subscribers.lists.records import Record
 from subscribers.lists.words.formats import ListState, guess_field
 
 _CHUNK = 64 * 1024
-#: Characters of an entry at most, and of an object that is looked at as a whole.
+#: Characters of the longest entry, and of the longest object that is parsed at once.
 _LONGEST = 1024 * 1024
-#: Objects and arrays within each other.
+#: Levels of nested objects and arrays.
 _DEEPEST = 64
-#: Values that are nobody, beside lists of people.
+#: Values other than people that are skipped.
 _MOST_PASSED = 100_000
 _BLANKS = re.compile(r"[ \t\r\n]*")
-#: Digits of a number that Python reads; of more nobody can say anything.
+#: Digits of the longest number, below Python's limit for conversion.
 _MOST_DIGITS = 1000
 
 
@@ -44,12 +44,12 @@ def _number(digits: str) -> int | str:
 
 _DECODER = json.JSONDecoder(parse_constant=lambda _name: None, parse_int=_number)
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
-#: The column of an entry that is nothing but an address, or that an address is the key of.
+#: The column for entries that are only an address, or whose key is an address.
 _EMAIL = "email"
 
 
 def is_document(start: bytes) -> bool:
-    """Tell by its first octets whether a file of JSON is one document, not an object a line."""
+    """Return whether a JSON file is one document and not JSON lines, by its first octets."""
     text = start.decode(encoding_of_document(start), errors="replace").lstrip("\ufeff \t\r\n")
     if not text.startswith("{"):
         return text.startswith("[")
@@ -62,7 +62,7 @@ def is_document(start: bytes) -> bool:
     )
 
 
-def _read_whole(text: str) -> Any:  # noqa: ANN401 - whatever it says
+def _read_whole(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return read_json(text)
     except HalfCharacterError:
@@ -70,18 +70,18 @@ def _read_whole(text: str) -> Any:  # noqa: ANN401 - whatever it says
 
 
 def encoding_of_document(start: bytes) -> str:
-    """Return what a document is in (RFC 8259, 8.1): UTF-8; Windows writes UTF-16 with its mark."""
+    """Return the encoding of a document: UTF-8 (RFC 8259, 8.1), or UTF-16 with byte order mark."""
     return "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
 
 
 def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
-    """Read the entries of a document; what is no object comes as a record without values.
+    """Yield the entries of a document; entries that are not objects are records without values.
 
-    A key above an array is a heading of its entries where it speaks against mail ("unsubscribed"),
-    and of each array but the first.
+    The key of an array is a heading of its entries if it is against mail ("unsubscribed"), and for
+    each array but the first.
 
     Raises:
-        ListError: It is not JSON from some line on, is in no encoding of JSON, or holds no list.
+        ListError: The document is invalid JSON, in a wrong encoding, or contains no list.
     """
     start = stream.read(_CHUNK)
     stream.seek(0)
@@ -110,8 +110,8 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
                 columns.add(names, number)
             yield Record(number, names, tuple(entry.values()))
     finally:
-        # Else the stream would be closed with it, under whoever asks how far it was read; who gave
-        # it may have closed it by now.
+        # Otherwise the stream would be closed with the wrapper, while others still use it. The
+        # caller may have closed it already.
         with suppress(ValueError):
             reader.detach()
     if not number:
@@ -127,7 +127,7 @@ def _nobody(place: Place) -> ListError:
 
 
 class _Text:
-    """The text of a document, of which so much is kept as is looked at."""
+    """The text of a document, of which only the current part is in memory."""
 
     def __init__(self, reader: TextIOWrapper, source: str) -> None:
         self._reader = reader
@@ -137,7 +137,7 @@ class _Text:
         self._line = 1
 
     def peek(self) -> str:
-        """Return the next sign that is no blank; nothing at the end."""
+        """Return the next character that is not white space; empty at the end."""
         while True:
             self._at = self._end_of_blanks()
             if self._at < len(self._text):
@@ -146,10 +146,10 @@ class _Text:
                 return ""
 
     def take(self, signs: str) -> str:
-        """Pass over one of these signs, and return it.
+        """Consume and return one of these characters.
 
         Raises:
-            ListError: Something else stands there.
+            ListError: The next character is another one.
         """
         sign = self.peek()
         if not sign or sign not in signs:
@@ -158,19 +158,19 @@ class _Text:
         return sign
 
     def end(self) -> None:
-        """Read to the end.
+        """Check that the document ends here.
 
         Raises:
-            ListError: Something follows.
+            ListError: There is more text.
         """
         if self.peek():
             raise self._fault()
 
-    def value(self) -> Any:  # noqa: ANN401 - whatever it says
-        """Read a value.
+    def value(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the next value.
 
         Raises:
-            ListError: There is none, or it is longer than an entry may be.
+            ListError: The value is invalid, or longer than the limit of an entry.
         """
         found, value = self.short_value()
         if not found:
@@ -182,10 +182,10 @@ class _Text:
         return value
 
     def short_value(self) -> tuple[bool, Any]:
-        """Read a value; nothing is passed over, and the answer is no, where it is too long.
+        """Return whether the next value is short enough, and the value, which is then consumed.
 
         Raises:
-            ListError: There is none.
+            ListError: The value is invalid.
         """
         self.peek()
         while True:
@@ -201,7 +201,7 @@ class _Text:
                 continue
             if _is_deep(value):
                 raise self._fault()
-            # A number at the end of what was read may go on, and would be read anew each time.
+            # A number at the end of the buffer may continue and would be parsed again each time.
             if end - self._at > _LONGEST:
                 return False, None
             if end < len(self._text) or not self._read():
@@ -209,7 +209,7 @@ class _Text:
                 return True, value
 
     def nobody(self) -> ListError:
-        """Return the refusal of a document without people, up to here."""
+        """Return the error that the document contains no people up to this position."""
         return _nobody(Place(source=self._source, line=self._lines()))
 
     def _end_of_blanks(self) -> int:
@@ -217,7 +217,7 @@ class _Text:
         return match.end() if match else self._at
 
     def _read(self) -> bool:
-        """Read on; tell whether there was more."""
+        """Read more text; return whether there was any."""
         try:
             more = self._reader.read(_CHUNK)
         except UnicodeDecodeError:
@@ -245,7 +245,7 @@ class _Text:
 
 
 def _is_deep(value: object, depth: int = 0) -> bool:
-    """Tell whether objects and arrays lie deeper in each other than any list has them."""
+    """Return whether objects and arrays are nested too deeply."""
     if depth > _DEEPEST:
         return True
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -253,13 +253,13 @@ def _is_deep(value: object, depth: int = 0) -> bool:
 
 
 class _Lists:
-    """The lists of a document, as they are met."""
+    """The lists of a document during parsing."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def known(self, key: str, value: object) -> Iterator[tuple[str, Any]]:
-        """Yield the entries of what was read as a whole."""
+        """Yield the entries of a value that was parsed at once."""
         if isinstance(value, list):
             held = [each for each in value if not key or _is_entry(each)]
             heading = self.heading(key) if held else ""
@@ -278,7 +278,7 @@ class _Lists:
                     yield from self.known(name, one)
 
     def heading(self, key: str) -> str:
-        """Return what a list's key says of its entries."""
+        """Return the heading of a list from its key."""
         self._count += 1
         state = read_heading(key) if key else None
         is_said = state not in {None, ListState.CONFIRMED, ListState.UNCLEAR}
@@ -286,7 +286,7 @@ class _Lists:
 
 
 class _Walk:
-    """The way through a document, to the entries of its lists."""
+    """The traversal of a document to the entries of its lists."""
 
     def __init__(self, text: _Text) -> None:
         self._text = text
@@ -294,7 +294,7 @@ class _Walk:
         self._passed = 0
 
     def entries(self) -> Iterator[tuple[str, Any]]:
-        """Yield each entry, and the heading above it; empty for none."""
+        """Yield the entries with their headings, which may be empty."""
         yield from self._read("", 0)
         self._text.end()
 
@@ -308,7 +308,7 @@ class _Walk:
         elif depth < _DEEPEST:
             yield from self._object(key, depth)
         else:
-            self._text.value()  # refuses it
+            self._text.value()  # raises the error
 
     def _array(self, key: str) -> Iterator[tuple[str, Any]]:
         heading = None
@@ -350,10 +350,10 @@ class _Walk:
         self._text.take("}")
 
     def _pass_over(self) -> None:
-        """Count a value that is nobody.
+        """Count a value that is not a person.
 
         Raises:
-            ListError: There are more than any list of people has.
+            ListError: There are too many such values.
         """
         self._passed += 1
         if self._passed > _MOST_PASSED:
@@ -361,14 +361,14 @@ class _Walk:
 
 
 def _is_entry(value: object) -> bool:
-    """Tell whether an item of an array within an object is somebody, not a setting."""
+    """Return whether an item of an array within an object is a person and not a setting."""
     return isinstance(value, dict) or (
         isinstance(value, str) and _ADDRESS.fullmatch(value.strip()) is not None
     )
 
 
 def _is_person(name: str, value: object) -> bool:
-    """Tell whether an object is an entry: it names an address, or stands under one."""
+    """Return whether an object is an entry: it contains an address, or its key is one."""
     return isinstance(value, dict) and (
         _ADDRESS.fullmatch(name) is not None
         or any(
@@ -379,10 +379,10 @@ def _is_person(name: str, value: object) -> bool:
 
 
 def _holds_person(value: object) -> bool:
-    """Tell whether an object is an entry whose address lies in an object within it.
+    """Return whether an object is an entry whose address is in an inner object.
 
-    Beside that object it says something: {"user": {"email": …}, "status": "unsubscribed"}. One with
-    several such objects, or with arrays, holds people.
+    It has other values next to the inner object: {"user": {"email": …}, "status": "unsubscribed"}.
+    An object with several such inner objects, or with arrays, is a collection of people.
     """
     if not isinstance(value, dict) or any(_is_listing(held) for held in value.values()):
         return False

@@ -1,4 +1,4 @@
-"""JSON lines as lists: an object a line; and values of JSON within cells."""
+"""JSON lines as lists, with one object per line; and JSON values within cells."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from subscribers.lists.parsers.inner_columns import ColumnCount, spread
 from subscribers.lists.records import Record
 
 _ENDINGS = (".jsonl", ".ndjson", ".json")
-#: So many entries one behind the other that are no objects are no people at all.
+#: Successive entries that are not objects after which a file is refused.
 _MOST_NOBODY = 1000
 
 
 def is_json(file_name: str) -> bool:
-    """Tell whether a file is JSON, by its name."""
+    """Return whether a file is JSON, by its name."""
     return file_name.lower().endswith(_ENDINGS)
 
 
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
-    """Read JSON lines: an object a line; what is none comes as a record without values.
+    """Yield the records of JSON lines; lines that are not objects are records without values.
 
     Raises:
-        ListError: A thousand in a row are none, or they have more columns than a list may have.
+        ListError: A thousand successive lines are not objects, or there are too many columns.
     """
     names: tuple[str, ...] = ()
     columns, nobody = ColumnCount(source), NobodyInARow(source)
@@ -51,21 +51,21 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
 
 
 class NobodyInARow:
-    """Counts entries that are no objects, one behind the other."""
+    """Counts successive entries that are not objects."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._count = 0
 
     def end(self) -> None:
-        """Note an entry that is one."""
+        """Reset the count after an object."""
         self._count = 0
 
     def count(self, line: int) -> None:
-        """Note an entry that is none.
+        """Count an entry that is not an object.
 
         Raises:
-            ListError: So many in a row are no list.
+            ListError: There are too many in a row.
         """
         self._count += 1
         if self._count > _MOST_NOBODY:
@@ -80,16 +80,16 @@ class NobodyInARow:
 
 
 class HalfCharacterError(ValueError):
-    r"""It holds half of a character: an escape such as \ud83d without the one that follows it."""
+    r"""A JSON text contains a lone surrogate: an escape such as \ud83d without its second half."""
 
     message = msg("The line contains half of a character, such as \\ud83d without its second half.")
 
 
-def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says
-    """Return what JSON says, None where it is none; numbers that are no number are None.
+def read_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value of JSON, None if it is invalid; NaN and infinities become None.
 
     Raises:
-        HalfCharacterError: It escapes half of a surrogate pair, which no database keeps.
+        HalfCharacterError: The text contains a lone surrogate, which no database can store.
     """
     try:
         value = json.loads(text, parse_constant=lambda _name: None)
@@ -101,10 +101,10 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says
 
 
 def refuse_half_character(value: object) -> None:
-    """Refuse what JSON said where it holds half of a character.
+    """Refuse a JSON value with a lone surrogate.
 
     Raises:
-        HalfCharacterError: So it is.
+        HalfCharacterError: The value contains a lone surrogate.
     """
     try:
         json.dumps(value, ensure_ascii=False).encode()
@@ -113,7 +113,7 @@ def refuse_half_character(value: object) -> None:
 
 
 def read_object(value: object) -> dict[str, Any]:
-    """Return an object of JSON, as it is or as text; empty where it is none."""
+    """Return a JSON object, given as value or text; empty for anything else."""
     try:
         value = read_json(value) if isinstance(value, str) else value
     except HalfCharacterError:

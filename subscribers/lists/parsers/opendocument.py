@@ -1,8 +1,9 @@
-"""Lists as sheets of OpenDocument (``.ods``), which LibreOffice writes: as tables of HTML.
+"""Lists in OpenDocument spreadsheets (``.ods``), which are converted to tables of HTML.
 
-As of a workbook of Excel, a page with a table for each sheet is made; what is hidden, filtered away
-or struck out is told and not taken. Days are read as what they are, other cells as they are shown.
-Cells and rows that come again are written once with their number: blank ones without end.
+As for Excel workbooks, the result is a page with one table per sheet. Hidden, filtered or
+struck-out rows are refused and reported. Dates are read by value, other cells as they are
+displayed. Repeated cells and rows are stored once with their number, which is very large for blank
+ones.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from subscribers.lists.parsers.workbooks import UNNAMED
 
 _IN_MEMORY = 8 * 1024 * 1024
 _MOST_IN_ROW, _MOST_BLANK = 1024 * 1024, 100_000
-#: What an element of a comment takes that says nothing.
+#: Characters that an empty element of a comment counts for.
 _OF_A_COMMENT = 50
 _CONTENT = "content.xml"
-#: What stands in a cell and is none of its words.
+#: Elements within a cell that are not part of its text.
 _ASIDE = frozenset({"annotation", "shapes", "frame"})
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 
 
 def page_of_sheets(archive: Archive) -> BinaryIO:
-    """Return the sheets of a document as a page of HTML in UTF-8, at its beginning.
+    """Return the sheets of a document as an HTML page in UTF-8, rewound.
 
     Raises:
-        ListError: It is broken or too large, or no sheet of it holds an address.
+        ListError: The document is broken or too large, or contains no address.
     """
     styles = _Styles(archive)
     for path in ("styles.xml", _CONTENT):
@@ -57,7 +58,7 @@ def page_of_sheets(archive: Archive) -> BinaryIO:
 
 
 class _Styles:
-    """Which styles strike out, or hide a sheet, and how many sheets there are."""
+    """Collects the styles that strike out or hide a sheet, and the number of sheets."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -67,7 +68,7 @@ class _Styles:
         self._name = ""
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         said = _plain(attributes)
         if tag == "style":
             self._name = said.get("name", "")
@@ -85,7 +86,7 @@ class _Styles:
                 self._keep(self.struck)
 
     def end(self, tag: str) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         if tag == "style":
             self._name = ""
 
@@ -95,7 +96,7 @@ class _Styles:
 
 
 class _Sheets:
-    """Takes the elements of a document, and writes rows of tables."""
+    """Converts the elements of a document to rows of tables."""
 
     def __init__(self, archive: Archive, styles: _Styles, page: BinaryIO) -> None:
         self._archive, self._styles, self._page = archive, styles, page
@@ -109,14 +110,14 @@ class _Sheets:
         self._link = ""
         self._struck = False
         self._aside = 0
-        #: The comments on cells of the row, each in pieces, and whether one is under way.
+        #: The comments on cells of the row, each in parts, and whether one is being parsed.
         self._comments: list[list[str]] = []
         self._in_comment = self._in_paragraph = False
-        #: Blank cells before the next that holds something.
+        #: The number of blank cells before the next filled one.
         self._gap = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         if self._aside or tag in _ASIDE:
             self._aside += 1
             self._start_aside(tag)
@@ -154,7 +155,7 @@ class _Sheets:
         """Refuse a document without addresses.
 
         Raises:
-            ListError: So it is.
+            ListError: The document contains no address.
         """
         if not self._has_address:
             raise self._archive.refusal(
@@ -187,7 +188,7 @@ class _Sheets:
             self._struck = True
 
     def text(self, text: str) -> None:
-        """Take characters."""
+        """Process text."""
         is_word = self._cell is not None and not self._aside
         if is_word or self._in_paragraph:
             (self._text if is_word else self._comments[-1]).append(text)
@@ -196,7 +197,7 @@ class _Sheets:
                 raise self._refusal()
 
     def end(self, tag: str) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         if self._aside:
             self._aside -= 1
             self._in_comment = self._in_comment and self._aside > 0
@@ -273,11 +274,11 @@ def _plain(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def _number(text: str | None) -> int:
     text = text or "1"
-    return max(int(text), 1) if text.isascii() and text.isdecimal() and len(text) < 9 else 1  # noqa: PLR2004 - more than any has
+    return max(int(text), 1) if text.isascii() and text.isdecimal() and len(text) < 9 else 1  # noqa: PLR2004 - a limit of digits
 
 
 def _shown(said: Mapping[str, str], words: str) -> str:
-    """Return what a cell says: a day by its own value, which its format may shorten."""
+    """Return the text of a cell; for a date its value, since the format may omit parts."""
     kind = said.get("value-type")
     if kind == "date":
         day = said.get("date-value", "")

@@ -1,8 +1,9 @@
-"""Lists of stanzas: a person's lines are each a name and a value, and a blank line parts people.
+"""Lists of stanzas: each line has a name and a value, and a blank line separates people.
 
-Sympa writes its dumps so ("email a@b.example"), directories LDIF (RFC 2849, "mail: a@b.example"),
-and address books vCards (RFC 6350, "EMAIL;TYPE=HOME:a@b.example"), which have a line of their own
-at either end. Read line by line, what one stanza says would be said of the address below it.
+These are dumps of Sympa ("email a@b.example"), LDIF of directories (RFC 2849, "mail: a@b.example"),
+and vCards of address books (RFC 6350, "EMAIL;TYPE=HOME:a@b.example"), which have a line at the
+beginning and end of each. If such a list were read line by line, the values of one stanza could be
+attributed to the address in the next one.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from subscribers.lists.parsers.headings import HEAD_LINES, distinct_names
 from subscribers.lists.records import Record
 from subscribers.lists.words.formats import guess_field
 
-#: Lines, and characters, of a stanza beyond which its rest is another one's.
+#: Lines and characters after which a stanza is split.
 _MOST_LINES, _MOST_LETTERS = 1000, 256 * 1024
-#: So many names of columns are taken of a list that names them anew for each person.
+#: The largest number of different column names in a list.
 _MOST_NAMES = 500
-#: How the encoding is called whose lines go on where they end with "=".
+#: The encoding in which a line that ends with "=" continues.
 _QUOTED_PRINTABLE = "QUOTED-PRINTABLE"
-#: The character set of a value.
+#: The character set parameter of a value.
 _CHARSET = re.compile(r"CHARSET=\"?(?:x-)?([\w-]{1,40})", re.IGNORECASE)
-#: What a line is called that has no name.
+#: The name of lines without name.
 _NAMELESS = "#"
 _BEGIN, _END = "begin:vcard", "end:vcard"
-#: A name, with a group before it (``item1.EMAIL``) and parameters behind it, and the value.
-#: Possessive throughout: a line of a megabyte is gone through once.
+#: A name with optional group (``item1.EMAIL``) and parameters, and the value. All quantifiers are
+#: possessive, so that matching is linear in a line of a megabyte.
 _COLON = re.compile(
     r"(?:[\w-]++\.)?([A-Za-z][\w-]*+)((?:;[^:\"]*+(?:\"[^\"]*+\"[^:\"]*+)*+)?+)(::?)[ \t]*+(.*)"
 )
@@ -44,10 +45,10 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 class Stanza(NamedTuple):
-    """What is said of one person: names and values, in the order of the list.
+    """The names and values of one person, in the order of the list.
 
     Attributes:
-        line: The number of its first line.
+        line: The number of the first line.
     """
 
     line: int
@@ -55,23 +56,23 @@ class Stanza(NamedTuple):
 
     @property
     def values(self) -> dict[str, str]:
-        """The values by their names, of which each second one has a number."""
+        """The values by name; repeated names have a number."""
         names = _numbered(tuple(name for name, _ in self.said))
         return dict(zip(names, (value for _, value in self.said), strict=True))
 
 
 @lru_cache(maxsize=256)
 def _numbered(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names as `distinct_names` does; most stanzas of a list have the same."""
+    """Return the result of `distinct_names`, cached, since most stanzas have the same names."""
     return tuple(distinct_names(names))
 
 
 def stanza_records(open_lines: Callable[[], Iterator[str]]) -> Iterator[Record] | None:
-    """Read a list of stanzas as a table of all that they name; None where it is none of them.
+    """Return the records of a list of stanzas with all of their names; None for other lists.
 
     Args:
-        open_lines: Opens the list's lines at its beginning; the list is gone through twice, as only
-            its end tells which names there are.
+        open_lines: Opens the lines of the list at the beginning. The list is read twice, since the
+            names are known only at its end.
     """
     lines = open_lines()
     head = list(islice(lines, HEAD_LINES))
@@ -98,10 +99,10 @@ def _records(names: tuple[str, ...], stanzas: Iterator[Stanza]) -> Iterator[Reco
 
 
 def _are_stanzas(head: Sequence[str]) -> bool:
-    """Tell whether a list is one of stanzas, by its first lines.
+    """Return whether a list consists of stanzas, by its first lines.
 
-    Each whole stanza but a preamble has several lines, all of a name and a value, and one address
-    under a name that addresses are known by.
+    Each complete stanza except a preamble must have several lines, all with name and value, and one
+    address under a known name for addresses.
     """
     first = next((line.strip() for line in head if line.strip()), "")
     if first.lower() == _BEGIN:
@@ -112,7 +113,7 @@ def _are_stanzas(head: Sequence[str]) -> bool:
             groups[-1].append(line)
         elif groups[-1]:
             groups.append([])
-    # The last one may be cut off.
+    # The last stanza may be incomplete.
     whole = groups[:-1] if len(groups) > 1 else groups
     held = [group for group in whole if any("@" in line for line in group)]
     return bool(held) and all(len(group) > 1 and _is_stanza(group) for group in held)
@@ -125,7 +126,7 @@ def _is_stanza(lines: Sequence[str]) -> bool:
 
 
 def _read_stanzas(lines: Iterable[str]) -> Iterator[Stanza]:
-    """Yield the stanzas of a list: of one line, such as a version, only where it has an address."""
+    """Yield the stanzas of a list; single lines, such as a version, only with an address."""
     held: list[str] = []
     begun, letters = 1, 0
     for number, line in enumerate(lines, start=1):
@@ -149,7 +150,7 @@ def _stanza(line: int, held: Sequence[str]) -> Iterator[Stanza]:
 
 
 def _unfolded(lines: Iterable[str]) -> list[str]:
-    """Return lines without those that go on with the one before, and comments."""
+    """Return lines with continuation lines joined, and without comments."""
     whole: list[str] = []
     is_quoted = False
     for line in lines:
@@ -168,7 +169,7 @@ def _unfolded(lines: Iterable[str]) -> list[str]:
 
 
 def _read_line(line: str) -> tuple[str, str] | None:
-    """Return the name and the value of a line, if it has them."""
+    """Return the name and value of a line; None if it has none."""
     if found := _COLON.fullmatch(line):
         name, parameters, sign, value = found.groups()
         if sign == "::":
@@ -184,9 +185,9 @@ def _read_line(line: str) -> tuple[str, str] | None:
 
 
 def _decoded(octets: bytes, parameters: str) -> str:
-    """Return a value's letters by the character set that it names; what nobody can read is asked.
+    """Return a value decoded by its character set; unreadable values lead to a question.
 
-    vCards of Japanese telephones name Shift_JIS, and have the signs that Microsoft added to it.
+    vCards of Japanese telephones declare Shift_JIS, but contain Microsoft's extensions.
     """
     encoding = "utf-8"
     if named := _CHARSET.search(parameters):

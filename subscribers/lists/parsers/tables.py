@@ -1,4 +1,4 @@
-"""Lists as tables: CSV, with whatever spreadsheets put around it, and what stands in no table."""
+"""Lists as CSV tables, including titles and notes of spreadsheets, and lists without a table."""
 
 from __future__ import annotations
 
@@ -36,31 +36,32 @@ from subscribers.lists.records import Record
 from subscribers.lists.words.legends import legends_in, read_legend
 
 _SENDER = msg("This is the sender of the mail that was pasted, and none of its readers.")
-#: So many rows of one line each are read by one call.
+#: Single-line rows that are parsed together.
 _ROWS = 64
-#: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
+#: Delimiters in order of preference; Excel writes semicolons where the comma is the decimal sign.
 _DELIMITERS = (",", "\t", ";", "|")
-#: What Japanese writing puts between words, and so between the cells of what somebody typed. Also
-#: within sentences: it divides cells where the heading has as many as the row below it.
+#: Japanese separators, which people type between cells. They also occur within sentences, so they
+#: count only if the heading has as many cells as the row below it.
 _WIDE_DELIMITERS = ("、", "，", "；", "｜")
-#: What Excel reads as the sign between cells, and writes before some exports.
+#: The line by which Excel declares the delimiter.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
-#: A text that is written as a formula, so that spreadsheets take it for no number: ``="0123"``.
-#: A cell in quotes that is none is taken, too, so that what stands in it is not looked at.
+#: Text written as a formula, so that spreadsheets do not convert it to a number: ``="0123"``. Other
+#: quoted cells also match, so that their content is not searched.
 _FORMULA = re.compile(
     r'(?P<before>^|[,;\t|])(?:="(?P<text>(?:[^"]|"")*)"|"=""(?P<quoted>(?:[^"]|"{4})*)"""'
     r'|(?P<other>"(?:[^"]|"")*(?:"|\Z)))(?=[,;\t|\r\n]|$)'
 )
 _BEGUN = re.compile('(?:[^"]|"")*"?')
-#: As Japanese input writes it; addresses are known by the narrow one.
+#: The full-width at sign of Japanese input, which is converted to the ASCII one.
 _WIDE_AT = "＠"
-#: Of these alone is a line that parts the rows of a table in plain text: of Markdown, of a
-#: database's terminal.
+#: The characters of lines that separate rows of plain-text tables, as in Markdown or in the output
+#: of database terminals.
 _OF_RULES = "-=:|+ \t\r\n"
-#: What was asked of a database's terminal, which names columns, too: "shop=> select email, name".
+#: A query in the output of a database terminal, which also names columns:
+#: "shop=> select email, name".
 _QUERY = re.compile(r"[\w\[\]() .@-]{0,60}[=>#]{1,2}\s{0,8}select\s", re.IGNORECASE)
-#: So many rows one behind the other are broken, or have one cell without an address, at most. Of
-#: people whose addresses are not known a list sorted by them has many.
+#: The largest number of successive rows that are broken or have one cell without address. A list
+#: sorted by address can contain many people without one.
 _MOST_NOBODY = 100_000
 
 
@@ -70,22 +71,22 @@ def csv_records(
     source: str,
     is_header: Callable[[Sequence[str]], bool] = lambda _names: False,
 ) -> Iterator[Record]:
-    """Read CSV (RFC 4180), also with tabs or semicolons, and with what spreadsheets put around it.
+    """Yield the records of CSV (RFC 4180), also with tabs or semicolons, titles and notes.
 
-    The header is the first row that ``is_header`` knows within the first 30 lines, or else the one
-    above the first address; before it may stand ``sep=;``, titles and blank rows. Rows of headings
-    above and below it name their columns, too. Of columns with one name the second gets a number.
-    A row whose quotes are broken comes as a fault, and stops no other. Where addresses stand in no
-    table, or in one without a header, its columns are "#1" and so on. A row of one cell that says
-    something of mail is a heading of the rows below it, which have it in the column `SECTION`.
+    The header is the first row in the first 30 lines for which ``is_header`` is true, or else the
+    row above the first address. It may be preceded by ``sep=;``, titles and blank rows. Rows of
+    headings above and below it also name columns. Repeated names get a number. A row with broken
+    quotes has a fault and does not affect others. If addresses are not in a table, or in one
+    without header, the columns are "#1" etc. A row with one cell that is about mail is a heading of
+    the rows below it, which contain it in the column `SECTION`.
 
     Raises:
-        ListError: The header's own quotes are broken, or it has over 1,000 columns.
+        ListError: The header has broken quotes, or more than 1,000 columns.
     """
     rest = iter(lines)
     head = list(map(_plain_line, islice(rest, HEAD_LINES)))
     if list(_without_formulas(head)) != head:
-        # Whatever writes them writes them in each row.
+        # Programs that write trailing delimiters write them in each row.
         count = len(head)
         rest = _without_formulas(chain(head, rest))
         head = list(islice(rest, count))
@@ -118,7 +119,7 @@ def csv_records(
 
 
 def _titles_of(above: Sequence[Sequence[str]], header: Sequence[str]) -> Iterator[str]:
-    """Yield what stands above a table by itself; further to the right it may name columns."""
+    """Yield the titles above a table; cells further to the right may be column names instead."""
     first = next((at for at, cell in enumerate(header) if cell.strip()), 0)
     for cells in above:
         filled = [at for at, cell in enumerate(cells) if cell.strip()]
@@ -131,7 +132,7 @@ def _whole(cells: Sequence[str]) -> str:
 
 
 def with_note(records: Iterable[Record], note: str) -> Iterator[Record]:
-    """Pass records on with what stands beside all of them in the column `BESIDE`."""
+    """Yield records with a note that applies to all of them in the column `BESIDE`."""
     before: tuple[str, ...] = ()
     names = before
     for record in records:
@@ -144,15 +145,15 @@ def with_note(records: Iterable[Record], note: str) -> Iterator[Record]:
 
 
 def _plain_line(line: str) -> str:
-    """Return a line, blank where it only parts rows or asks for them, with the narrow sign."""
+    """Return a line with ASCII at signs; blank for separator lines and queries."""
     return "\n" if _is_rule(line) or _QUERY.match(line) else line.replace(_WIDE_AT, "@")
 
 
 def _without_formulas(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines with the texts that are written as formulas, the rest of them as it is."""
+    """Yield lines in which texts written as formulas are replaced by the texts."""
     is_within = False
     for line in lines:
-        # What goes on from the line before ends with its quote.
+        # A quoted cell from the previous line ends at its quotation mark.
         begun = found[0] if is_within and (found := _BEGUN.match(line)) else ""
         yield begun + _FORMULA.sub(_without_formula, line[len(begun) :])
         is_within ^= line.count('"') % 2 == 1
@@ -203,7 +204,7 @@ def _refuse_widest(cells: Sequence[str], source: str, line: int) -> None:
 def _headless_records(
     head: Sequence[str], rest: Iterator[str], skipped: int, source: str
 ) -> Iterator[Record]:
-    """Read addresses under no header: a table of columns without names, or lines of text."""
+    """Yield the records of a list without header: a table without column names, or text lines."""
     begun = head[skipped:]
     for delimiter in _DELIMITERS:
         rows = [row.cells for row in rows_of(Lines(begun), delimiter) if not row.fault]
@@ -236,37 +237,37 @@ def _headless_records(
 
 
 class _Notes:
-    """Headings below which nobody stands: each may be a note of somebody."""
+    """Headings without rows below them, which may be notes about people."""
 
     def __init__(self) -> None:
         self._waiting: list[Record] = []
 
     def begin(self, record: Record, heading: str) -> Iterator[Record]:
-        """Take a heading, and yield the one before as a row of its own where nobody came."""
+        """Start a heading; yield the previous one as a row if it had no rows."""
         yield from self.end()
         if is_heading(heading):
             cells = [*[""] * len(record.names), heading]
             self._waiting.append(record._replace(names=(*record.names, BESIDE), cells=cells))
 
     def meet(self, cells: Iterable[str]) -> None:
-        """Take a row, which is below the last heading if it has an address."""
+        """Process a row, which belongs to the last heading if it has an address."""
         if self._waiting and any("@" in cell for cell in cells):
             self._waiting.clear()
 
     def end(self) -> Iterator[Record]:
-        """Yield the last heading where nobody came."""
+        """Yield the last heading as a row if it had no rows."""
         yield from self._waiting
         self._waiting.clear()
 
 
 def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
-    """Pass records on; those below a row that is a heading have it in a column of their own.
+    """Yield records with the heading above them in a separate column.
 
-    Of rows with one cell those are headings that say something of mail, and all others once there
-    was one: "現在の会員" ends what was said by "退会者".
+    Rows with one cell are headings if they are about mail, and after the first such heading all of
+    them are: "現在の会員" ends the section "退会者".
 
     Raises:
-        ListError: Very many rows in a row are nobody.
+        ListError: Too many successive rows are not people.
     """
     names: tuple[str, ...] = ()
     section, column = "", 0
@@ -282,7 +283,7 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
                 text = cells[filled[0]].strip()
                 if "@" not in text:
                     nobody.count(at, record.line)
-                if _is_rule(text):  # drawn below the heading
+                if _is_rule(text):  # a line below the heading
                     continue
                 if read_legend(text):
                     yield record._replace(cells=(), header=True, beyond=text)
@@ -301,17 +302,17 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
 
 
 class _RowsOfNobody:
-    """Counts rows that are nobody, one behind the other: what is in an open quote, for one."""
+    """Counts successive rows that are not people, such as those within an unclosed quote."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._count, self._last = 0, -1
 
     def count(self, at: int, line: int) -> None:
-        """Note that a row is nobody.
+        """Count a row that is not a person.
 
         Raises:
-            ListError: There are too many by now.
+            ListError: There are too many in a row.
         """
         self._count = self._count + 1 if at == self._last + 1 else 1
         self._last = at
@@ -326,7 +327,7 @@ class _RowsOfNobody:
 def _records_one_by_one(
     feed: Lines, delimiter: str, names: tuple[str, ...], *, last: int
 ) -> Iterator[Record]:
-    """Read rows of several lines, or with broken quotes, up to one that ends at line ``last``."""
+    """Yield multi-line or broken rows, up to one that ends at the line ``last``."""
     for row in rows_of(feed, delimiter):
         if row.fault:
             yield Record(row.line, (), (), fault=row.fault)
@@ -337,7 +338,7 @@ def _records_one_by_one(
 
 
 def _record_of_width(line: int, names: tuple[str, ...], cells: Sequence[str]) -> Record:
-    """Return a row with as many cells as the header has: blank ones are added, others named."""
+    """Return a row with as many cells as the header; further cells are kept separately."""
     width = len(names)
     beyond = ", ".join(cell for cell in cells[width:] if cell.strip())
     return Record(line, names, [*cells[:width], *[""] * (width - len(cells))], beyond=beyond)
@@ -346,9 +347,9 @@ def _record_of_width(line: int, names: tuple[str, ...], cells: Sequence[str]) ->
 def _find_header(
     head: Sequence[str], is_header: Callable[[Sequence[str]], bool]
 ) -> tuple[int, str, Sequence[Sequence[str]] | None]:
-    """Return how many lines stand before the header, what divides cells, and the rows before.
+    """Return the number of lines before the header, the delimiter, and the rows before it.
 
-    None of these where there is no header, but addresses.
+    If there are addresses without a header, the rows are None.
     """
     named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
     skipped = 1 if named else 0
@@ -386,7 +387,7 @@ def _find_header(
 
 
 def _divides(delimiter: str, head: Sequence[str]) -> bool:
-    """Tell whether the first row with an address has as many cells as the row above it."""
+    """Return whether the first row with an address has as many cells as the row above it."""
     above = ""
     for line in head:
         if "@" in line:
@@ -396,9 +397,9 @@ def _divides(delimiter: str, head: Sequence[str]) -> bool:
 
 
 def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
-    """Tell whether one line stands above the addresses, names their column, and is no heading.
+    """Return whether the line above the addresses is the name of their column and no heading.
 
-    Where other lines between the addresses have none either, all are headings.
+    If there are other lines without address between the addresses, all of them are headings.
     """
     named = [line.strip() for line in before if line.strip()]
     headings = [line for line in others if line.strip() and "@" not in line]
@@ -406,18 +407,18 @@ def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _is_as_wide(before: Sequence[str], others: Sequence[str], delimiter: str) -> bool:
-    """Tell whether the first line has as many columns as the first with an address: it names them.
+    """Return whether the first line has as many cells as the first row with an address.
 
-    Rows of the table between the two have something else where an address should stand.
+    It is then the header, and rows between the two have another value instead of an address.
     """
     return bool(before) and 0 < before[0].count(delimiter) == others[0].count(delimiter)
 
 
 def _name_nameless(names: list[str], first: Iterable[CsvRow]) -> tuple[str, ...]:
-    """Return names with "#5" for the fifth column where it has none, and says something.
+    """Return names in which used columns without name are named by number, such as "#5".
 
-    Somebody wrote beside the table. Columns behind the last that has a name, or holds something in
-    one of the ``first`` rows, are none: what comes there later is a cell beyond the header.
+    These are notes next to the table. Columns after the last one with a name, or with a value in
+    one of the ``first`` rows, are not included; later values there are cells beyond the header.
     """
     filled = {at for row in first for at, cell in enumerate(row.cells) if cell.strip()}
     width = max((at + 1 for at, name in enumerate(names) if name or at in filled), default=0)

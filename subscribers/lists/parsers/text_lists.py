@@ -1,7 +1,7 @@
-"""Lists that are no table: addresses by lines or behind one another, with headings between them.
+"""Lists that are not tables: addresses in lines or in sequence, with headings between them.
 
-What a heading says ("BOUNCING", "停止した方") is said of all below it. It becomes a column of these
-rows, so that it is read, and asked about, as what a column of states says.
+A heading ("BOUNCING", "停止した方") applies to all addresses below it. It becomes a column of these
+rows, which is interpreted like a column of states.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from subscribers.lists.words.harmless import (
     tells_leaving,
 )
 
-#: The column of the headings that stand above rows; nothing that a list calls one.
+#: The column for headings above rows; a name that does not occur in lists.
 SECTION = "##"
-#: The column of what stands beside rows and speaks against mail, a title or a note: of whom, nobody
-#: but a person can tell.
+#: The column for titles and notes against mail next to the rows; only a person can decide to whom
+#: they apply.
 BESIDE = "###"
-#: The column of the comments that a spreadsheet's user put to cells of a row.
+#: The column for comments on cells of a row in a spreadsheet.
 COMMENTS = "####"
-#: Columns of what stands beside the rows.
+#: The additional columns for texts next to the rows.
 OURS = frozenset({SECTION, BESIDE, COMMENTS})
-#: Characters that are read of a comment, and of all those of a row.
+#: Characters of the comments on a row that are read.
 LONGEST_COMMENT = 1000
-#: What stands behind the addresses of a list that is no table.
+#: The columns of a list that is not a table: the address, and the text after it.
 NAMES = ("#1", "#2")
-#: What Japanese writing puts between addresses, and around them.
+#: Full-width characters between and around addresses.
 _WIDE = "、，；：・／｜＜＞（）「」『』【】"
 _NOT_IN_ONE = rf"\s@<>()\[\]\",;:{_WIDE}"
-#: An apostrophe may stand within what is before the @, and around all of it.
+#: An address; apostrophes are allowed within the local part, but not at its beginning.
 _ADDRESS = re.compile(rf"[^'{_NOT_IN_ONE}][^{_NOT_IN_ONE}]{{0,63}}@[^'{_NOT_IN_ONE}]{{1,255}}")
 _AROUND = f" \t\r\n,;:<>\"'()|{_WIDE}"
 _BEHIND = re.compile(r"[\s,;>'\"、，；・／｜＞]*")
-#: Between two addresses: what closes the first one, and then what is said of it: in brackets, or
-#: all before the sign that parts the two. In quotes is the name of the second.
+#: The text between two addresses: closing brackets of the first one, then a remark about it in
+#: brackets or before the separator. Quoted text is the name of the second one.
 _CLOSING = re.compile(r"[\s>)\]'）＞」』】]*")
 _SAID_BEHIND = re.compile(
     r"(?P<remark>[(（\[［【][^()（）\[\]［］【】]*[)）\]］】]|[^\",;、，；／｜|]+(?=[,;、，；／｜|]))"
 )
-#: How a line of a mail's header begins, whose people follow.
+#: The beginning of a mail's header field with addresses.
 _LABEL = re.compile(
     r"\s*(?:(?P<sender>from|reply-to|sender|von|de|da|van|fra|från|od|от|差出人|送信者|送信元|返信先|"
     r"发件人|寄件者|보낸 사람)|to|b?cc|an|kopie|à|para|pour|copie|aan|til|till|do|komu|кому|копия|"
@@ -64,17 +64,17 @@ _NAMES_ADDRESS = re.compile(
 
 
 class Line(NamedTuple):
-    """An address with the name before it, and what stands behind it."""
+    """An address with the name before it and the text after it."""
 
     address: str
     remark: str
 
 
 def read_heading(text: str) -> ListState | None:
-    """Return what a heading says against mail of those below it; unclear where nobody knows.
+    """Return the state against mail in a heading; unclear if it is ambiguous.
 
-    A word of a state is one with a remark, too: "BOUNCING (May)". A place, a class or a number says
-    nothing, nor what says that they want mail.
+    A state may be followed by a remark: "BOUNCING (May)". Places, classes, numbers and consent are
+    not states against mail.
     """
     piece = _REMARK.split(normal_form(text).strip(), maxsplit=1)[0].strip(" .:*=#-[]【】<>《》")
     state = against_mail(piece) or read_state(piece)
@@ -89,12 +89,12 @@ def read_heading(text: str) -> ListState | None:
 
 @lru_cache(maxsize=1024)
 def is_heading(text: str) -> bool:
-    """Tell whether a text that stands alone says something of mail of those below it."""
+    """Return whether a single text is a heading about mail for the rows below it."""
     return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
 
 
 def titles_against(texts: Iterable[str]) -> str:
-    """Return those of a list's titles that speak of leaving or against mail."""
+    """Return the titles of a list that are about unsubscribing or against mail."""
     return " / ".join(filter(_is_title_against, texts))
 
 
@@ -106,7 +106,7 @@ def _is_title_against(title: str) -> bool:
 
 
 def comments_against(texts: Iterable[str]) -> str:
-    """Return those of a row's comments that speak of mail or leaving, on one line."""
+    """Return the comments on a row that are about mail or unsubscribing, as one line."""
     plain = (" ".join(text.split())[:LONGEST_COMMENT] for text in texts)
     return " / ".join(text for text in plain if _is_against(text))[:LONGEST_COMMENT]
 
@@ -117,7 +117,7 @@ def _is_against(text: str) -> bool:
 
 
 def names_column(text: str) -> bool:
-    """Tell whether the line above all addresses is the name of their column, not a heading."""
+    """Return whether the line above all addresses is a column name and not a heading."""
     if _NAMES_ADDRESS.search(text):
         return read_state(text) is None
     is_word = len(text.split()) == 1
@@ -125,7 +125,7 @@ def names_column(text: str) -> bool:
     return is_word and not says and read_state(text) is None
 
 
-#: When a mail was sent, and what it is called.
+#: Header fields of a mail's date and subject.
 _FIELD = re.compile(
     r"\s*(?:date|sent|gesendet|datum|envoyé|enviado|fecha|data|inviato|verzonden|skickat|sendt|wysłano|"
     r"отправлено|дата|日時|送信日時|日付|发送时间|日期|보낸 날짜|"
@@ -136,30 +136,30 @@ _FIELD = re.compile(
 
 
 def is_of_mail(lines: Iterable[str]) -> bool:
-    """Tell whether lines are the header of a mail: somebody sends it, and somebody gets it."""
+    """Return whether lines are the header of a mail with sender and recipients."""
     labels = [found for line in lines if "@" in line and (found := _LABEL.match(line))]
     return len({found["sender"] is None for found in labels}) > 1
 
 
 def is_of_sender(line: str) -> bool:
-    """Tell whether a line of a mail's header names who sends it, and no reader."""
+    """Return whether a line of a mail's header is the sender."""
     found = _LABEL.match(line)
     return found is not None and found["sender"] is not None
 
 
 def says_nothing_of_mail(line: str) -> bool:
-    """Tell whether a line of a mail's header is its subject or day, and speaks of no leaving."""
+    """Return whether a line is a mail's subject or date, and not about unsubscribing."""
     found = _FIELD.match(line)
     return found is not None and not titles_against([line[found.end() :].strip()])
 
 
 def is_remark(line: str) -> bool:
-    """Tell whether a line is commented out, and says nothing of mail of those below it."""
+    """Return whether a line is commented out and not a heading about mail."""
     return line.lstrip().startswith(("#", "//")) and not is_heading(line)
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Yield the addresses of a line, each with the name before it; none of a heading."""
+    """Yield the addresses of a line, each with its name; nothing for a heading."""
     found = [*_ADDRESS.finditer(text)]
     label = _LABEL.match(text) if found else None
     name = text[label.end() if label else 0 : found[0].start()] if found else ""
@@ -176,14 +176,14 @@ def lines_of(text: str) -> Iterator[Line]:
 
 
 def _parted(between: str) -> tuple[str, str]:
-    """Return what is said of the first of two addresses, and what stands before the second."""
+    """Return the remark about the first of two addresses, and the text before the second."""
     between = between[_CLOSING.match(between).end() :]  # type: ignore[union-attr]
     said = _SAID_BEHIND.match(between)
     return (said["remark"].strip(), between[said.end() :]) if said else ("", between)
 
 
 def _name_of(text: str) -> str:
-    """Return a name without the signs around it, with both brackets of what stands beside it."""
+    """Return a name without surrounding punctuation; a bracketed remark keeps both brackets."""
     name = " ".join(text.strip(_AROUND).split())
     for opening, closing in ("()", "（）", "【】"):
         missing = name.count(opening) - name.count(closing)
@@ -192,7 +192,7 @@ def _name_of(text: str) -> str:
 
 
 def is_table(rows: Iterable[Sequence[str]]) -> bool:
-    """Tell whether rows that hold an address have several cells, as many each, one an address."""
+    """Return whether rows with addresses have the same number of cells and one address each."""
     held = [row for row in rows if any("@" in cell for cell in row)]
     return (
         len({len(row) for row in held}) == 1

@@ -1,7 +1,7 @@
-"""The comments that somebody put to cells of a workbook, by their rows: remarks on these.
+"""The comments on cells of a workbook, by row, which are remarks about people.
 
-Excel has two kinds of them (ECMA-376, 18.7, and MS-XLSX, 2.1.24): notes, and threads of answers,
-for which a note with an explanation stands in as well. Only what speaks of mail or leaving is kept.
+Excel has two kinds (ECMA-376, 18.7, and MS-XLSX, 2.1.24): notes, and threaded comments, which also
+have a placeholder note. Only comments about mail or unsubscribing are kept.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from subscribers.lists.parsers.text_lists import LONGEST_COMMENT, comments_again
 from subscribers.lists.parsers.workbook_parts import SAVE_SHEETS, Attributes, Parts
 
 _PLACE = re.compile(r"\$?[A-Z]{1,3}\$?(\d{1,7})")
-#: Octets of all comments of a sheet that are kept.
+#: Octets of all kept comments of a sheet.
 _MOST_KEPT = 16 * 1024 * 1024
 
 
 def read_comments(parts: Parts, sheet: str) -> list[tuple[int, str]]:
-    """Return what comments on a sheet's cells say of mail or leaving, by the rows, the last first.
+    """Return the comments on a sheet's cells about mail or unsubscribing, by row, the last first.
 
     Raises:
-        ListError: There are more than any workbook has.
+        ListError: There are too many comments.
     """
     found: dict[int, list[str]] = defaultdict(list)
     threads = parts.targets(sheet, kind="/threadedComment").values()
@@ -39,7 +39,7 @@ def read_comments(parts: Parts, sheet: str) -> list[tuple[int, str]]:
 
 
 class _Comments:
-    """Takes the elements of one part."""
+    """Parses the comments in one part."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class _Comments:
         element: str,
         known: frozenset[str] | set[str] = frozenset(),
     ) -> None:
-        """Read the part.
+        """Parse the part.
 
         Args:
-            parts: Of the workbook.
-            path: Of the part.
-            found: Takes what is found, by its row.
-            element: In which the words stand.
-            known: Cells whose comments were read before.
+            parts: The parts of the workbook.
+            path: The path of the part.
+            found: The found comments by row, which are added to.
+            element: The element that contains the text.
+            known: Cells whose comments are already known.
         """
         self._parts, self._found, self._element, self._known = parts, found, element, known
         self.places: set[str] = set()
@@ -73,7 +73,7 @@ class _Comments:
         if tag in {"comment", "threadedComment"}:
             self._place = attributes.get("ref", "")
             at = attributes.get("authorId", "")
-            is_known = at.isdecimal() and len(at) < 7 and int(at) < len(self._authors)  # noqa: PLR2004 - more than any has
+            is_known = at.isdecimal() and len(at) < 7 and int(at) < len(self._authors)  # noqa: PLR2004 - a limit of digits
             self._author = self._authors[int(at)] if is_known else ""
             self._words.clear()
             self._size = 0
@@ -103,7 +103,7 @@ class _Comments:
             self._keep(_PLACE.fullmatch(self._place))
 
     def _keep(self, place: re.Match[str] | None) -> None:
-        """Keep the comment that ends, without the name of its author, which stands before it."""
+        """Store the finished comment, without the author's name at its beginning."""
         if place is None or self._place in self._known:
             return
         self.places.add(self._place)
@@ -122,10 +122,10 @@ class _Comments:
 
 
 def with_comment(row: str, comment: str) -> str:
-    """Return the beginning of a row of a page with the comments on it, in ``data-comment``."""
+    """Return the start tag of a row with its comments in ``data-comment``."""
     return f'{row.removesuffix(">")} data-comment="{escape(comment)}">' if comment else row
 
 
 def note_of(comment: str) -> str:
-    """Return the comment on a row of nobody as a cell, in which nobody's address stands."""
+    """Return the comment on a row without person as a cell, without addresses in it."""
     return escape(comment.replace("@", " ").replace("＠", " "))

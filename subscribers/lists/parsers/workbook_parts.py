@@ -1,11 +1,10 @@
-"""The parts of a workbook (ECMA-376): an archive of XML from anybody, so all of it is bounded.
+"""The parts of a workbook (ECMA-376): an untrusted archive of XML, read within limits.
 
-What is unpacked is counted as it comes, whatever the archive declares. XML is met by expat, element
-by element, so that nothing of it is kept; a document type, which alone can define entities, is
-refused in each part.
+Unpacked octets are counted, regardless of the declared sizes. XML is parsed by expat as a stream. A
+document type, which is needed to define entities, is refused in each part.
 
-Of elements alone there are fewer than a list has people; of names that nobody uses twice, a small
-file unpacks to gigabytes.
+The numbers of elements and of distinct names are limited, too: a small file with many distinct
+names could need gigabytes.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
 
 _BLOCK = 64 * 1024
-#: Octets of all parts that are read, unpacked, and of the archive's own list of its parts.
+#: Unpacked octets of all parts that are read, and octets of the archive's directory.
 MOST_UNPACKED = 400_000_000
 _MOST_LISTED = 4_000_000
-#: Octets of one tag, elements within each other, and in all parts.
+#: Octets of one tag, levels of nested elements, and elements in all parts.
 _LONGEST_TAG, _DEEPEST, _MOST_ELEMENTS = 1024 * 1024, 64, 8_000_000
-#: More styles, links and the like than any workbook has: of each, Excel has 65,000.
+#: The largest number of styles, links etc., each of which Excel limits to about 65,000.
 MOST_NAMED = 200_000
-#: Letters of all that is kept of them.
+#: Characters of all names, links etc. that are kept.
 _MOST_KEPT = 20_000_000
 _SHEET_OF_OPENDOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
 _DEFLATED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-#: How much of an older file is looked at for the names of what is in it.
+#: Octets of an old office file that are searched for the names of its parts.
 _LOOKED_AT = 64 * 1024 * 1024
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _LONGEST_END = 22 + 0xFFFF
@@ -47,7 +46,7 @@ _LARGE = msg("The workbook has more than {count} cells.", count=Number(_MOST_ELE
 _BROKEN = msg("The workbook is broken.")
 _BROKEN_REMEDY = msg("Open it in the spreadsheet program, save it again, and use that file.")
 _OLD_EXCEL = msg("an Excel file of the old format (.xls)")
-#: What is in an archive by the names of its parts, the first that fits.
+#: Descriptions of archives by the names of parts; the first match counts.
 _ARCHIVES: Mapping[str, Message] = {
     "xl/workbook.bin": msg("a binary Excel workbook (.xlsb)"),
     "word/": msg("a Word document"),
@@ -55,7 +54,7 @@ _ARCHIVES: Mapping[str, Message] = {
     "Index/": msg("a document of Numbers or Pages"),
     "META-INF/manifest.xml": msg("a document of OpenDocument"),
 }
-#: What is in a compound file by the names in its directory, the first that fits.
+#: Descriptions of compound files by the names in the directory; the first match counts.
 _COMPOUNDS: Mapping[str, Message] = {
     "Workbook": _OLD_EXCEL,
     "Book": _OLD_EXCEL,
@@ -66,7 +65,7 @@ Attributes = Mapping[str, str]
 
 
 def is_packed(start: bytes) -> bool:
-    """Tell by its first octets whether a file is an archive or a file of older office programs."""
+    """Return whether a file is an archive or an old office file, by its first octets."""
     return start.startswith((_ARCHIVE, _COMPOUND))
 
 
@@ -75,13 +74,13 @@ def _local(tag: str) -> str:
 
 
 class Archive:
-    """The parts of an archive of XML, by their paths without the first slash."""
+    """The parts of an archive of XML, by path without leading slash."""
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         """Open the archive.
 
         Raises:
-            ListError: It is none, which is named, or broken.
+            ListError: The file is another format, which the error names, or is broken.
         """
         self.source = source
         self._left = MOST_UNPACKED
@@ -94,28 +93,28 @@ class Archive:
         with self._reading():
             self._archive = zipfile.ZipFile(stream)
         names = self._archive.namelist()
-        # Parts are named without regard to case.
+        # Names of parts are case-insensitive.
         self._names = {name.replace("\\", "/").lstrip("/").lower(): name for name in names}
 
     def has(self, path: str) -> bool:
-        """Tell whether there is such a part."""
+        """Return whether there is such a part."""
         return path.lower() in self._names
 
     def mentions(self, path: str, *words: bytes) -> bool:
-        """Tell whether a part may have one of these words, without meeting its elements."""
+        """Return whether a part may contain one of these words, without parsing it."""
         rest, found = b"", False
         for block in self._blocks(path):
             seen = rest + block
-            # Of UTF-16 nothing is known.
+            # UTF-16 is not searched, so the words may be there.
             found = found or b"\0" in block or any(word in seen for word in words)
             rest = block[-max(map(len, words)) :]
         return found
 
     def refuse_many(self, count: int) -> None:
-        """Refuse a workbook of more styles, links or the like than any has.
+        """Refuse a workbook with too many styles, links etc.
 
         Raises:
-            ListError: There are more.
+            ListError: There are too many.
         """
         if count > MOST_NAMED:
             raise self.refusal(
@@ -127,10 +126,10 @@ class Archive:
             )
 
     def keep(self, text: str) -> str:
-        """Return a name or the like that is kept until the end, counted with all others.
+        """Return a text that is kept, after counting its characters.
 
         Raises:
-            ListError: They are longer than any workbook's.
+            ListError: All kept texts together are too long.
         """
         self._kept += len(text)
         if self._kept > _MOST_KEPT:
@@ -145,10 +144,10 @@ class Archive:
         end: Callable[[str], None] | None = None,
         text: Callable[[str], None] | None = None,
     ) -> None:
-        """Meet the elements of a part, by their names without a namespace, and forget them.
+        """Parse a part and call the functions for its elements, by names without namespace.
 
         Raises:
-            ListError: It is too large, no XML, or has a document type.
+            ListError: The part is too large, is not XML, or has a document type.
         """
         parser = self._parser(path, start, end, text)
         fed = 0
@@ -219,7 +218,7 @@ class Archive:
                     msg("The file is protected by a password."),
                     msg("Save it without a password, and use that file."),
                 )
-            # What is larger is refused before it is unpacked; what declares less is, too, below.
+            # Larger declared sizes are refused before unpacking, and wrong ones while unpacking.
             self._refuse_largest(info.file_size)
             part = self._archive.open(info)
         with part:
@@ -250,11 +249,11 @@ class Archive:
             raise self.refusal(_BROKEN, _BROKEN_REMEDY) from None
 
     def refusal(self, problem: Message, remedy: Message) -> ListError:
-        """Return what is said of the whole file."""
+        """Return an error about the whole file."""
         return ListError(problem, place=Place(source=self.source), remedy=remedy)
 
     def _refuse_longest_list(self, stream: BinaryIO) -> None:
-        """Refuse an archive of very many parts: its list would be read into memory as a whole."""
+        """Refuse an archive with a very large directory, which would be read into memory."""
         stream.seek(0, SEEK_END)
         size = stream.tell()
         stream.seek(max(size - _LONGEST_END, 0))
@@ -300,20 +299,20 @@ class Archive:
 
     @property
     def is_sheet_of_opendocument(self) -> bool:
-        """Whether it is what LibreOffice writes for spreadsheets."""
+        """Whether the archive is an OpenDocument spreadsheet."""
         if not (self.has("mimetype") and self.has("content.xml")):
             return False
         return b"".join(self._blocks("mimetype")).strip().startswith(_SHEET_OF_OPENDOCUMENT)
 
 
 class Parts(Archive):
-    """The parts of a workbook of Excel, by their paths without the first slash."""
+    """The parts of an Excel workbook, by path without leading slash."""
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         """Open the archive.
 
         Raises:
-            ListError: It is no workbook, which is named, or broken.
+            ListError: The file is not a workbook, and the error names its format, or is broken.
         """
         super().__init__(stream, source)
         if "xl/workbook.bin" in self._names or "_rels/.rels" not in self._names:
@@ -325,12 +324,12 @@ class Parts(Archive):
             raise self._refusal_of_archive()
 
     def targets(self, path: str, *, kind: str, outside: bool = False) -> dict[str, str]:
-        """Return where a part's relationships of a kind lead, by their names.
+        """Return the targets of a part's relationships of one type, by id.
 
         Args:
-            path: Of the part; empty for the archive.
-            kind: How the kind's address ends, which has two forms.
-            outside: Whether those are meant that lead out of the workbook, as they stand.
+            path: The path of the part; empty for the archive.
+            kind: The end of the type's URL, whose beginning has two variants.
+            outside: Whether to return external targets, unchanged.
         """
         folder, name = posixpath.split(path)
         found: dict[str, str] = {}
@@ -353,20 +352,20 @@ class Parts(Archive):
         return found
 
 
-#: Names of elements, attributes and namespaces, and letters of all of them: formats have some
-#: hundreds, and a list of people with a thousand columns not many more.
+#: Distinct names of elements, attributes and namespaces, and characters of all of them. Formats
+#: have some hundreds, and a list with a thousand columns not many more.
 _MOST_NAMES, _MOST_LETTERS = 20_000, 2_000_000
 
 
 class Names:
-    """The names that a parser has met."""
+    """The distinct names that a parser has found."""
 
     def __init__(self, parser: expat.XMLParserType, refuse: Callable[[], None]) -> None:
-        """Watch a parser's namespaces, too.
+        """Also count the namespaces of a parser.
 
         Args:
-            parser: Hands out elements with their names by `met`.
-            refuse: Raises what is said of a file with more names than any has.
+            parser: The parser, whose elements are passed to `met`.
+            refuse: Raises the error about too many names.
         """
         self._known: set[str] = set()
         self._letters = 0
@@ -374,7 +373,7 @@ class Names:
         parser.StartNamespaceDeclHandler = self._declared
 
     def met(self, tag: str, attributes: Collection[str]) -> None:
-        """Take the names of an element, as the parser has them."""
+        """Count the names of an element, in the form of the parser."""
         if tag not in self._known or not self._known.issuperset(attributes):
             self._add({tag, *attributes})
 

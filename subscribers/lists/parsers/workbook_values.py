@@ -1,6 +1,6 @@
-"""What a workbook's cells show: numbers, days and times by their formats, words of several runs.
+"""The displayed values of a workbook's cells: formatted numbers, dates and times, rich text.
 
-Texts are kept as pieces of HTML, in which what is struck out stands in ``<s>``.
+Texts are stored as HTML fragments, in which struck-out text is in ``<s>``.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 from subscribers.lists.parsers.workbook_parts import SAVE_SHEETS, Attributes, Parts
 
-#: Texts that cells share, and characters of all of them.
+#: Shared texts, and characters of all of them.
 _MOST_TEXTS, _MOST_CHARACTERS = 2_000_000, 80_000_000
-#: Characters of one of them: as many as a row may have, and more than any cell has (32,767).
+#: Characters of one shared text: the limit of a row, and more than that of a cell (32,767).
 _LONGEST_TEXT = 1024 * 1024
-#: Formats that are known by their number alone: those from 27 on are of East Asian programs.
+#: Built-in formats by number; those from 27 on belong to East Asian versions.
 _PERCENT, _FIXED = {9: 0, 10: 2}, {2: 2, 4: 2}
 _DAYS = frozenset({14, 15, 16, 17, *range(27, 32), 34, 35, 36, *range(50, 59)})
 _TIMES = frozenset({18, 19, 20, 21, 32, 33, 45, 47})
 _BOTH, _ELAPSED = frozenset({22}), frozenset({46})
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\[\]]*\]', re.IGNORECASE)
-#: More than a format may have (255, by Excel's own bound), and more digits than its number has.
+#: Characters of a format, whose limit in Excel is 255, and digits of its number.
 _LONGEST_CODE, _DIGITS = 1000, 10
 _PLACES = re.compile(r"[0#][0#() -]*[0#]")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-#: A day before this one is another where the year 1900 has a 29 February.
+#: Days before this one are shifted, since the year 1900 has a 29 February in Excel.
 _MARCH_1900 = 61
 _MOST_DAYS = 2_958_466
 _LAST_CONTROL, _SURROGATES = 0x20, range(0xD800, 0xE000)
 
 
 class NumberFormat(NamedTuple):
-    """How a number is shown.
+    """The format of a number.
 
     Attributes:
-        day: Whether it is a day, and ``time`` whether a time of it, or alone.
-        percent: How many decimals of a percentage it has; None for other numbers.
-        places: Digits with leading zeros, and what stands between them: ``000-0000``.
+        day: Whether it has a date; ``time`` is whether it has a time.
+        percent: The decimals of a percentage; None for other numbers.
+        places: Digits with leading zeros, and separators: ``000-0000``.
     """
 
     day: bool = False
@@ -55,27 +55,27 @@ class NumberFormat(NamedTuple):
 
 @dataclass(slots=True)
 class Styles:
-    """How cells of each style are shown, and whether they are struck out."""
+    """The number format of each style, and whether it is struck out."""
 
     shown: list[NumberFormat] = field(default_factory=list)
     struck: list[bool] = field(default_factory=list)
 
     def of(self, number: str | None) -> tuple[NumberFormat, bool]:
-        """Return both for a cell's style."""
-        at = int(number) if number and number.isdecimal() and len(number) < 8 else 0  # noqa: PLR2004 - of more nobody says anything
+        """Return both for the style of a cell."""
+        at = int(number) if number and number.isdecimal() and len(number) < 8 else 0  # noqa: PLR2004 - a limit of digits
         return (
             (self.shown[at], self.struck[at]) if at < len(self.shown) else (NumberFormat(), False)
         )
 
 
 def is_on(attributes: Attributes, name: str, *, by_default: bool = False) -> bool:
-    """Tell whether something is said to be so."""
+    """Return the value of a boolean attribute."""
     value = attributes.get(name)
     return by_default if value is None else value.lower() in {"1", "true", "on"}
 
 
 def read_styles(parts: Parts, path: str) -> Styles:
-    """Return the styles of a workbook; none where it has no part of them."""
+    """Return the styles of a workbook; empty if it has none."""
     styles, formats, fonts = Styles(), dict[str, str](), list[bool]()
     above: list[str] = []
 
@@ -90,12 +90,12 @@ def read_styles(parts: Parts, path: str) -> Styles:
         elif tag == "strike" and within == "fonts" and fonts:
             fonts[-1] = is_on(attributes, "val", by_default=True)
         elif tag == "xf" and within == "cellXfs":
-            # What is longer is no number, and would be remembered below.
+            # Longer texts are not numbers, and must not be stored as keys.
             number = attributes.get("numFmtId", "0")[:_DIGITS]
             font = attributes.get("fontId", "0")
             styles.shown.append(_shown(number, formats.get(number, "")))
             styles.struck.append(
-                font.isdecimal() and len(font) < 6 and int(font) < len(fonts) and fonts[int(font)]  # noqa: PLR2004 - of more nobody says anything
+                font.isdecimal() and len(font) < 6 and int(font) < len(fonts) and fonts[int(font)]  # noqa: PLR2004 - a limit of digits
             )
         above.append(tag)
 
@@ -109,7 +109,7 @@ def read_styles(parts: Parts, path: str) -> Styles:
 
 @lru_cache(maxsize=512)
 def _shown(number: str, code: str) -> NumberFormat:
-    known = int(number) if number.isdecimal() and len(number) < 6 else 0  # noqa: PLR2004 - of more nobody says anything
+    known = int(number) if number.isdecimal() and len(number) < 6 else 0  # noqa: PLR2004 - a limit of digits
     if not code:
         return NumberFormat(
             day=known in _DAYS | _BOTH,
@@ -133,21 +133,21 @@ def _shown(number: str, code: str) -> NumberFormat:
 
 
 def number_shown(text: str, shown: NumberFormat, *, from_1904: bool) -> str:
-    """Return a number, or a day and time in the form of ISO 8601, as a cell shows it."""
+    """Return a number as displayed, or a date and time in ISO 8601."""
     try:
         value = float(text)
     except ValueError:
         return text
     if (shown.day or shown.time) and 0 <= value < _MOST_DAYS:
         return _moment(value, shown, from_1904=from_1904)
-    if shown.percent is not None and abs(value) < 1e12:  # noqa: PLR2004 - digits that are exact
+    if shown.percent is not None and abs(value) < 1e12:  # noqa: PLR2004 - exactly representable
         return f"{value * 100:.{min(shown.percent, 15)}f}%"
-    if value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - digits that are exact
+    if value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exactly representable
         digits = str(int(value))
         return _placed(digits, shown.places) if shown.places and value >= 0 else digits
-    if value != value or abs(value) > 1e20:  # noqa: PLR0124, PLR2004 - is no number, or very large
+    if value != value or abs(value) > 1e20:  # noqa: PLR0124, PLR2004 - NaN, or very large
         return text
-    # A spreadsheet shows 15 digits: of 0.1 + 0.2 no more than 0.3.
+    # Spreadsheets display 15 digits, so 0.1 + 0.2 is 0.3.
     return f"{Decimal(f'{value:.15g}'):f}"
 
 
@@ -157,9 +157,9 @@ def _moment(value: float, shown: NumberFormat, *, from_1904: bool) -> str:
         hours, rest = divmod(seconds if shown.elapsed else seconds % 86_400, 3600)
         return f"{hours:02}:{rest // 60:02}:{rest % 60:02}"
     if from_1904:
-        begins = datetime(1904, 1, 1)  # noqa: DTZ001 - a spreadsheet's wall clock
+        begins = datetime(1904, 1, 1)  # noqa: DTZ001 - local time of a spreadsheet
     else:
-        begins = datetime(1899, 12, 30 if value >= _MARCH_1900 - 1 else 31)  # noqa: DTZ001 - a spreadsheet's wall clock
+        begins = datetime(1899, 12, 30 if value >= _MARCH_1900 - 1 else 31)  # noqa: DTZ001 - local time of a spreadsheet
     try:
         moment = begins + timedelta(seconds=seconds)
     except OverflowError:
@@ -168,7 +168,7 @@ def _moment(value: float, shown: NumberFormat, *, from_1904: bool) -> str:
 
 
 def _placed(digits: str, places: str) -> str:
-    """Return digits in their places, from the right: 123 as ``000-0000`` is 000-0123."""
+    """Return digits filled into places from the right: 123 in ``000-0000`` is 000-0123."""
     rest = list(digits)
     row: list[str] = []
     for sign in reversed(places):
@@ -183,7 +183,7 @@ def _placed(digits: str, places: str) -> str:
 
 
 def piece_of(text: str, *, struck: bool = False) -> str:
-    """Return text as a piece of HTML, with the characters that XML cannot hold as blanks."""
+    """Return text as an HTML fragment, with spaces instead of characters not allowed in XML."""
     if "_x" in text:
         text = _ESCAPED.sub(_character, text)
     piece = escape(text, quote=False)
@@ -196,7 +196,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 class Runs:
-    """Words of one or several runs as they are met; how they are read aloud is none of them."""
+    """The text of one or several runs during parsing, without phonetic readings."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -216,7 +216,7 @@ class Runs:
             self._in_text = not self._aloud
 
     def text(self, text: str) -> None:
-        """Take characters."""
+        """Process text."""
         if self._in_text:
             self._text.append(text)
 
@@ -234,11 +234,11 @@ class Runs:
 
     @property
     def holds(self) -> bool:
-        """Whether anything was met."""
+        """Whether there is any text."""
         return bool(self._pieces)
 
     def taken(self) -> str:
-        """Return what was met as a piece of HTML, and keep it no more."""
+        """Return the text as an HTML fragment, and reset."""
         taken = "".join(self._pieces)
         self._pieces.clear()
         self._struck = False
@@ -246,10 +246,10 @@ class Runs:
 
 
 def read_texts(parts: Parts, path: str) -> list[str]:
-    """Return the texts that cells share.
+    """Return the shared texts of a workbook.
 
     Raises:
-        ListError: They are too many.
+        ListError: There are too many.
     """
     texts: list[str] = []
     if not parts.has(path):
@@ -266,7 +266,7 @@ def read_texts(parts: Parts, path: str) -> list[str]:
     def take(text: str) -> None:
         nonlocal size, own
         size, own = size + len(text), own + len(text)
-        # Counted as they come: one that is packed to a thousandth would be in memory whole.
+        # Counted during parsing, since a highly compressed text would fill the memory.
         if size > _MOST_CHARACTERS or own > _LONGEST_TEXT:
             refuse()
         runs.text(text)

@@ -1,10 +1,10 @@
-"""Lists as workbooks (``.xlsx``), of Excel and whatever else writes them: as tables of HTML.
+"""Lists in workbooks (``.xlsx``), which are converted to tables of HTML.
 
-A page with a table for each sheet is made of a workbook, and read as any other page is: the same
-headings, merged cells and sections, and what is hidden or struck out is told and not taken.
-Libraries that read workbooks leave out just that, or hold whole sheets in memory. A browser's list
-is kept as that page, too, in which an address is found that is to be erased. A column that is
-hidden is read: what it says against mail must not be lost.
+The result is a page with one table per sheet, which is read like any other page, with the same
+handling of headings, merged cells and sections. Hidden or struck-out rows are refused and reported;
+libraries for workbooks omit this information, or hold whole sheets in memory. Uploaded lists are
+also stored as this page, in which addresses to erase can be found. Hidden columns are read, since
+they can exclude people from mail.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from subscribers.lists.parsers.workbook_values import (
     read_texts,
 )
 
-#: Octets of a page in memory; what is longer lies on the disk.
+#: Octets of a page in memory; larger pages are on disk.
 _IN_MEMORY = 8 * 1024 * 1024
 _MOST_IN_ROW = 1024 * 1024
-#: Rows of a sheet, in Excel, too, and blank ones between two others, and above a note.
+#: Rows of a sheet (the limit of Excel), blank rows between two rows, and blank rows before a note.
 _MOST_ROWS, _MOST_BLANK, _NEAR = 1_048_576, 100_000, 100
 _LONGEST_SPAN = 99_999
 _COLUMN, _DIGITS = re.compile("[A-Z]{1,3}"), "0123456789"
 _AREA = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _MAILTO = re.compile(r"mailto:\s*([^?]+@[^?]+)", re.IGNORECASE)
-#: What programs call a sheet that nobody named, in their languages.
+#: Default names of sheets in several languages.
 UNNAMED = re.compile(
     r"(?:sheet|table|シート|表|tabelle|feuille?|hoja|foglio|planilha|folha|blad|ark|arkusz|taulukko"
     r"|list|munka|sayfa|лист|аркуш|工作表|시트)\s*\d*",
@@ -55,7 +55,7 @@ _BOOLEANS = {"1": "TRUE", "0": "FALSE", "true": "TRUE", "false": "FALSE"}
 
 
 class _Area(NamedTuple):
-    """A merged area by what it reaches over, its first cell counted in."""
+    """The size of a merged area, including its first cell."""
 
     rows: int
     columns: int
@@ -63,7 +63,7 @@ class _Area(NamedTuple):
 
 @dataclass(slots=True)
 class _Sheet:
-    """A sheet, with what stands behind its rows and is said of them."""
+    """A sheet with the data about its rows that is stored after them."""
 
     number: int
     name: str
@@ -75,7 +75,7 @@ class _Sheet:
 
 @dataclass(frozen=True, slots=True)
 class _Book:
-    """What the cells of all sheets refer to."""
+    """The shared data of all sheets."""
 
     parts: Parts
     styles: Styles
@@ -84,11 +84,11 @@ class _Book:
 
 
 def page_of_workbook(stream: BinaryIO, *, source: str) -> BinaryIO:
-    """Return a workbook as a page of HTML in UTF-8, a table a sheet, at its beginning.
+    """Return a workbook as an HTML page in UTF-8 with one table per sheet, rewound.
 
     Raises:
-        ListError: It is no workbook, which is named, or protected, broken, or too large, or no
-            sheet of it holds an address.
+        ListError: The file is not a workbook (the error names its format), is protected, broken or
+            too large, or contains no address.
     """
     parts = Parts(stream, source)
     sheets, from_1904 = _sheets_of(parts)
@@ -131,9 +131,9 @@ def _write_page(page: BinaryIO, book: _Book, sheets: Sequence[_Sheet]) -> None:
 
 
 def _sheets_of(parts: Parts) -> tuple[list[_Sheet], bool]:
-    """Return the sheets of a workbook, and whether its days count from 1904.
+    """Return the sheets of a workbook, and whether its dates count from 1904.
 
-    Those that are hidden come last, so that the others have the numbers that somebody counts.
+    Hidden sheets come last, so that visible ones have the expected numbers.
     """
     paths = parts.targets(parts.workbook, kind="/worksheet")
     shown: list[tuple[str, str]] = []
@@ -159,13 +159,13 @@ def _sheets_of(parts: Parts) -> tuple[list[_Sheet], bool]:
     sheets = [
         _Sheet(number, name, path, number > len(shown))
         for number, (name, path) in enumerate(shown + hidden, start=1)
-        if parts.has(path)  # of charts alone nothing is read
+        if parts.has(path)  # sheets with only a chart are skipped
     ]
     return sheets, from_1904
 
 
 def _read_areas(parts: Parts, sheet: _Sheet) -> None:
-    """Read a sheet's merged areas and links, which stand behind its rows."""
+    """Read a sheet's merged areas and links, which are stored after its rows."""
     if not parts.mentions(sheet.path, b"mergeCell", b"hyperlink"):
         return
     related = parts.targets(sheet.path, kind="/hyperlink", outside=True)
@@ -196,7 +196,7 @@ def _read_areas(parts: Parts, sheet: _Sheet) -> None:
 
 @lru_cache(maxsize=32_768)
 def _column(letters: str) -> int:
-    """Return a column's number by its letters, 0 for what is none."""
+    """Return a column's number from its letters; 0 if they are invalid."""
     if not _COLUMN.fullmatch(letters):
         return 0
     number = 0
@@ -216,14 +216,14 @@ def _refusal(parts: Parts, sheet: _Sheet, row: int | None, problem: Message) -> 
 
 
 class _Rows:
-    """Takes the elements of a sheet, and writes its rows as rows of a table."""
+    """Converts the elements of a sheet to rows of a table."""
 
     def __init__(self, book: _Book, sheet: _Sheet, page: BinaryIO) -> None:
         self._book, self._sheet, self._page = book, sheet, page
         self.has_address = False
-        #: Those on rows that are not written yet, by the rows, the next one last.
+        #: Comments on rows that are not written yet, the next one last.
         self._comments = read_comments(book.parts, sheet.path)
-        #: The number of the row under way, and of the last that was written.
+        #: The numbers of the current row and of the last written row.
         self._row = self._written = 0
         self._hidden = self._without_result = False
         self._cells: dict[int, str] = {}
@@ -233,11 +233,11 @@ class _Rows:
         self._value: list[str] = []
         self._in_value = self._has_formula = self._in_texts = False
         self._runs = Runs()
-        #: Up to which row a column is filled by a cell that reaches down.
+        #: The last row of each column that is filled by a vertically merged cell.
         self._filled: dict[int, int] = {}
 
     def start(self, tag: str, attributes: Attributes) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         if tag == "c":
             self._cell = attributes
             self._column = _column(attributes.get("r", "").rstrip(_DIGITS)) or self._column + 1
@@ -246,7 +246,7 @@ class _Rows:
             self._in_value = self._cell is not None
         elif tag == "row":
             given = attributes.get("r", "")
-            number = int(given) if given.isdecimal() and len(given) < 9 else 0  # noqa: PLR2004 - more than any has
+            number = int(given) if given.isdecimal() and len(given) < 9 else 0  # noqa: PLR2004 - a limit of digits
             self._row = max(number, self._row + 1)
             self._hidden = is_on(attributes, "hidden")
             self._column = 0
@@ -262,7 +262,7 @@ class _Rows:
             self._runs.start(tag, attributes)
 
     def text(self, text: str) -> None:
-        """Take characters."""
+        """Process text."""
         if self._in_value:
             self._value.append(text)
         elif self._in_texts:
@@ -272,7 +272,7 @@ class _Rows:
         self._count(len(text))
 
     def end(self, tag: str) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         if tag == "v":
             self._in_value = False
         elif tag == "c":
@@ -295,7 +295,7 @@ class _Rows:
         shown, struck = self._book.styles.of(self._cell.get("s"))
         if not self._value and not self._has_formula and not self._runs.holds:
             self._cell = None
-            return  # with a style alone, of which sheets have many
+            return  # a cell with only a style
         piece = self._piece(self._cell.get("t", "n"), shown)
         self._cell = None
         link = self._sheet.links.get((self._row, self._column))
@@ -313,12 +313,12 @@ class _Rows:
             self.has_address = True
 
     def _piece(self, kind: str, shown: NumberFormat) -> str:
-        """Return what the cell under way shows as a piece of HTML."""
+        """Return the displayed value of the current cell as an HTML fragment."""
         value = "".join(self._value)
         self._value.clear()
         inline = self._runs.taken()
         if kind == "s":
-            at = int(value) if value.isdecimal() and len(value) < 9 else -1  # noqa: PLR2004 - more than any has
+            at = int(value) if value.isdecimal() and len(value) < 9 else -1  # noqa: PLR2004 - a limit of digits
             return self._book.texts[at] if 0 <= at < len(self._book.texts) else ""
         if kind == "b":
             return _BOOLEANS.get(value.strip(), piece_of(value))
@@ -338,10 +338,10 @@ class _Rows:
         self._without_result = False
 
     def write_notes(self, before: int = _MOST_ROWS + 1) -> None:
-        """Write comments on rows without cells above a row: notes beside the list, of nobody."""
+        """Write comments on rows without cells before a row, which are notes about no person."""
         while self._comments and self._comments[-1][0] < before:
             row, comment = self._comments.pop()
-            # However far below it stands.
+            # Large distances are shortened.
             blank = min(row - self._written - 1, _NEAR)
             self._written += blank + 1
             self._write("<tr></tr>\n" * blank + f"<tr><td>{note_of(comment)}\n")

@@ -1,8 +1,8 @@
-"""Lists in XML of any vocabulary, as tables of HTML: an element that comes again is a row.
+"""Lists in XML of any vocabulary, which are converted to HTML tables; repeated elements are rows.
 
-What an element has within, and its attributes, are columns of its row; so are those of the group
-around it. XML comes from anybody: it is met by expat, element by element, and what is declared of
-it, entities above all, is refused. A browser's list is kept as the page that is made of it.
+The inner elements and attributes of an element, and those of the group around it, are columns of
+its row. XML is untrusted: it is parsed by expat as a stream, and declarations, especially of
+entities, are refused. Uploaded lists are stored as the converted page.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from subscribers.lists.words.formats import guess_field
 _BLOCK, _IN_MEMORY = 64 * 1024, 8 * 1024 * 1024
 _MOST_IN_ROW, _MOST_INHERITED = 1024 * 1024, 1000
 _DEEPEST, _MOST_ELEMENTS = 64, 8_000_000
-#: How XML begins: with a declaration, or a tag right before another.
+#: The beginning of XML: a declaration, or a tag directly before another one.
 _BEGINS = re.compile(
     r"\ufeff?\s*(?:<\?xml\s|(?:<!--[^>]{0,2000}-->\s*)*<[^\W\d][\w:.-]{0,80}(?:\s[^<>@]{0,500})?>\s*"
     r"(?:<!--[^>]{0,2000}-->\s*)*<[^\W\d][\w:.-]{0,80}[\s/>])"
 )
 _DECLARED = re.compile(rb"""^[^>]{0,100}?encoding\s*=\s*["']([\w.-]{2,40})""")
-#: Columns of all kinds of rows together: each kind may have its own.
+#: Columns of all kinds of rows together, since each kind has its own columns.
 _MOST_OF_ALL = 20 * MOST_COLUMNS
 _REMARK = "comment"
-#: By what its element says how a file as a whole is called.
+#: The key for the name of the whole file.
 _WHOLE = "<>"
 _BETWEEN_WORDS = re.compile(r"[_.-]+|(?<=[a-z])(?=[A-Z])")
-#: Titles of a file as a whole that are said of its people.
+#: The largest number of titles of a file that apply to its people.
 _MOST_TITLES = 20
 _CHECK = msg("Check that the file is a list of people.")
 
 
 def is_xml(start: bytes) -> bool:
-    """Tell by its first octets whether a file is XML; a page of HTML may be, too."""
+    """Return whether a file is XML, by its first octets; an HTML page may be XML, too."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return _BEGINS.match(start[:8192].decode(encoding, "replace")) is not None
@@ -57,10 +57,10 @@ def is_xml(start: bytes) -> bool:
 
 
 def page_of_xml(stream: BinaryIO, *, source: str) -> BinaryIO:
-    """Return a list in XML as a page of HTML in UTF-8, at its beginning.
+    """Return a list in XML as an HTML page in UTF-8, rewound.
 
     Raises:
-        ListError: It is not well-formed, declares entities, or holds no addresses.
+        ListError: The file is not well-formed, declares entities, or contains no addresses.
     """
     document = _Document(stream, source)
     shape = Shape(document.refuse_kinds)
@@ -83,7 +83,7 @@ def page_of_xml(stream: BinaryIO, *, source: str) -> BinaryIO:
 
 
 class _Document:
-    """A file of XML, which is gone through several times."""
+    """An XML file, which is parsed several times."""
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         self._stream, self._source = stream, source
@@ -101,7 +101,7 @@ class _Document:
                 self._encoding = demand_encoding(named)
 
     def read(self, rows: _Rows) -> None:
-        """Meet the elements of the file for its rows."""
+        """Parse the file and pass its elements to rows."""
         self.parse(start=rows.start, text=rows.text, end=rows.end, remark=rows.remark)
 
     def parse(
@@ -112,10 +112,10 @@ class _Document:
         end: Callable[[], None],
         remark: Callable[[str], None] | None = None,
     ) -> None:
-        """Meet the elements of the file, by their names without a namespace.
+        """Parse the file and call the functions for its elements, by names without namespace.
 
         Raises:
-            ListError: It is not well-formed, or declares what elements or entities are.
+            ListError: The file is not well-formed, or declares elements or entities.
         """
         parser = expat.ParserCreate("utf-8", namespace_separator=" ")
         parser.buffer_text = True
@@ -179,17 +179,17 @@ class _Document:
             yield text.removeprefix("\ufeff").encode("utf-8", "replace")
 
     def refuse_kinds(self) -> None:
-        """Refuse what has more kinds of elements than any list.
+        """Refuse a file with too many kinds of elements.
 
         Raises:
-            ListError: So it is.
+            ListError: Always.
         """
         raise self.refusal(
             msg("The XML has more than {count} kinds of elements.", count=Number(MOST_KINDS))
         )
 
     def refusal(self, problem: Message) -> ListError:
-        """Return a refusal at the line that is read."""
+        """Return an error at the current line."""
         return ListError(problem, place=Place(source=self._source, line=self._line), remedy=_CHECK)
 
 
@@ -202,7 +202,7 @@ def _local(name: str) -> str:
 
 @dataclass(slots=True)
 class _Element:
-    """An element under way, with what its own short elements said until now."""
+    """An element during parsing, with the values of its short inner elements so far."""
 
     path: Path
     attributes: Mapping[str, str]
@@ -212,7 +212,7 @@ class _Element:
 
 @dataclass(slots=True)
 class _Row:
-    """A person: what stands within the element, and around it."""
+    """A person: the values within the element, and around it."""
 
     path: Path
     titles: list[str]
@@ -223,25 +223,25 @@ class _Row:
 
 @lru_cache(maxsize=MOST_KINDS)
 def _title_of(tag: str) -> str:
-    """Return the name of an element as a title has it."""
+    """Return the name of an element in the form of a title."""
     return _BETWEEN_WORDS.sub(" ", tag[:_MOST_INHERITED])
 
 
 class _Whole:
-    """What is said around everybody, which parts nobody from others: "list" asks nothing.
+    """The texts around all people of a file.
 
-    Each text is read once, when a person comes after it, and not once for every person.
+    Each text is interpreted once, when a person follows, and not for every person.
     """
 
     def __init__(self) -> None:
-        #: What was said since a person came, by what says it.
+        #: The texts since the last person, by element.
         self.said: dict[str, str] = {}
         self._titles: dict[str, str] = {}
         self._against = ""
 
     @property
     def against(self) -> str:
-        """What of it speaks of leaving or against mail, as far as one row may inherit it."""
+        """The texts about unsubscribing or against mail, within the limit of a row."""
         if self.said:
             for name, text in self.said.items():
                 self._titles[name] = titles_against([text[:_MOST_INHERITED]])
@@ -254,7 +254,7 @@ class _Whole:
 
 
 class _Rows:
-    """Makes rows of the elements of a file."""
+    """Converts the elements of a file to rows."""
 
     def __init__(
         self,
@@ -270,7 +270,7 @@ class _Rows:
         self._whole = _Whole()
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         path = (*self._open[-1].path, tag) if self._open else (tag,)
         if not self._open:
             self._whole.said = {_WHOLE: _title_of(tag), **attributes}
@@ -279,13 +279,13 @@ class _Rows:
         self._open.append(_Element(path, attributes))
 
     def text(self, text: str) -> None:
-        """Take characters."""
+        """Process text."""
         if self._open and (self._row or len(self._open[-1].text) < _DEEPEST):
             self._open[-1].text.append(text)
             self._count(len(text))
 
     def remark(self, text: str) -> None:
-        """Take a comment: of the person in whom it stands, or of those that follow."""
+        """Process a comment, which applies to the surrounding person or to the following ones."""
         words = " ".join(text.split())
         if self._row is not None:
             self._add(_REMARK, words)
@@ -293,7 +293,7 @@ class _Rows:
             self._heading(words)
 
     def end(self) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         ended = self._open.pop()
         words = " ".join("".join(ended.text).split())
         row = self._row
@@ -326,7 +326,7 @@ class _Rows:
             self._open[-1].said[within[-1].lower()] = words
 
     def _field(self, ended: _Element, words: str) -> tuple[str, str] | None:
-        """Return the column and value of an element that names its column itself."""
+        """Return the column and value of an element that contains the name of its column."""
         if ended.said.keys() == {"name", "value"} and self._row:
             for path in (*ended.path, "name"), (*ended.path, "value"):
                 self._row.cells.pop(".".join(path[len(self._row.path) :]), None)
@@ -349,13 +349,13 @@ class _Rows:
                 raise self._document.refusal(msg("This row is larger than 1 MiB."))
 
     def _titles(self) -> list[str]:
-        """Return what may name the people below it: the names of what is around them."""
+        """Return the possible titles of the people: the names of the surrounding elements."""
         if not self._open:
             return []
         return [*map(_title_of, self._open[-1].path[1:]), self._whole.against]
 
     def _around(self) -> dict[str, str]:
-        """Return what the groups around a person say before it, the file as a whole left out."""
+        """Return the values of the groups around a person, without those of the whole file."""
         around: dict[str, str] = {}
         for group in self._open[1:]:
             around |= {**group.attributes, **group.said}
@@ -375,7 +375,7 @@ class _Columns:
         self._filled: set[tuple[Path, str]] = set()
 
     def add(self, row: _Row) -> None:
-        """Take a row."""
+        """Add the columns of a row."""
         columns = self.of.setdefault(row.path, {})
         self._rows[row.path] = self._rows.get(row.path, 0) + 1
         for name, value in cells_of(row).items():
@@ -392,13 +392,13 @@ class _Columns:
             self._document.refuse_kinds()
 
     def is_flag(self, path: Path, name: str) -> bool:
-        """Tell whether an element says something by being there: some have it, none fills it."""
+        """Return whether an element is a flag: only some rows have it, and it is always empty."""
         key = path, name
         return key not in self._filled and self._present.get(key, 0) < self._rows[path]
 
 
 def cells_of(row: _Row) -> dict[str, str]:
-    """Return the cells of a row, by their columns."""
+    """Return the cells of a row by column."""
     cells = {name: ", ".join(filter(None, values)) for name, values in row.cells.items()}
     around = {
         (f"{row.path[-2]} {name}" if name in cells and len(row.path) > 1 else name): value
@@ -408,7 +408,7 @@ def cells_of(row: _Row) -> dict[str, str]:
 
 
 class _Writer:
-    """Writes rows as rows of tables, one for each group."""
+    """Writes rows to HTML tables, one for each group."""
 
     def __init__(self, document: _Document, columns: _Columns, page: BinaryIO) -> None:
         self._document, self._columns, self._page = document, columns, page
@@ -416,7 +416,7 @@ class _Writer:
         self._write("<!doctype html><html><head><meta charset=utf-8></head><body>\n")
 
     def row(self, row: _Row) -> None:
-        """Write a row, with the head of its table where it is the first."""
+        """Write a row, preceded by the header if it is the first row of its table."""
         columns = self._columns.of[row.path]
         if self._group != (row.path, row.titles):
             self.end()
@@ -437,7 +437,7 @@ class _Writer:
             self._write(f"<tr><td>{escape(text)}\n")
 
     def end(self) -> None:
-        """End the table."""
+        """Finish the table."""
         if self._group:
             self._write("</table>\n")
 

@@ -1,8 +1,8 @@
-"""Where people are in XML of any vocabulary: the elements that come again and hold an address.
+"""Detection of people in XML of any vocabulary: the repeated elements that contain an address.
 
-Nobody declares what the names in such a file mean, so its shape tells: a person is what stands
-several times below one element, and what a person has stands within. It is gone through twice, as
-only its end tells which columns there are.
+The meaning of names in such a file is not declared, so its structure is used: people are elements
+that are repeated within one element, and their data is within them. The file is parsed twice, since
+the columns are known only at its end.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-#: From the root down, by names without their namespaces.
+#: The names of elements from the root down, without namespaces.
 Path = tuple[str, ...]
 ADDRESS = re.compile(r"[^\s@<>＠]{1,64}[@＠][^\s@<>＠]{1,255}")
-#: Attributes that name what the element holds: ``<field name="email">``.
+#: Attributes with the name of a field: ``<field name="email">``.
 _NAMING = ("name", "key", "field", "column", "label")
-#: What else an element has that is a field: another attribute makes it more.
+#: Attributes that a field may have; an element with others is not a field.
 OF_FIELDS = frozenset({*_NAMING, "type", "value", "id", "nil", "null"})
-#: More kinds of elements than any list has.
+#: The largest number of kinds of elements.
 MOST_KINDS = 2000
 
 
 def named_by(attributes: Mapping[str, str]) -> str:
-    """Return the name that an element's attribute gives it; else nothing."""
+    """Return the name in an element's attribute; empty if there is none."""
     return next((attributes[name] for name in _NAMING if attributes.get(name)), "")
 
 
 @dataclass(slots=True)
 class Kind:
-    """What the elements of one path were."""
+    """Statistics of the elements with one path."""
 
     count: int = 0
-    #: The most of them below one element.
+    #: The largest number of them within one element.
     together: int = 0
     parents: int = 0
     has_children: bool = False
@@ -51,17 +51,17 @@ class _Open:
 
 
 class Shape:
-    """What elements a file has, as they are met."""
+    """The structure of a file, collected during parsing."""
 
     def __init__(self, refuse: Callable[[], None]) -> None:
         self.kinds: dict[Path, Kind] = {}
-        #: The kinds right below each: of deep ones all would be gone through for each above.
+        #: The direct children of each kind; otherwise all deep ones would be searched for each.
         self._below: dict[Path, list[Path]] = {}
         self._open: list[_Open] = []
         self._refuse = refuse
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take the beginning of an element."""
+        """Process a start tag."""
         outer = self._open[-1] if self._open else None
         path = (*outer.path, tag) if outer else (tag,)
         kind = self.kinds.get(path)
@@ -81,13 +81,13 @@ class Shape:
         self._open.append(_Open(path))
 
     def text(self, text: str) -> None:
-        """Take characters."""
-        if self._open and self._open[-1].size < 1000:  # noqa: PLR2004 - of an address
+        """Process text."""
+        if self._open and self._open[-1].size < 1000:  # noqa: PLR2004 - enough for an address
             self._open[-1].text.append(text)
             self._open[-1].size += len(text)
 
     def end(self) -> None:
-        """Take the end of an element."""
+        """Process an end tag."""
         ended = self._open.pop()
         text = "".join(ended.text).strip()
         kind = self.kinds[ended.path]
@@ -95,13 +95,13 @@ class Shape:
         kind.has_address = kind.has_address or _is_address(text)
 
     def people(self) -> set[Path]:
-        """Return which elements are people."""
+        """Return the paths of elements that are people."""
         found = {self._person(path) for path, kind in self.kinds.items() if kind.has_address}
         around = {one[:end] for one in found for end in range(1, len(one))}
         return found - around
 
     def _person(self, path: Path) -> Path:
-        """Return the element that has the address of an element: it comes again, or is above."""
+        """Return the element that is the person of an address: a repeated one, or one above."""
         while len(path) > 1 and self._is_field(path):
             path = path[:-1]
         again = [
@@ -113,16 +113,16 @@ class Shape:
         first, *others = again
         if not others or self.kinds[first].has_children:
             return first
-        # Addresses alone come again: several of one person, or of a group of people.
+        # Only the addresses are repeated: several of one person, or of a group of people.
         is_person = self.kinds[first].count < 2 * self.kinds[others[0]].count
         return others[0] if is_person and self._has_more(others[0]) else first
 
     def _is_field(self, path: Path) -> bool:
-        """Tell whether an element is a name and a value, or the value beside a name."""
+        """Return whether an element is a name with a value, or the value next to a name."""
         kind, outer = self.kinds[path], path[:-1]
         if not kind.has_children:
             names = self._names_below(outer)
-            is_value = path[-1].lower() == "value" and len(names) == 2  # noqa: PLR2004 - a name beside it
+            is_value = path[-1].lower() == "value" and len(names) == 2  # noqa: PLR2004 - name and value
             return is_value or (
                 bool(kind.attributes & set(_NAMING)) and kind.attributes <= OF_FIELDS
             )
@@ -130,7 +130,7 @@ class Shape:
         return "value" in names and len(names) == 2  # noqa: PLR2004 - as above
 
     def _has_more(self, path: Path) -> bool:
-        """Tell whether an element has words of its own beside what lies deeper in it."""
+        """Return whether an element has text of its own besides deeper elements."""
         kind = self.kinds[path]
         return bool(kind.attributes) or any(
             self.kinds[each].has_text for each in self._below.get(path, ())
