@@ -73,7 +73,10 @@ def test_a_date_is_mended_and_exactly_those_who_had_the_fault_are_told_once(
     page.get_by_role("link", name="Correction", exact=True).click()
     page.get_by_label("Note for readers").fill(NOTE)
     page.get_by_role("button", name="View the changes and confirm").click()
-    for words in (WRONG, RIGHT, NOTE, "2 as first sent"):
+    # Only the page of the changes marks them: the write page, which was left, says the words, too.
+    expect(page.locator("main del")).to_have_text("[removed] 3")
+    expect(page.locator("main ins")).to_have_text("[added] 4")
+    for words in (NOTE, "2 as first sent"):
         expect(page.locator("main")).to_contain_text(words)
     _press(page, "Correct it with these warnings", "Correct the issue now")
     page.get_by_text("The correction is in effect.").wait_for()
