@@ -44,7 +44,8 @@ _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\
 #: Text in square brackets followed by text in round ones: a link without URL, or plain text.
 _WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
 _PERHAPS_LINK = re.compile(r"!?\[[^\[\]]*\]\([^\s()]{0,80}\)")
-#: A URL that ends with a character after which more is expected, and the rest of a broken line.
+#: A URL that ends with a character after which more is expected, directly before text in a script
+#: without spaces; particles and endings are excluded, since these often follow a complete URL.
 _CUT_URL = re.compile(
     r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])"
     r"(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3\u0e00-\u0e7f])"
