@@ -52,8 +52,6 @@ _CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
 _LIST = re.compile(r"\b(?:list|lijst|spis\b|списк)|リスト|名簿|名[单單]|명단|목록", re.IGNORECASE)
 _PART = re.compile(r"\{([a-z]+)\}")
 _WORD = re.compile(r"\w")
-#: Scripts with spaces between words, as Unicode's names of their letters begin.
-_SPACED_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 _QUESTION = re.compile(r"\?|か[。\s]*$")
 
 
@@ -152,7 +150,7 @@ def _continues_in_next(line: str, following: str) -> bool:
 
 def _is_of_spaced_script(letter: str) -> bool:
     """Return whether a character is a letter of a script with spaces between words."""
-    return letter.isalpha() and unicode_name(letter).startswith(_SPACED_SCRIPTS)
+    return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
 
 
 def _wish_of_sentence(sentence: str) -> Wish:
@@ -198,8 +196,7 @@ def _starts_word(text: str, found: re.Match[str]) -> bool:
 
 def _is_spaced(text: str) -> bool:
     """Return whether all letters of a text are of scripts with spaces between words."""
-    letters = filter(str.isalpha, text)
-    return all(unicode_name(letter).startswith(_SPACED_SCRIPTS) for letter in letters)
+    return all(map(_is_of_spaced_script, filter(str.isalpha, text)))
 
 
 def _names_mail(sentence: str, language: _Language) -> bool:
