@@ -101,6 +101,7 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
         ("保険料*や傘*は、会費*と資料代*に含む", "料*や"),
         ("会場は市民ホール*です。駐車場*あり。定員*は50名", "場*あ"),
         ("18歳以上*（学生*を除く）", "上*（"),
+        ("大人*と子ども*は無料（*は要予約）です", "も*は"),
         ('the signs "*" and "*"', '"*"'),
     ],
 )
@@ -123,6 +124,7 @@ def test_signs_that_vanish_though_they_were_no_emphasis_are_named(typed: str, si
         "*強調*と2*3と10 * 4",
         "*急募！スタッフ* 時給 *$15*。",
         "*(sic)* und *Dr. No*: *…weiter*",
+        "*無料* です（*要予約*、*先着順*）",
     ],
 )
 def test_emphasis_that_is_meant_is_left_alone(typed: str) -> None:

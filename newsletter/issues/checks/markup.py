@@ -62,7 +62,8 @@ _SEPARATORS = tuple("、。，．,;:；：・/／!?！？")
 #: The text before a name within a path: "/srv/www/_new_/", "C:\\data\\_old_".
 _PATH = re.compile(r"[\w.:-][/\\]\Z")
 #: The star of a note after its word: "氏名*　住所*", "当日払い*です"; but not of a product: "2*3".
-_NOTED = re.compile(r"\w\*(?![\w*])|[^\W\d]\*(?![*\d])")
+#: The note itself has one after a bracket: "（*は要予約）".
+_NOTED = re.compile(r"\w\*(?![\w*])|[^\W\d]\*(?![*\d])|[（(]\*(?=\w)[^*]*\Z")
 #: The end of a Japanese noun, which can be followed by a note and a particle: "参加費*と材料費*は".
 _NOUN_ENDS = re.compile(r"[\u30a0-\u30ff\u4e00-\u9fff々]\Z")
 _PARTICLE = re.compile(r"[とやはがをもにでの]")
