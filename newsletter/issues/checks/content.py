@@ -73,8 +73,8 @@ def _check_empty(issue: Issue) -> Iterator[Finding]:
             code="title-empty",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.TITLE),
-            message=msg("There is no title."),
-            remedy=msg("Write one; it becomes the subject."),
+            message=msg("The issue has no subject."),
+            remedy=msg("Enter a subject."),
         )
     if not issue.lead and not issue.chapters:
         yield Finding(

@@ -254,7 +254,7 @@ class _Reader:
             raise ContentError(
                 msg("The issue has no subject."),
                 place=Place(source=self._source, field="title"),
-                remedy=msg("Put the title on the line below the date."),
+                remedy=msg("Put the subject on the line below the date."),
             )
         return self._lines.pop(0)[1]
 

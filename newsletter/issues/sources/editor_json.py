@@ -61,7 +61,7 @@ def read_json(text: str, *, template: str = "") -> Issue:
         raise ContentError(
             msg("The issue has no subject."),
             place=Place(source=SOURCE, field="title"),
-            remedy=msg("Write one; it becomes the subject."),
+            remedy=msg("Enter a subject."),
         )
     if len(issue.title) > _TITLE_LENGTH:
         raise ContentError(
