@@ -187,6 +187,8 @@ def _start_the_next_one(house: House, page: Page) -> None:
     title = sent.get_by_role("link").first.inner_text()
     sent.get_by_role("link").first.click()
     expect(page.get_by_text("what readers received cannot be changed")).to_be_visible()
+    tops = page.locator(".stages li").evaluate_all("each => each.map((it) => it.offsetTop)")
+    assert len(set(tops)) == 1
     page.get_by_role("button", name="Start the next issue from this").click()
     page.get_by_text("A new issue was created.").wait_for()
     page.goto(page.url.partition("?")[0] + "/blocks")
