@@ -1,7 +1,13 @@
-/** What happened to a paste or a file that was put in: it stays in sight until it is closed. */
+/**
+ * What happened to a paste or a file that was put in.
+ *
+ * It stays in sight until it is closed; what a person did and worked, until they go on, as it lies
+ * over the text.
+ */
 import { all, announce, byId, element, say } from "./page.js";
 
-/** @type {Map<string, { sentences: string[], tone: "warn" | "good" }>} */
+/** @typedef {"warn" | "good" | "done"} Tone what the person did worked, if done. */
+/** @type {Map<string, { sentences: string[], tone: Tone }>} */
 const shown = new Map();
 
 /**
@@ -9,7 +15,7 @@ const shown = new Map();
  *
  * @param {string} about
  * @param {string[]} sentences none once there is nothing to say any more.
- * @param {"warn" | "good"} [tone]
+ * @param {Tone} [tone]
  */
 export function notify(about, sentences, tone = "warn") {
   shown.delete(about);
@@ -17,6 +23,16 @@ export function notify(about, sentences, tone = "warn") {
   draw();
   announce(sentences.join(" "));
 }
+
+/** @param {Event} event */
+function goOn({ target }) {
+  const done = [...shown].filter(([, { tone }]) => tone === "done");
+  if (!done.length || (target instanceof Node && byId("notice").contains(target))) return;
+  for (const [about] of done) shown.delete(about);
+  draw();
+}
+document.addEventListener("pointerdown", goOn);
+document.addEventListener("keydown", goOn);
 
 function draw() {
   const box = byId("notice"),
@@ -29,7 +45,7 @@ function draw() {
   );
   box.classList.toggle(
     "good",
-    said.every(({ tone }) => tone === "good"),
+    said.every(({ tone }) => tone !== "warn"),
   );
   box.replaceChildren(
     element(

@@ -51,6 +51,9 @@ function sayState(name) {
   state.textContent = name ? say(name) : "";
 }
 
+/** A button that is pressed or not. @param {string} id */
+const isPressed = (id) => byId(id).getAttribute("aria-pressed") === "true";
+
 export class Preview {
   /** @param {Pick<Source, "fields" | "showFault" | "checked" | "preview">} source */
   constructor(source) {
@@ -71,6 +74,12 @@ export class Preview {
     byId("shown-as").addEventListener("change", (event) => {
       if (event.target === selected()) this.choose(selected().value, "");
     });
+    for (const id of ["in-dark", "as-source"])
+      byId(id).addEventListener("click", () => {
+        byId(id).setAttribute("aria-pressed", String(!isPressed(id)));
+        this.draw();
+        this.ask();
+      });
     document.addEventListener("click", (event) => {
       const link =
         event.target instanceof Element &&
@@ -95,9 +104,11 @@ export class Preview {
 
   draw() {
     const { look, mail } = this,
-      asWords = look === "plain" || look === "source";
-    frame.hidden = !["desktop", "phone", "dark"].includes(look);
-    byId("words").hidden = !asWords;
+      isDrawn = this.isDrawn(),
+      asSource = isDrawn && isPressed("as-source");
+    byId("looks").hidden = !isDrawn;
+    frame.hidden = !isDrawn || asSource;
+    byId("words").hidden = look !== "plain" && !asSource;
     byId("inbox").hidden = look !== "inbox";
     frame.classList.toggle("phone", look === "phone");
     if (!mail || mail.html === undefined) return;
@@ -112,13 +123,18 @@ export class Preview {
     else frame.addEventListener("load", this.drawn, { once: true });
   }
 
+  /** Whether the mail is shown as it is drawn, on a computer or a telephone. */
+  isDrawn() {
+    return this.look === "desktop" || this.look === "phone";
+  }
+
   /** Ask for the mail of what is typed; while an answer is waited for, of what is typed last. */
   async ask() {
     if (!this.look) return;
     this.waiting = new URLSearchParams({
       ...this.source.fields(),
       as: selected().value,
-      dark: String(this.look === "dark"),
+      dark: String(this.isDrawn() && isPressed("in-dark")),
     });
     if (this.isAsking) return;
     this.isAsking = true;

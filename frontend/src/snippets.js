@@ -257,7 +257,7 @@ async function keepSnippet(view, blocks) {
     name = String(answer.name);
     fault = await send(name, blocks);
     if (!fault) {
-      notify("snippet", [say("snippetKept", { name })], "good");
+      notify("snippet", [say("snippetKept", { name })], "done");
       break;
     }
   }

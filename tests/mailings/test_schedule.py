@@ -25,9 +25,10 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ContentError
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.schedule import (
+    ProposedTime,
     Schedule,
     due_in,
-    propose_hour,
+    propose_time,
     read_hour,
     start_due_mailings,
 )
@@ -191,10 +192,10 @@ def test_a_restored_database_sends_nothing_old_by_itself(stage: Stage) -> None:
     assert _mailing(stage, mailing).halt_reason == reason
 
 
-def _proposed(stage: Stage, day: datetime) -> datetime:
+def _proposed(stage: Stage, day: datetime) -> ProposedTime:
     with reading(stage.engine) as session:
         newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
-        return propose_hour(session, newsletter, day.date())
+        return propose_time(session, newsletter, day.date())
 
 
 def test_it_is_on_the_issues_day_at_the_hour_of_the_last_schedule(engine: Engine) -> None:
@@ -202,13 +203,16 @@ def test_it_is_on_the_issues_day_at_the_hour_of_the_last_schedule(engine: Engine
     today = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, second=0, microsecond=0)
     day = today + timedelta(days=8)
 
-    assert _proposed(stage, day) == datetime.combine(day.date(), datetime.min.time()).replace(
-        hour=9
-    )
+    first = _proposed(stage, day)
+    assert first.hour == datetime.combine(day.date(), datetime.min.time()).replace(hour=9)
+    assert not first.is_usual
+    assert today + 4 * HOUR < first.decide <= today + 5 * HOUR
 
     usual = (today + timedelta(days=1)).replace(hour=7, minute=30)
     stage.mail(schedule=Schedule(hour=usual))
-    assert _proposed(stage, day) == day.replace(hour=7, minute=30)
-    passed = _proposed(stage, today - timedelta(days=30))
+    weekly = _proposed(stage, day)
+    assert (weekly.hour, weekly.is_usual) == (day.replace(hour=7, minute=30), True)
+    assert weekly.decide == weekly.hour + 4 * HOUR
+    passed = _proposed(stage, today - timedelta(days=30)).hour
     assert today < passed <= today + timedelta(days=1)
     assert (passed.hour, passed.minute) == (7, 30)

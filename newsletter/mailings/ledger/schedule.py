@@ -210,30 +210,47 @@ def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
 
 #: The proposed time for a newsletter that has had no scheduled mailing.
 _FIRST = time(9, 0)
+#: How long subjects are compared, if nobody says otherwise.
+_COMPARED = timedelta(hours=4)
 
 
-def propose_hour(session: Session, newsletter: NewsletterRow, day: date) -> datetime:
-    """Return a likely time to send an issue, in the newsletter's time zone.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProposedTime:
+    """The times that a form for sending begins with, in the newsletter's time zone.
 
-    This is the issue's date at the time of day of the newest scheduled mailing, or, if that has
-    passed, the same time of day today or tomorrow.
+    Attributes:
+        hour: The start.
+        is_usual: Whether the newsletter is usually sent at a chosen time, not at once.
+        decide: When subjects that are compared are decided on.
+    """
+
+    hour: datetime
+    is_usual: bool
+    decide: datetime
+
+
+def propose_time(session: Session, newsletter: NewsletterRow, day: date) -> ProposedTime:
+    """Return likely times to send an issue.
+
+    The start is the issue's date at the time of day of the newest scheduled mailing, or, if that
+    has passed, the same time of day today or tomorrow.
     """
     zone = ZoneInfo(newsletter.time_zone)
-    newest = session.scalars(
-        select(MailingRow)
-        .where(
-            MailingRow.newsletter_id == newsletter.id,
-            MailingRow.kind == MailingKind.ISSUE,
-            MailingRow.scheduled_at.is_not(None),
-        )
-        .order_by(MailingRow.id.desc())
-        .limit(1)
-    ).one_or_none()
+    issues = (MailingRow.newsletter_id == newsletter.id, MailingRow.kind == MailingKind.ISSUE)
+    newest = select(MailingRow).where(*issues).order_by(MailingRow.id.desc()).limit(1)
+    last = session.scalars(newest).one_or_none()
+    scheduled = session.scalars(newest.where(MailingRow.scheduled_at.is_not(None))).one_or_none()
     hour = _FIRST
-    if newest is not None and newest.local_hour:
-        hour = datetime.fromisoformat(newest.local_hour).time()
-    elif newest is not None and newest.scheduled_at is not None:
-        hour = newest.scheduled_at.astimezone(zone).time()
+    if scheduled is not None and scheduled.local_hour:
+        hour = datetime.fromisoformat(scheduled.local_hour).time()
+    elif scheduled is not None and scheduled.scheduled_at is not None:
+        hour = scheduled.scheduled_at.astimezone(zone).time()
     moment = now().astimezone(zone).replace(tzinfo=None)
     today = datetime.combine(moment.date(), hour)
-    return max(datetime.combine(day, hour), today if today > moment else today + timedelta(days=1))
+    begins = max(
+        datetime.combine(day, hour), today if today > moment else today + timedelta(days=1)
+    )
+    is_usual = last is not None and last.scheduled_at is not None
+    full_hour = moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    decide = (begins if is_usual else full_hour) + _COMPARED
+    return ProposedTime(hour=begins, is_usual=is_usual, decide=decide)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from newsletter.issues.sent import IssueSentError
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
 from newsletter.mailings.archive import place_draft
+from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.newsletters.issue_actions import publish_draft
@@ -38,6 +39,7 @@ from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.routing import Router, add_routes
+from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Revision = Annotated[int, Form(ge=0)]
@@ -155,10 +157,15 @@ def _ordering_router(decision: _Decision) -> Router:
         shown_as: AsGiven = "",
     ) -> Response:
         def act() -> Response:
-            choice.plan()
+            plan = choice.plan()
             with transaction(engine) as session:
                 draft = began_with(get_draft(session, own(visit), number), revision)
-                issue, _ = ready_draft(session, visit.actor, draft, settings)
+                issue, preflight = ready_draft(session, visit.actor, draft, settings)
+                row = newsletter_of(session, visit)
+                query = segment_text(session, row.id, plan.segment)
+                # What hinders it is said where it is chosen.
+                asked = replace(plan, segment=query)
+                review_order(session, row, issue, preflight, asked, figures=page.figures)
                 path = f"/newsletters/{newsletter}/issues/{issue.id}/send/confirm"
             target = with_shown_as(f"{path}?{choice.query()}", shown_as)
             return RedirectResponse(target, status_code=303)

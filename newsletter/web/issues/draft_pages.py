@@ -48,7 +48,7 @@ from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.state import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.corrections.notes import note_languages
-from newsletter.mailings.ledger.schedule import propose_hour
+from newsletter.mailings.ledger.schedule import propose_time
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage
 from newsletter.mailings.orders.readiness import stored_findings
@@ -203,11 +203,13 @@ class DraftPages:
             snippets = kept_snippets(row)
             library = search_library(session, row.id, with_uses=False).items
             beside = self._beside(session, visit, row, draft, checked)
+            day = (checked.issue if checked else draft.issue).issue_date
+            proposed = propose_time(session, row, day)
             chosen = choice or SendChoice.asked_in(request)
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
-                day = (checked.issue if checked else draft.issue).issue_date
-                chosen = SendChoice.of(planned, proposed=propose_hour(session, row, day))
+                chosen = SendChoice.of(planned, proposed=proposed)
+            chosen = chosen.begun_with(proposed)
             beside |= self._workspace.panel(session, visit, row, chosen, draft.issue)
             beside |= self._workspace.comments(session, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)

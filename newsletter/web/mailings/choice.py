@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
 from typing import Annotated, TypedDict
@@ -18,7 +18,13 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.errors import NewsletterError, Place
 from newsletter.i18n.language import Language
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.ledger.schedule import MISSED, Schedule, read_hour, read_spread
+from newsletter.mailings.ledger.schedule import (
+    MISSED,
+    ProposedTime,
+    Schedule,
+    read_hour,
+    read_spread,
+)
 from newsletter.mailings.orders.rescheduling import hour_of, reschedule, times_shown
 from newsletter.mailings.reports.reports import MailingSummary
 from newsletter.mailings.trials.decisions import TrialReport
@@ -50,14 +56,16 @@ class SendChoice:
     decide: str = ""
 
     @classmethod
-    def of(cls, plan: SendingPlan | None, *, proposed: datetime | None = None) -> SendChoice:
+    def of(cls, plan: SendingPlan | None, *, proposed: ProposedTime | None = None) -> SendChoice:
         """Return the form of a plan; without a plan, the initial form.
 
-        ``proposed`` is the initial value of the time.
+        ``proposed`` has the initial values of what the plan leaves open.
         """
-        begins = proposed.isoformat(timespec="minutes") if proposed else ""
+        begins = proposed.hour.isoformat(timespec="minutes") if proposed else ""
+        decide = proposed.decide.isoformat(timespec="minutes") if proposed else ""
         if plan is None:
-            return cls(hour=begins)
+            when = "later" if proposed and proposed.is_usual else "now"
+            return cls(when=when, hour=begins, decide=decide)
         hour, trial = plan.schedule.hour, plan.trial
         over = plan.schedule.spread.total_seconds() / 3600
         return cls(
@@ -70,7 +78,7 @@ class SendChoice:
             subjects=tuple(each.title for each in trial.others) if trial else (),
             preheaders=tuple(each.preheader for each in trial.others) if trial else (),
             share=str(trial.share) if trial else "20",
-            decide=trial.decide.isoformat(timespec="minutes") if trial else "",
+            decide=trial.decide.isoformat(timespec="minutes") if trial else decide,
         )
 
     @classmethod
@@ -92,6 +100,16 @@ class SendChoice:
                 asked.get("share", "20"),
                 asked.get("decide", ""),
             ),
+        )
+
+    def begun_with(self, proposed: ProposedTime) -> SendChoice:
+        """Return the choice with the proposed times where none is chosen and none is missing."""
+        hour = self.hour or proposed.hour.isoformat(timespec="minutes")
+        decide = self.decide or proposed.decide.isoformat(timespec="minutes")
+        return replace(
+            self,
+            hour=self.hour if self.when == "later" else hour,
+            decide=self.decide if self.subjects else decide,
         )
 
     @classmethod

@@ -9,7 +9,6 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.drafts.saving import get_draft
@@ -53,8 +52,9 @@ def ordering_router(page: SendingPage) -> Router:
 
     @router.get(PATH)
     def show_sending(issue_id: int, visit: SeeingVisit, request: Request) -> Response:
-        if visit.may(Permission.APPROVE) and not visit.may(Permission.SEND):
-            return RedirectResponse(f"{request.url.path}/review", status_code=303)
+        elsewhere = page.other_place(visit, request, issue_id)
+        if elsewhere is not None:
+            return RedirectResponse(elsewhere, status_code=303)
         return page.show(visit, request, issue_id)
 
     @router.get(PATH + "/subjects")

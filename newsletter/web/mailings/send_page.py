@@ -10,13 +10,17 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.sent import sent_as
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.state import last_plan
-from newsletter.mailings.ledger.schedule import propose_hour
+from newsletter.mailings.ledger.schedule import propose_time
 from newsletter.mailings.orders.ordering import earlier_mailings
 from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
@@ -48,14 +52,11 @@ class SendingPage(WorkspacePage):
         """Show the page, with an input and its error."""
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            choice = (
-                choice
-                or SendChoice.asked_in(request)
-                or SendChoice.of(
-                    last_plan(session, issue.id),
-                    proposed=propose_hour(session, newsletter, issue.issue_date),
-                )
-            )
+            proposed = propose_time(session, newsletter, issue.issue_date)
+            choice = choice or SendChoice.asked_in(request)
+            if choice is None:
+                choice = SendChoice.of(last_plan(session, issue.id), proposed=proposed)
+            choice = choice.begun_with(proposed)
             preflight = self.workspace.preflight(session, issue, newsletter)
             content, key = issue_from_json(issue.content), asked_as(request)
             shown_as = self.workspace.shown_as(session, visit, newsletter, content, key)
@@ -86,6 +87,30 @@ class SendingPage(WorkspacePage):
                 **choice_of(request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice, content),
             )
+
+    def other_place(self, visit: Visit, request: Request, issue_id: int) -> str | None:
+        """Return the page where this person goes on with sending; None if it is this one.
+
+        Who only approves, reviews. An approved plan is confirmed. Otherwise a plan is made beside
+        the text of the draft, so that it is not made in two places; an issue without a draft has
+        none but this page.
+        """
+        if visit.may(Permission.APPROVE) and not visit.may(Permission.SEND):
+            return f"{request.url.path}/review"
+        with reading(self.engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            if not visit.may_do(Action.MAILING_ORDER) or sent_as(session, issue.id):
+                return None
+            if request.url.query == "":
+                preflight = self.workspace.preflight(session, issue, newsletter)
+                line = self.workspace.line(session, visit, newsletter, issue.id, preflight)
+                if line["line_planned"] and not line["line_corrects"]:
+                    return f"{address_of(newsletter, issue)}/confirm?{line['line_planned']}"
+            draft = stored_draft_of(session, issue.id)
+            if draft is None or not visit.may(Permission.WRITE):
+                return None
+            asked = f"?{request.url.query}" if request.url.query else ""
+            return f"/newsletters/{newsletter.slug}/drafts/{draft.id}{asked}#panel-send"
 
     def show_subjects(
         self, visit: Visit, request: Request, newsletter: Newsletter, content: Issue

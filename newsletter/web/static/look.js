@@ -12,6 +12,7 @@ const undo = button("undo"),
 const FILES = ["logo_file", "header_file"],
   KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
 let view = "desktop",
+  isDark = false,
   waiting = false,
   asking = false;
 
@@ -118,7 +119,7 @@ const preview = async () => {
     waiting = false;
     const fields = values();
     addChosen(fields);
-    if (view === "dark") fields.set("dark", "true");
+    if (isDark) fields.set("dark", "true");
     try {
       const answer = await fetch(`${form.dataset.here}/preview`, {
         method: "POST",
@@ -272,12 +273,17 @@ const views = /** @type {HTMLElement} */ (document.querySelector(".views"));
 views.hidden = false;
 views.addEventListener("click", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
-  const button = /** @type {HTMLButtonElement | null} */ (target.closest("button[data-view]"));
+  const button = /** @type {HTMLButtonElement | null} */ (target.closest("button"));
   if (!button) return;
-  view = button.dataset.view || "";
-  views
-    .querySelectorAll("button")
-    .forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+  if (button.matches("[data-dark]")) {
+    isDark = !isDark;
+    button.setAttribute("aria-pressed", String(isDark));
+  } else {
+    view = button.dataset.view || "";
+    views
+      .querySelectorAll("[data-view]")
+      .forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+  }
   frame.classList.toggle("phone", view === "phone");
   fit();
   preview();

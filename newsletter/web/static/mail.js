@@ -22,15 +22,16 @@ const drawn = (frame) => {
   if (sought) sought.scrollIntoView();
 };
 /**
- * Look at a mail on a computer, on a telephone, or on a dark background.
+ * Look at a mail on a computer or on a telephone, and on a dark background or not.
  *
  * @param {HTMLIFrameElement} frame
  * @param {string} look
+ * @param {boolean} isDark
  */
-const look = (frame, look) => {
+const look = (frame, look, isDark) => {
   frame.classList.toggle("phone", look === "phone");
   const address = new URL(frame.src),
-    dark = look === "dark" ? "1" : "";
+    dark = isDark ? "1" : "";
   if ((address.searchParams.get("dark") || "") === dark) return fit(frame);
   address.hash = "";
   if (dark) address.searchParams.set("dark", dark);
@@ -48,9 +49,15 @@ for (const frame of frames) {
   choice.addEventListener("click", (event) => {
     const button = /** @type {HTMLElement} */ (event.target).closest("button");
     if (!button) return;
-    for (const each of choice.querySelectorAll("button"))
-      each.setAttribute("aria-pressed", String(each === button));
-    look(frame, button.dataset.look || "");
+    const dark = /** @type {HTMLElement} */ (choice.querySelector("[data-dark]"));
+    if (button === dark)
+      dark.setAttribute("aria-pressed", String(dark.getAttribute("aria-pressed") !== "true"));
+    else
+      for (const each of choice.querySelectorAll("[data-look]"))
+        each.setAttribute("aria-pressed", String(each === button));
+    /** @type {HTMLElement | null} */
+    const chosen = choice.querySelector('[data-look][aria-pressed="true"]');
+    look(frame, chosen?.dataset.look || "", dark.getAttribute("aria-pressed") === "true");
   });
 }
 addEventListener("resize", () => frames.forEach(fit));

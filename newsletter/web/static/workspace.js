@@ -49,14 +49,34 @@ const demandHours = (form) => {
   if (hour) hour.required = Boolean(form.querySelector("[name=when][value=later]:checked"));
   if (decide) decide.required = [...subjects].some((each) => each.value.trim());
 };
+/* Subjects are decided on some hours after the start, however the start moves, until another hour is
+   chosen for it. */
+/** @param {HTMLFormElement} form */
+const followStart = (form) => {
+  const hour = /** @type {HTMLInputElement | null} */ (form.querySelector("#hour"));
+  const decide = /** @type {HTMLInputElement | null} */ (form.querySelector("#decide"));
+  if (!hour || !decide || decide.value !== decide.defaultValue) return;
+  const isLater = Boolean(form.querySelector("[name=when][value=later]:checked"));
+  const start = isLater ? Date.parse(`${hour.value}Z`) : NaN;
+  if (Number.isNaN(start)) return;
+  const compared = 4 * 3_600_000;
+  decide.value = new Date(start + compared).toISOString().slice(0, 16);
+  decide.defaultValue = decide.value;
+};
 if (order) {
-  order.addEventListener("change", () => demandHours(order));
+  order.addEventListener("change", () => {
+    demandHours(order);
+    followStart(order);
+  });
   /* What is folded away cannot be pointed at. */
   order.addEventListener(
     "invalid",
     (event) => {
-      const folded = /** @type {HTMLElement} */ (event.target).closest("details");
+      const field = /** @type {HTMLElement} */ (event.target);
+      const folded = field.closest("details");
       if (folded) folded.open = true;
+      const part = parts.find((each) => each.contains(field));
+      if (part) open(part);
     },
     true,
   );

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from io import BytesIO
 from itertools import pairwise
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
@@ -15,6 +17,7 @@ from sqlalchemy import select, update
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import transaction
 from newsletter.database.tables import AccountRow, NewsletterRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.comments import parts_of, write_comment
@@ -22,6 +25,7 @@ from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.contrast import Colour, contrast_ratio
 from newsletter.settings import Settings
+from tests.support.stage import set_subscribers
 from tests.web.issues.desk import PLAIN, Desk
 from tests.web.issues.test_together import stored
 
@@ -179,6 +183,26 @@ def test_the_contents_are_drawn_once_there_are_two_headings(desk: Desk, page: Pa
     expect(page.frame_locator("#mail").locator(".toc")).to_have_text(["お知らせ", "催し"])
 
 
+def test_a_telephone_is_looked_at_in_the_dark_too(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN, view="mail")
+    page.get_by_role("tab", name="Telephone").click()
+    drawn = page.locator("#mail")
+    expect(drawn).to_be_visible()
+    light = (
+        page.frame_locator("#mail")
+        .locator("body")
+        .evaluate("each => getComputedStyle(each).backgroundColor")
+    )
+    page.get_by_role("button", name="Dark mode").click()
+    expect(drawn).to_have_class("phone")
+    paper = page.frame_locator("#mail").locator("body")
+    expect(paper).not_to_have_css("background-color", light)
+    page.get_by_role("tab", name="Desktop").click()
+    expect(page.get_by_role("button", name="Dark mode")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Source").click()
+    expect(page.locator("#words")).to_contain_text("<html")
+
+
 def test_the_hour_that_is_chosen_says_its_weekday(desk: Desk, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
@@ -197,10 +221,14 @@ def test_the_next_step_brings_the_form_and_its_button_into_sight(
     desk: Desk, page: Page, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 720})
+    with transaction(desk.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    desk.sign_in(page.context.new_page(), "approver@example.jp", Role.APPROVER)
+    desk.sign_in(page, "second@example.jp")
     desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
-    page.get_by_role("link", name="Send…").click()
+    page.get_by_role("link", name="Request approval…").click()
     order = page.get_by_role("form", name="To whom, when and how")
-    decide = order.get_by_role("button", name="Review and confirm")
+    decide = order.get_by_role("button", name="Request approval")
     expect(order.get_by_label("To whom", exact=True)).to_be_focused()
     expect(order.get_by_role("heading", name="To whom, when and how")).to_be_in_viewport(ratio=1)
     expect(decide).to_be_in_viewport(ratio=1)
@@ -209,6 +237,35 @@ def test_the_next_step_brings_the_form_and_its_button_into_sight(
     page.goto(page.url.partition("#")[0] + "#order")
     page.reload()
     expect(decide).to_be_in_viewport(ratio=1)
+
+
+def test_what_is_chosen_beside_the_text_is_confirmed_and_changed_there_alone(
+    desk: Desk, page: Page
+) -> None:
+    with transaction(desk.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    set_subscribers(desk.engine, "digest", {"hanako@example.jp": "山田花子"})
+    desk.start(page, PLAIN, view="mail")
+    page.get_by_role("button", name="Send…").click()
+    expect(page.get_by_role("button", name="Send it")).to_be_visible()
+    page.get_by_role("link", name="Change audience or time").click()
+    expect(page).to_have_url(re.compile(r"/drafts/\d+\?.*#panel-send$"))
+
+    page.locator("#order").get_by_label("At a time").check()
+    begins = datetime.fromisoformat(page.locator("#hour").input_value())
+    assert begins.replace(tzinfo=ZoneInfo("Asia/Tokyo")) > now()
+    decides = page.locator("#decide").input_value()
+    assert datetime.fromisoformat(decides) == begins + timedelta(hours=4)
+
+    page.locator("#hour").fill("2020-01-01T09:00")
+    page.get_by_role("button", name="Send…").click()
+    expect(page.locator("#fault")).to_contain_text("has already passed")
+    page.locator("#hour").fill(f"{begins:%Y-%m-%dT%H:%M}")
+    page.get_by_role("button", name="Send…").click()
+    expect(page.get_by_role("button", name="Schedule it")).to_be_visible()
+    page.get_by_role("button", name="Telephone").click()
+    page.get_by_role("button", name="Dark mode").click()
+    expect(page.locator(".sent-mail.phone")).to_have_attribute("src", re.compile("dark=1"))
 
 
 def test_what_is_planned_is_still_there_after_a_look_at_the_translations(

@@ -730,7 +730,7 @@ def test_both_views_show_one_value(studio: Desk, mail: Page) -> None:
     expect(text).to_have_value(re.compile("雨でも開きます。傘は要ります。"))
     studio.write(mail, text.input_value().replace("傘は要ります。", ""))
     assert violations(mail) == []
-    mail.get_by_role("tab", name="Mail", exact=True).click()
+    mail.get_by_role("tab", name="Write", exact=True).click()
     expect(mail.locator(".mail")).not_to_contain_text("傘")
     assert kept_now(mail) == before
     assert issue_to_json(kept(studio, mail)) == before

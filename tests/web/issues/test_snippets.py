@@ -90,6 +90,7 @@ def test_a_block_is_kept_as_a_snippet_where_it_stands(desk: Desk, page: Page) ->
     expect(box).to_be_visible()
     write_in(page, "年末は二十八日までです。")
     page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_be_hidden()
     page.keyboard.type("/広報課")
     page.keyboard.press("Enter")
     expect(page.locator(".mail .snippet-block .panel")).to_contain_text("042-000-0000")

@@ -124,8 +124,7 @@ def test_an_earlier_revision_is_restored(desk: Desk, page: Page, presses: tuple[
 def test_sending_begins_only_from_a_sound_issue(desk: Desk, page: Page) -> None:
     set_subscribers(desk.engine, "digest", {"hanako@example.jp": "山田花子"})
     desk.start(page, PLAIN, view="mail")
-    page.get_by_role("link", name="Send…").click()
-    page.get_by_role("button", name="Review and confirm").click()
+    page.get_by_role("button", name="Send…").click()
     page.wait_for_url(re.compile(r"/issues/\d+/send"))
     with reading(desk.engine) as session:
         assert session.scalar(select(IssueRow.id).where(IssueRow.title == "十二月号"))
@@ -157,8 +156,7 @@ def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: 
     expect(confirm).to_be_disabled()
 
     desk.write(page, PLAIN)
-    page.get_by_role("link", name="Send…").click()
-    confirm.click()
+    page.get_by_role("button", name="Send…").click()
     page.wait_for_url(re.compile(r"/issues/\d+/send"))
 
 
