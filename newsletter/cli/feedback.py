@@ -202,7 +202,7 @@ def incidents(
     """List incidents: waves of bounces that have no consequences until they are settled."""
     from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
-    from newsletter.feedback.incidents import about, list_incidents
+    from newsletter.feedback.incidents import list_incidents
 
     with reading(open_database(settings_of(context))) as session:
         incidents = list_incidents(session, closed=everything)
@@ -210,20 +210,22 @@ def incidents(
         print_json(
             [
                 {
-                    "id": row.id,
-                    "subject": row.subject,
-                    "bounced": row.bounced,
-                    "mailed": row.mailed,
-                    "usual_rate": row.usual_rate,
-                    "words": row.words,
-                    "opened_at": row.opened_at.isoformat(),
-                    "resolution": row.resolution.value if row.resolution else None,
+                    "id": joint.row.id,
+                    "subject": joint.row.subject,
+                    "parts": [{"id": part.id, "subject": part.subject} for part in joint.parts],
+                    "bounced": joint.row.bounced,
+                    "mailed": joint.row.mailed,
+                    "usual_rate": joint.row.usual_rate,
+                    "words": joint.row.words,
+                    "opened_at": joint.row.opened_at.isoformat(),
+                    "resolution": joint.row.resolution.value if joint.row.resolution else None,
                 }
-                for row in incidents
+                for joint in incidents
             ]
         )
         return
-    for row in incidents:
+    for joint in incidents:
+        row = joint.row
         state = label(row.resolution) if row.resolution else _("open")
         share = _(
             "{bounced} of {mailed} sent, usually {rate}",
@@ -231,7 +233,7 @@ def incidents(
             mailed=Number(row.mailed),
             rate=Percent(100 * row.usual_rate, 1),
         )
-        what = about(row.subject).in_language(terminal_language())
+        what = joint.about.in_language(terminal_language())
         console.print(f"{styled(row.id)} {what} ({state}): {share}")
         console.print("  " + styled(f"{in_utc(row.opened_at)}  {row.words[:200]}", "dim"))
     if not incidents:

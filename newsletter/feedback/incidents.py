@@ -1,10 +1,15 @@
-"""Incidents: mass bounces that wait until an operator states their cause."""
+"""Incidents: mass bounces that wait until an operator states their cause.
+
+One wave can be an incident of its mailing and of several domains. An operator sees it as one, which
+names them all, and decides once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
@@ -18,30 +23,79 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.undo import close_incident, find_incident, no_incident
 from newsletter.i18n.messages import Message, msg, written
+from newsletter.i18n.values import Listing, Number
 
 #: Incidents that are listed at most.
 _LISTED = 50
+#: Parts of an incident that are named; the others are counted.
+_NAMED = 3
 
 
-def list_incidents(session: Session, *, closed: bool = False) -> Sequence[IncidentRow]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JointIncident:
+    """An incident with the other ones of the same wave."""
+
+    row: IncidentRow
+    parts: Sequence[IncidentRow] = ()
+
+    @property
+    def about(self) -> Message:
+        """The display text of its mailing or domain, and of those of its parts."""
+        return about(self.row.subject, [part.subject for part in self.parts])
+
+    @property
+    def counted(self) -> Sequence[tuple[Message, int]]:
+        """The mailing or domain of each incident in it, with the number of bounced addresses."""
+        return [(about(each.subject), each.bounced) for each in (self.row, *self.parts)]
+
+
+def list_incidents(
+    session: Session, *, closed: bool = False, limit: int = _LISTED
+) -> Sequence[JointIncident]:
     """Return the open incidents, or all with ``closed``, the newest first."""
-    query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(_LISTED)
-    if not closed:
-        query = query.where(IncidentRow.closed_at.is_(None))
-    return session.scalars(query).all()
+    query = select(IncidentRow).order_by(IncidentRow.id.desc())
+    query = query.limit(limit) if closed else query.where(IncidentRow.closed_at.is_(None))
+    rows = session.scalars(query).all()
+    heads = {row.id: row for row in rows if row.part_of_id is None}
+    parts: dict[int, list[IncidentRow]] = {}
+    for row in rows:
+        head = heads.get(row.part_of_id or 0)
+        # Somebody who may not decide on a part may have closed its head.
+        if head is None or head.resolution is not row.resolution:
+            heads[row.id] = row
+        else:
+            parts.setdefault(head.id, []).append(row)
+    joint = [
+        JointIncident(
+            row=row,
+            parts=sorted(parts.get(row.id, ()), key=lambda part: part.bounced, reverse=True),
+        )
+        for row in rows
+        if row.id in heads
+    ]
+    return joint[:limit]
 
 
-def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[IncidentRow]:
-    """Return the open incidents that concern a single one of these newsletters, newest first."""
+def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[JointIncident]:
+    """Return the open incidents that concern a single one of these newsletters, newest first.
+
+    The domains of the same wave are left out, because they concern all newsletters.
+    """
     return [
-        row
-        for row in list_incidents(session)
+        JointIncident(row=row)
+        for joint in list_incidents(session)
+        for row in (joint.row, *joint.parts)
         if newsletter_of_incident(session, row) in newsletter_ids
     ]
 
 
-def about(subject: str) -> Message:
-    """Return the display text of a subject, which is ``domain:NAME`` or ``mailing:NUMBER``."""
+def about(subject: str, parts: Sequence[str] = ()) -> Message:
+    """Return the display text of a subject, ``domain:NAME`` or ``mailing:NUMBER``, with others."""
+    if parts:
+        named: list[str | Message] = [about(part) for part in parts[:_NAMED]]
+        if len(parts) > _NAMED:
+            named.append(msg("{count} others", count=Number(len(parts) - _NAMED)))
+        return msg("{subject}: {parts}", subject=about(subject), parts=Listing(tuple(named)))
     kind, _, name = subject.partition(":")
     return written(name) if kind == IncidentKind.DOMAIN else msg("Mailing {number}", number=name)
 
@@ -64,7 +118,9 @@ def settle_incident(
     keys: Keys,
     rights: Rights = ALL_RIGHTS,
 ) -> int:
-    """Close an incident; if it is genuine, judge its bounces. Return how many were judged.
+    """Close an incident with its parts; if it is genuine, judge their bounces.
+
+    A part that these rights do not reach stays open. Return how many bounces were judged.
 
     Raises:
         OrderError: The reason is empty or longer than 500 characters.
@@ -76,17 +132,39 @@ def settle_incident(
     newsletter_id = newsletter_of_incident(session, row) if row is not None else None
     if not rights.cover(Permission.SEE_BOUNCES, newsletter_id):
         raise no_incident(incident_id)
-    incident = find_incident(session, incident_id)
-    close_incident(session, incident, resolution, reason=why)
-    record_event(
-        session,
-        actor,
-        Action.INCIDENT_SETTLE,
-        object=f"incident {incident_id}",
-        newsletter_id=newsletter_id,
-        reason=why,
-        details={"resolution": resolution.value},
-    )
-    if resolution is IncidentResolution.GENUINE:
-        return decide_again(session, incident, keys)
-    return 0
+    parts = _open_parts(session, incident_id, rights)
+    settled = [find_incident(session, incident_id), *parts]
+    for incident in settled:
+        close_incident(session, incident, resolution, reason=why)
+        record_event(
+            session,
+            actor,
+            Action.INCIDENT_SETTLE,
+            object=f"incident {incident.id}",
+            newsletter_id=newsletter_of_incident(session, incident),
+            reason=why,
+            details={"resolution": resolution.value},
+        )
+    if resolution is not IncidentResolution.GENUINE:
+        return 0
+    return sum(decide_again(session, incident, keys) for incident in settled)
+
+
+def _open_parts(session: Session, incident_id: int, rights: Rights) -> list[IncidentRow]:
+    """Return the open parts of an incident within these rights; lock them and the incident.
+
+    All are locked by number, as the judging of bounces does, so that neither waits for the other.
+    """
+    rows = session.scalars(
+        select(IncidentRow)
+        .where(or_(IncidentRow.id == incident_id, IncidentRow.part_of_id == incident_id))
+        .where(IncidentRow.closed_at.is_(None))
+        .order_by(IncidentRow.id)
+        .with_for_update()
+    ).all()
+    return [
+        row
+        for row in rows
+        if row.id != incident_id
+        and rights.cover(Permission.SEE_BOUNCES, newsletter_of_incident(session, row))
+    ]

@@ -7,11 +7,12 @@ and people are counted, not addresses: a report can name any number of invented 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BounceRow, DeliveryRow, IncidentRow, SubscriberRow
@@ -35,6 +36,7 @@ class WaveRule:
         mailed_days: Bounces may be about mail of the last days, this many.
         usual_days: The period from which the usual share is computed.
         quiet_hours: After this many hours without a bounce, an open incident holds no further ones.
+        joint_share: An incident is part of another one that has this share of its bounces.
     """
 
     minutes: int = 60
@@ -44,6 +46,7 @@ class WaveRule:
     mailed_days: int = 5
     usual_days: int = 60
     quiet_hours: int = 24
+    joint_share: float = 0.8
 
     def is_wave(self, *, bounced: int, mailed: int, usual: float) -> bool:
         """Return whether the share of bounced mail is beyond what is usual."""
@@ -120,7 +123,63 @@ def find_waves(
             if found is not None and row.occurred_at >= found.opened_at - _span(rule):
                 found.last_seen_at = max(found.last_seen_at, row.occurred_at)
                 held.setdefault(row.id, found.id)
+    if live:
+        _join(session, quiet, rule)
     return held, opened
+
+
+def _join(session: Session, since: datetime, rule: WaveRule) -> None:
+    """Make the incidents of one wave parts of one: an operator decides on a cause, not on each.
+
+    The domains of a bounced mailing become parts of it; the mailings that a domain did not accept
+    become parts of the domain. What an incident holds does not depend on this.
+    """
+    rows = session.scalars(
+        select(IncidentRow)
+        .where(IncidentRow.closed_at.is_(None), IncidentRow.last_seen_at >= since)
+        .order_by(IncidentRow.id)
+    ).all()
+    by_name = {row.subject: row for row in rows}
+    domains = [row for row in rows if row.kind is IncidentKind.DOMAIN]
+    mailings = [row for row in rows if row.kind is IncidentKind.MAILING]
+    if not domains or not mailings:
+        return
+    for row in domains:
+        whole = _whole_of(session, row, by_name, rule)
+        row.part_of_id = whole.id if whole is not None else None
+    heads = {row.part_of_id for row in domains}
+    for row in mailings:
+        whole = _whole_of(session, row, by_name, rule) if row.id not in heads else None
+        is_free = whole is not None and whole.part_of_id is None
+        row.part_of_id = whole.id if whole is not None and is_free else None
+    session.flush()
+
+
+def _whole_of(
+    session: Session, incident: IncidentRow, by_name: Mapping[str, IncidentRow], rule: WaveRule
+) -> IncidentRow | None:
+    """Return the incident of the other kind with nearly all of an incident's bounces."""
+    subject = _subject_of(incident)
+    kind, other = (
+        (IncidentKind.MAILING, cast(BounceRow.mailing_id, String))
+        if incident.kind is IncidentKind.DOMAIN
+        else (IncidentKind.DOMAIN, BounceRow.domain)
+    )
+    people = func.count(func.distinct(BounceRow.subscriber_id))
+    found = session.execute(
+        select(other, people)
+        .where(
+            subject.of_bounce(),
+            BounceRow.proven,
+            BounceRow.kind.in_(HOLDABLE),
+            BounceRow.occurred_at > incident.opened_at - _span(rule),
+        )
+        .group_by(other)
+    ).all()
+    most, count = max(((key, count) for key, count in found), key=itemgetter(1), default=(None, 0))
+    if most is None or count < rule.joint_share * sum(count for _, count in found):
+        return None
+    return by_name.get(_Subject(kind=kind, key=most).name)
 
 
 def _span(rule: WaveRule) -> timedelta:
@@ -129,7 +188,7 @@ def _span(rule: WaveRule) -> timedelta:
 
 def in_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> Iterable[int]:
     """Return the ids of an incident's bounces that were judged before it was recognised."""
-    subject = _Subject(kind=incident.kind, key=incident.subject.partition(":")[2])
+    subject = _subject_of(incident)
     return session.scalars(
         select(BounceRow.id).where(
             subject.of_bounce(),
@@ -139,6 +198,10 @@ def in_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> Iterable
             BounceRow.judged_at.is_not(None),
         )
     ).all()
+
+
+def _subject_of(incident: IncidentRow) -> _Subject:
+    return _Subject(kind=incident.kind, key=incident.subject.partition(":")[2])
 
 
 def _subjects(row: BounceRow) -> Iterable[_Subject]:

@@ -6,8 +6,8 @@ waiting messages are the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -31,7 +31,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.feedback.incidents import about, newsletter_of_incident
+from newsletter.feedback.incidents import about, list_incidents, newsletter_of_incident
 from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
 
@@ -133,7 +133,11 @@ class HaltedMailing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenIncident:
-    """An open incident; one of a domain belongs to no single newsletter (None)."""
+    """An open incident; one of a domain belongs to no single newsletter (None).
+
+    Attributes:
+        parts: The other incidents of the same wave.
+    """
 
     incident_id: int
     newsletter_id: int | None
@@ -141,11 +145,18 @@ class OpenIncident:
     bounced: int
     mailed: int
     words: str
+    parts: Sequence[OpenIncident] = ()
 
     @property
     def about(self) -> Message:
-        """The incident's subject, for display."""
-        return about(self.subject)
+        """The incident's subject and those of its parts, for display."""
+        return about(self.subject, [part.subject for part in self.parts])
+
+    def within(self, newsletter_ids: Collection[int]) -> Iterator[OpenIncident]:
+        """Yield what concerns a single one of these newsletters, each by itself."""
+        for one in (self, *self.parts):
+            if one.newsletter_id in newsletter_ids:
+                yield replace(one, parts=())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -287,23 +298,24 @@ def halted_mailings(session: Session) -> Sequence[HaltedMailing]:
 
 def open_incidents(session: Session) -> Sequence[OpenIncident]:
     """Return the open incidents, the newest first."""
-    rows = session.scalars(
-        select(IncidentRow)
-        .where(IncidentRow.closed_at.is_(None))
-        .order_by(IncidentRow.id.desc())
-        .limit(_INCIDENTS)
-    )
     return [
-        OpenIncident(
-            incident_id=row.id,
-            newsletter_id=newsletter_of_incident(session, row),
-            subject=row.subject,
-            bounced=row.bounced,
-            mailed=row.mailed,
-            words=strike_addresses(row.words)[:300],
-        )
-        for row in rows
+        _open_incident(session, joint.row, [_open_incident(session, row) for row in joint.parts])
+        for joint in list_incidents(session, limit=_INCIDENTS)
     ]
+
+
+def _open_incident(
+    session: Session, row: IncidentRow, parts: Sequence[OpenIncident] = ()
+) -> OpenIncident:
+    return OpenIncident(
+        incident_id=row.id,
+        newsletter_id=newsletter_of_incident(session, row),
+        subject=row.subject,
+        bounced=row.bounced,
+        mailed=row.mailed,
+        words=strike_addresses(row.words)[:300],
+        parts=parts,
+    )
 
 
 def complained_mailings(session: Session) -> Sequence[ComplainedMailing]:

@@ -171,7 +171,7 @@ class Overview:
             halted=tuple(row for row in self.halted if row.newsletter_id in newsletter_ids),
             overdue=tuple(row for row in self.overdue if row.newsletter_id in newsletter_ids),
             silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
-            incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
+            incidents=tuple(row for one in self.incidents for row in one.within(newsletter_ids)),
             requests=tuple(row for row in self.requests if row.newsletter_id in newsletter_ids),
             complained=tuple(row for row in self.complained if row.newsletter_id in newsletter_ids),
         )

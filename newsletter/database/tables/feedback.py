@@ -136,6 +136,7 @@ class IncidentRow(Base):
         usual_rate: The share of bounces in the period before.
         words: The text of one of the reports.
         last_seen_at: The time of its newest bounce.
+        part_of_id: The incident of the same wave that an operator sees instead of this one.
     """
 
     __tablename__ = "incident"
@@ -161,6 +162,7 @@ class IncidentRow(Base):
     closed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     resolution: Mapped[IncidentResolution | None] = mapped_column(Vocabulary(IncidentResolution))
     closed_because: Mapped[str] = mapped_column(Text, default="")
+    part_of_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("incident.id"))
 
 
 #: The condition for readers' letters that wait for an operator; used by a partial index.

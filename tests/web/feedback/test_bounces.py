@@ -171,3 +171,31 @@ def test_only_operators_see_addresses_that_came_back(sites: SharedSites, post: P
         answers = [client.get(path) for path in ("/bounces", f"/bounces/{number}")]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert all(READER not in answer.text for answer in answers)
+
+
+def test_an_incident_names_the_domains_of_its_mailing_and_is_settled_with_them(
+    post: Post, operator: httpx.Client
+) -> None:
+    with transaction(post.engine) as session:
+        rows = [
+            IncidentRow(
+                kind=kind,
+                subject=f"{kind.value}:{name}",
+                bounced=bounced,
+                mailed=50,
+                usual_rate=0.01,
+                last_seen_at=now(),
+            )
+            for kind, name, bounced in (
+                (IncidentKind.MAILING, post.mailing_id, 43),
+                (IncidentKind.DOMAIN, "down.example", 42),
+            )
+        ]
+        session.add_all(rows)
+        session.flush()
+        rows[1].part_of_id = rows[0].id
+    page = operator.get("/bounces").text
+    assert page.count('value="outage"') == 1
+    assert all(words in page for words in ("down.example", "43 of 50", "42"))
+    data = {"csrf": csrf_of(page), "resolution": "outage", "reason": "asked them"}
+    assert "down.example" not in operator.post("/bounces/incidents/1", data=data).text

@@ -209,6 +209,10 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution", sa.String(32), nullable=True),
         sa.Column("closed_because", sa.Text(), nullable=False),
+        sa.Column("part_of_id", _ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["part_of_id"], ["incident.id"], name=op.f("fk_incident_part_of_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
         sqlite_autoincrement=True,
     )
