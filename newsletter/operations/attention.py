@@ -37,6 +37,8 @@ from newsletter.logs import strike_addresses
 
 #: The maximum of all counts.
 MOST = 10_000
+#: Planning usually begins within this time.
+_PLANNED_WITHIN = timedelta(seconds=10)
 #: Failures of mailings older than this are not reported.
 _RECENT = timedelta(days=7)
 _MAILINGS = 20
@@ -129,6 +131,16 @@ class HaltedMailing:
     newsletter_id: int
     subject: str
     reason: Message | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnplannedMailing:
+    """A mailing that should have begun at ``since``, and has no deliveries yet."""
+
+    mailing_id: int
+    newsletter_id: int
+    subject: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -293,6 +305,22 @@ def halted_mailings(session: Session) -> Sequence[HaltedMailing]:
     return [
         HaltedMailing(mailing_id=number, newsletter_id=newsletter, subject=title, reason=reason)
         for number, newsletter, title, reason in rows
+    ]
+
+
+def unplanned_mailings(session: Session) -> Sequence[UnplannedMailing]:
+    """Return the mailings that have waited for planning longer than it usually takes to begin."""
+    due_at = func.coalesce(MailingRow.scheduled_at, MailingRow.created_at)
+    waiting = (MailingState.SCHEDULED, MailingState.PLANNING)
+    rows = session.execute(
+        select(MailingRow.id, MailingRow.newsletter_id, MailingRow.title, due_at)
+        .where(MailingRow.state.in_(waiting), due_at < now() - _PLANNED_WITHIN)
+        .order_by(MailingRow.id)
+        .limit(_MAILINGS)
+    )
+    return [
+        UnplannedMailing(mailing_id=number, newsletter_id=newsletter, subject=title, since=since)
+        for number, newsletter, title, since in rows
     ]
 
 

@@ -47,6 +47,7 @@ from newsletter.operations.attention import (
     DeferredGroup,
     HaltedMailing,
     OpenIncident,
+    UnplannedMailing,
     UnsettledMailing,
 )
 from newsletter.operations.broker import BrokerHealth, look_at_broker
@@ -61,8 +62,8 @@ class DatabaseHealth:
 
     Attributes:
         unsafe: Settings with which a power cut may lose committed transactions.
-        refusal: The error if it accepts no writes; checked only while a mailing or a process is
-            silent.
+        refusal: The error if it accepts no writes; checked only while a mailing stands still or a
+            process is silent.
     """
 
     kind: str
@@ -113,6 +114,7 @@ class Overview:
     uncertain: Sequence[UnsettledMailing] = ()
     failed: Sequence[UnsettledMailing] = ()
     halted: Sequence[HaltedMailing] = ()
+    unplanned: Sequence[UnplannedMailing] = ()
     overdue: Sequence[Overdue] = ()
     silent: Sequence[Silence] = ()
     incidents: Sequence[OpenIncident] = ()
@@ -169,6 +171,7 @@ class Overview:
             uncertain=tuple(row for row in self.uncertain if row.newsletter_id in newsletter_ids),
             failed=tuple(row for row in self.failed if row.newsletter_id in newsletter_ids),
             halted=tuple(row for row in self.halted if row.newsletter_id in newsletter_ids),
+            unplanned=tuple(row for row in self.unplanned if row.newsletter_id in newsletter_ids),
             overdue=tuple(row for row in self.overdue if row.newsletter_id in newsletter_ids),
             silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
             incidents=tuple(row for one in self.incidents for row in one.within(newsletter_ids)),
@@ -213,6 +216,7 @@ def look(
             uncertain=tuple(attention.uncertain_mailings(session)),
             failed=tuple(attention.failed_mailings(session)),
             halted=tuple(attention.halted_mailings(session)),
+            unplanned=tuple(attention.unplanned_mailings(session)),
             overdue=tuple(overdue_series(session)),
             silent=tuple(silent_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
@@ -251,11 +255,12 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
 
 
 def _with_refusal(engine: Engine, seen: Overview) -> Overview:
-    """Add whether the database accepts writes, if a mailing is silent or no process is alive.
+    """Add whether the database accepts writes, if a mailing stands still or no process is alive.
 
     The cause may then be the database and not a relay, and heartbeats cannot be recorded either.
     """
-    if not seen.silent and any(each.alive for each in seen.processes):
+    stands_still = seen.silent or seen.unplanned
+    if not stands_still and any(each.alive for each in seen.processes):
         return seen
     return replace(seen, database=replace(seen.database, refusal=write_refusal(engine)))
 

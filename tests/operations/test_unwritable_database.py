@@ -81,6 +81,24 @@ def test_a_database_that_takes_no_writes_is_named_and_no_relay_blamed(
 
 
 @_POSTGRESQL
+def test_a_mailing_that_cannot_be_planned_for_want_of_space_is_told_with_the_reason(
+    refusing: Engine, engine: Engine
+) -> None:
+    worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=1)
+    heartbeats.beat(engine, worker, Activity())
+    with transaction(engine) as session:
+        ordered = now() - timedelta(minutes=3)
+        waits = {"state": MailingState.PLANNING, "created_at": ordered}
+        session.execute(update(MailingRow).values(waits))
+    words = _words(list(find_alarms(look(refusing, redis_url=""))))
+    assert "read-only" in words["database-refuses"]
+    assert "should have begun 3 min ago" in words["mailing-unplanned"]
+    with transaction(engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.SENDING))
+    assert "mailing-unplanned" not in _words(list(find_alarms(look(engine, redis_url=""))))
+
+
+@_POSTGRESQL
 def test_without_a_word_from_the_database_the_relay_is_to_be_looked_at(
     engine: Engine, silent: int
 ) -> None:

@@ -106,7 +106,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
 
 
 def of_mailings(seen: Overview) -> Iterator[Alarm]:
-    """Yield alarms of paused mailings and of incidents."""
+    """Yield alarms of mailings and series that stand still, of complaints, and of incidents."""
     for mailing in seen.halted:
         yield alarm(
             AlarmSeverity.WARNING,
@@ -129,6 +129,27 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 mailing_id=mailing.mailing_id,
             ),
             where=f"mailing {mailing.mailing_id}",
+            section="unsettled",
+        )
+    for unplanned in seen.unplanned:
+        age = (seen.taken_at - unplanned.since).total_seconds()
+        if age < _DUE_LATE:
+            continue
+        yield alarm(
+            AlarmSeverity.CRITICAL if age > _DUE_STUCK else AlarmSeverity.WARNING,
+            "mailing-unplanned",
+            msg(
+                "Mailing {mailing_id}, {subject}, should have begun {minutes} min ago",
+                mailing_id=unplanned.mailing_id,
+                subject=unplanned.subject,
+                minutes=_minutes(seen, unplanned.since),
+            ),
+            msg(
+                "Nothing of it has been sent, and its recipients are not chosen yet. Check that the"
+                " control worker runs and that the database has space; the worker's log says why it"
+                " fails. It begins by itself once that is corrected."
+            ),
+            where=f"mailing {unplanned.mailing_id}",
             section="unsettled",
         )
     for series in seen.overdue:
