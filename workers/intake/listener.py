@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -56,6 +57,9 @@ _OF_ONE_NETWORK = _MOST_OCTETS
 #: Octets and divisor of the tolerance: an announced size is an estimate (RFC 1870, 6.3), often with
 #: line ends of one octet.
 _BEYOND_ANNOUNCED, _OF_ANNOUNCED = 65_536, 8
+#: The parameter of a size, whatever it says, and the value that it may have (RFC 1870, 3).
+_SIZE = re.compile(r"\sSIZE=(\S*)", re.IGNORECASE)
+_OCTETS = re.compile(r"[0-9]{1,20}")
 _BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
@@ -143,6 +147,15 @@ class _Served(SMTP):
         """End the session to free its place for another one."""
         self.connection.write(_BUSY)
         self.connection.abort()
+
+    @wraps(SMTP.smtp_MAIL)
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - the server's
+        """Refuse a size that is not one of RFC 1870; the server would fail to read it."""
+        for size in _SIZE.findall(arg or ""):
+            if not _OCTETS.fullmatch(size):
+                await self.push("501 5.5.4 Syntax: SIZE=octets")
+                return
+        await super().smtp_MAIL(arg)
 
     @wraps(SMTP.smtp_DATA)
     async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - the server's

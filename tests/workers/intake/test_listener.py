@@ -237,6 +237,18 @@ def test_only_addresses_of_ours_are_taken_one_at_a_time(post: Post) -> None:
     assert list(answers.values()) == [550, 550, 550, 550, 550, 250, 452]
 
 
+@pytest.mark.parametrize("size", ["①", "²", "1" * 30, "-1", ""])
+def test_a_size_that_is_none_is_refused_and_leaves_no_trace(
+    post: Post, caplog: pytest.LogCaptureFixture, size: str
+) -> None:
+    with _listening(post.engine) as connection:
+        connection.ehlo_or_helo_if_needed()
+        connection.command_encoding = "utf-8"
+        assert connection.docmd(f"MAIL FROM:<a@example.jp> SIZE={size}")[0] == 501
+        assert connection.docmd("MAIL FROM:<a@example.jp> SIZE=100")[0] == 250
+    assert [record for record in caplog.records if record.name.startswith("workers")] == []
+
+
 def test_lines_longer_than_smtp_allows_are_taken(post: Post) -> None:
     mail = notice(post.path).replace(b"The mail could", b"x" * 20_000 + b" The mail could")
     with _listening(post.engine) as connection:
