@@ -14,24 +14,33 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import (
+    AcknowledgedAlarmRow,
+    ApprovalRow,
     BounceDecisionRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
     DigestEntryRow,
+    DrainedWorkerRow,
+    HeldDomainRow,
     ImportChangeRow,
     ImportSpreadRow,
     IncidentRow,
+    IssueCommentRow,
+    JoinInvitationRow,
     JoinRequestRow,
     ListImportRow,
     MailingRow,
     NewsletterRow,
     NoteRow,
+    RelayRow,
     SegmentRow,
     SeriesEnrolmentRow,
+    SeriesRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
+    TaggingRow,
     TagRow,
     TestGroupRow,
     UnsubscribeEventRow,
@@ -53,8 +62,19 @@ _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     SuppressionRow.evidence,
     SegmentRow.query,
     MailingRow.segment,
+    SeriesRow.condition,
     NoteRow.text,
+    UnsubscribeEventRow.remark,
+    JoinInvitationRow.note,
+    IssueCommentRow.words,
+    ApprovalRow.returned_because,
+    AcknowledgedAlarmRow.reason,
+    RelayRow.reason,
+    HeldDomainRow.reason,
+    DrainedWorkerRow.reason,
 )
+#: The same for values that hold several texts, such as the words that an order searches people by.
+_VALUES: tuple[InstrumentedAttribute[Any], ...] = (TaggingRow.terms, ApprovalRow.plan)
 #: Tables whose rows belong to one person in one newsletter, and are deleted with that data.
 _ROWS_OF_A_PERSON: tuple[type[Any], ...] = (
     JoinRequestRow,
@@ -88,6 +108,9 @@ def erase(
         way: The way of unsubscribing that is logged.
     """
     traces = Traces.of(_addresses_of(session, subscriber_id))
+    # First, since workers that tag people lock their order before the people.
+    for values in _VALUES:
+        _erase_from_values(session, values, traces)
     encoded = _bounces_with_encoded(session, traces)
     _hold_what_is_about(session, subscriber_id, traces, encoded)
     person = session.scalars(
@@ -276,6 +299,17 @@ def _erase_from_texts(session: Session, column: InstrumentedAttribute[str], trac
     session.flush()
 
 
+def _erase_from_values(
+    session: Session, column: InstrumentedAttribute[Any], traces: Traces
+) -> None:
+    table = column.class_
+    if not traces.plain:
+        return
+    for number, value in session.execute(select(table.id, column).where(column.is_not(None))).all():
+        if (clear := traces.erase_from_value(value)) != value:
+            session.execute(update(table).where(table.id == number).values({column: clear}))
+
+
 def _erase_from_encoded(session: Session, traces: Traces, encoded: Iterable[int]) -> None:
     for number in encoded:
         row = session.get(BounceRow, number, populate_existing=True)
@@ -338,6 +372,18 @@ class Traces:
     def erase_from(self, text: str) -> str:
         """Return a text without the addresses; case is ignored."""
         return self.pattern.sub(ERASED, text)
+
+    def erase_from_value(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Return a JSON value without the addresses in its texts."""
+        match value:
+            case str():
+                return self.erase_from(value)
+            case list():
+                return [self.erase_from_value(each) for each in value]
+            case dict():
+                return {name: self.erase_from_value(each) for name, each in value.items()}
+            case _:
+                return value
 
     def erase_encoded(self, text: str) -> str:
         """Return a text without the blocks of base64 that hold one of the addresses."""

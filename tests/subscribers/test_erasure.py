@@ -13,18 +13,30 @@ from sqlalchemy import Engine, func, select
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
+    AccountRow,
+    AcknowledgedAlarmRow,
+    ApprovalRow,
     AuditEventRow,
     Base,
     BounceRow,
+    DrainedWorkerRow,
+    HeldDomainRow,
     IncidentRow,
+    IssueCommentRow,
+    IssueRow,
+    JoinInvitationRow,
     ListPieceRow,
     ListUploadRow,
+    RelayRow,
     SegmentRow,
+    SeriesRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
+    TaggingRow,
     TagRow,
     TestGroupRow,
+    UnsubscribeEventRow,
 )
 from newsletter.database.types import Vocabulary, now
 from newsletter.database.vocabulary import (
@@ -32,6 +44,7 @@ from newsletter.database.vocabulary import (
     BounceSource,
     IncidentKind,
     ListUploadState,
+    SeriesTrigger,
     SuppressionReason,
     UnsubscribeWay,
 )
@@ -136,6 +149,56 @@ def test_an_address_goes_from_whatever_others_wrote(stage: Stage) -> None:
     assert all("erased" in raw for raw in raws)
     assert group == "other@example.jp"
     assert len(events) == 1
+
+
+def test_an_address_goes_from_the_words_of_staff_and_of_other_readers(stage: Stage) -> None:
+    here, words = stage.newsletter_id, f"for {_ADDRESS.upper()}, as agreed"
+    query = f'name = "{_ADDRESS}"'
+    with transaction(stage.engine) as session:
+        account = AccountRow(address="staff@example.jp", address_key="staff@example.jp")
+        session.add(account)
+        session.flush()
+        issue = session.scalars(select(IssueRow.id)).first()
+        session.add_all(
+            [
+                JoinInvitationRow(
+                    newsletter_id=here,
+                    token_hash="h",
+                    note=words,
+                    uses=1,
+                    expires_at=now(),
+                    author="staff@example.jp",
+                ),
+                IssueCommentRow(issue_id=issue, author_id=account.id, words=words),
+                ApprovalRow(
+                    issue_id=issue,
+                    digest="d",
+                    requested_by=account.id,
+                    plan={"segment": query, "before": {"query": query}},
+                    returned_because=words,
+                ),
+                TaggingRow(
+                    newsletter_id=here, tag="t", given=True, terms={"text": _ADDRESS}, last=9
+                ),
+                SeriesRow(
+                    newsletter_id=here, name="s", trigger=SeriesTrigger.JOINED, condition=query
+                ),
+                UnsubscribeEventRow(
+                    newsletter_id=here,
+                    subscriber_id=stage.subscriber_id("other@example.jp"),
+                    way=UnsubscribeWay.PAGE,
+                    remark=words,
+                ),
+                AcknowledgedAlarmRow(
+                    kind="k", place="p", severity="s", size=1, actor="a", reason=words, since=now()
+                ),
+                RelayRow(name="r", reason=words),
+                HeldDomainRow(domain="d.example", reason=words, since=now()),
+                DrainedWorkerRow(node="n", reason=words, since=now()),
+            ]
+        )
+    _erase(stage)
+    assert _left_in_database(stage.engine, _ADDRESS) == []
 
 
 def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage) -> None:
