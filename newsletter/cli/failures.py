@@ -80,7 +80,6 @@ def explained(error: Exception) -> NewsletterError:
 def _of_the_database(error: DBAPIError) -> NewsletterError:
     """Return the error for a conflict, a fault of the server, a refused login or no connection."""
     from newsletter.database.engine import is_overtaken
-    from newsletter.database.postgres import turns_away
     from newsletter.database.refusals import REFUSAL_REMEDY, is_damaged, takes_no_changes
 
     reason = error.orig
@@ -110,6 +109,23 @@ def _of_the_database(error: DBAPIError) -> NewsletterError:
         return UnavailableError(
             msg("The database accepts no changes: {reason}.", reason=_first_line(reason)),
             remedy=REFUSAL_REMEDY,
+        )
+    return _of_the_connection(error)
+
+
+def _of_the_connection(error: DBAPIError) -> UnavailableError:
+    """Return the error for a server that refuses the connection, or does not answer."""
+    from newsletter.database.postgres import turns_away
+    from newsletter.database.refusals import is_crowded
+
+    reason = error.orig
+    if is_crowded(error):
+        return UnavailableError(
+            msg("The database accepts no more connections: {reason}.", reason=_first_line(reason)),
+            remedy=msg(
+                "It is running. Raise max_connections of PostgreSQL, or the connection limit of its"
+                " user, or end what else is connected."
+            ),
         )
     if turns_away(str(reason)):
         return UnavailableError(

@@ -38,6 +38,11 @@ _TURNS_AWAY = re.compile(
     r"|認証に失敗|(?:データベース|ロール)\S+は存在しません|ログインが許可されません"
     r"|データベース\S*へのアクセスが拒否"
 )
+#: A server, or a pooler before it, that has no connection left, in English and Japanese.
+_CROWDED = re.compile(
+    r"too many (?:clients|connections)|remaining connection slots|no more connections allowed"
+    r"|クライアント数が多すぎ|接続が多すぎ|残りの接続枠"
+)
 #: The beginning of each host's part in libpq's message.
 _EACH_HOST = re.compile(r"connection to server (?:at|on) ")
 #: TCP keepalive: seconds of silence before the first probe, seconds between probes, their number.
@@ -159,6 +164,11 @@ def turns_away(words: str) -> bool:
     """Return whether all hosts rejected the connection permanently."""
     hosts = _EACH_HOST.split(words)
     return all(_TURNS_AWAY.search(said) for said in hosts[1:] or hosts)
+
+
+def is_crowded(words: str) -> bool:
+    """Return whether a server rejected the connection because it has too many of them."""
+    return bool(_CROWDED.search(words))
 
 
 def _set(connection: _PatientConnection, seconds: float) -> None:

@@ -23,6 +23,7 @@ REFUSAL_REMEDY = msg(
 
 _READ_ONLY = "it is read-only, such as a standby: DATABASE_URL must lead to the primary server"
 _RIGHTS = "the user of DATABASE_URL must own its tables"
+_CROWDED = "raise max_connections, or the limit of its user, or end other connections"
 _ROOM = "free up space on its disk"
 _FILE = "check the owner and permissions of its file and folder, and the disk"
 _DAMAGE = "its data is damaged: stop the workers and the web, keep a copy, and restore a backup"
@@ -67,7 +68,20 @@ def takes_no_changes(error: SQLAlchemyError) -> bool:
 
 def advice_on(error: SQLAlchemyError) -> str:
     """Return the remedy for an error, for the log, or an empty string."""
+    if is_crowded(error):
+        return _CROWDED
     return _ADVICE.get(_code(error), "")
+
+
+def is_crowded(error: SQLAlchemyError) -> bool:
+    """Return whether the server runs and has no connection left."""
+    original = getattr(error, "orig", None)
+    if not isinstance(error, OperationalError) or isinstance(original, sqlite3.Error):
+        return False
+    from newsletter.database import postgres  # noqa: PLC0415 - not needed for SQLite
+
+    # The driver has no code for a connection that was not made.
+    return postgres.is_crowded(str(original))
 
 
 def operational(error: DBAPIError) -> DBAPIError:

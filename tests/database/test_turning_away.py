@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from newsletter.database.engine import open_engine
+from newsletter.cli.failures import explained
+from newsletter.database.engine import open_engine, reason_of
 from newsletter.database.postgres import turns_away
+from newsletter.database.refusals import is_crowded
 
 _AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: '
 _REFUSED = _AT + "Connection refused\n\tIs the server running on that host?\n"
@@ -33,6 +35,27 @@ _REFUSED = _AT + "Connection refused\n\tIs the server running on that host?\n"
 )
 def test_what_a_server_says_tells_whether_waiting_helps(said: str, *, is_final: bool) -> None:
     assert turns_away(_AT + said) is is_final
+
+
+@pytest.mark.parametrize(
+    ("said", "is_full"),
+    [
+        ("FATAL:  sorry, too many clients already\n", True),
+        ('FATAL:  too many connections for role "newsletter"\n', True),
+        ("FATAL:  remaining connection slots are reserved for roles with SUPERUSER\n", True),
+        ("FATAL:  no more connections allowed (max_client_conn)\n", True),
+        ("FATAL:  現在クライアント数が多すぎます\n", True),
+        ("FATAL:  the database system is starting up\n", False),
+        ("Connection refused\n", False),
+    ],
+)
+def test_a_server_without_a_connection_left_is_told_from_one_that_is_away(
+    said: str, *, is_full: bool
+) -> None:
+    error = OperationalError("", {}, Exception(_AT + said))
+    assert is_crowded(error) is is_full
+    assert ("max_connections" in reason_of(error)) is is_full
+    assert explained(error).remedy.startswith("It is running") is is_full
 
 
 def test_a_host_that_may_come_back_is_waited_for_beside_one_that_turns_away() -> None:

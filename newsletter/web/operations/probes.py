@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import write_refusal
 from newsletter.database.migrations import is_current
+from newsletter.database.refusals import is_crowded
 from newsletter.disk import DiskFault
 from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
@@ -75,7 +76,9 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
 async def _told(probe: SingleFlight[str], silence: str) -> str:
     try:
         return await probe.answer_awaited()
-    except (SQLAlchemyError, TimeoutError):
+    except SQLAlchemyError as error:
+        return "The database accepts no more connections." if is_crowded(error) else silence
+    except TimeoutError:
         return silence
 
 
