@@ -17,7 +17,7 @@ from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import ALL_RIGHTS, Rights
-from newsletter.database.tables import IncidentRow, MailingRow
+from newsletter.database.tables import BounceDecisionRow, BounceRow, IncidentRow, MailingRow
 from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
@@ -33,15 +33,23 @@ _NAMED = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JointIncident:
-    """An incident with the other ones of the same wave."""
+    """An incident with the other ones of the same wave.
+
+    Attributes:
+        mailing_id: The mailing that bounced, if it is an incident of several domains only.
+    """
 
     row: IncidentRow
     parts: Sequence[IncidentRow] = ()
+    mailing_id: int | None = None
 
     @property
     def about(self) -> Message:
         """The display text of its mailing or domain, and of those of its parts."""
-        return about(self.row.subject, [part.subject for part in self.parts])
+        subjects = [each.subject for each in (self.row, *self.parts)]
+        if self.mailing_id is not None:
+            subjects.insert(0, f"{IncidentKind.MAILING.value}:{self.mailing_id}")
+        return about(*subjects)
 
     @property
     def counted(self) -> Sequence[tuple[Message, int]]:
@@ -65,15 +73,12 @@ def list_incidents(
             heads[row.id] = row
         else:
             parts.setdefault(head.id, []).append(row)
-    joint = [
-        JointIncident(
-            row=row,
-            parts=sorted(parts.get(row.id, ()), key=lambda part: part.bounced, reverse=True),
-        )
-        for row in rows
-        if row.id in heads
-    ]
-    return joint[:limit]
+    joint: list[JointIncident] = []
+    for row in [row for row in rows if row.id in heads][:limit]:
+        others = sorted(parts.get(row.id, ()), key=lambda part: part.bounced, reverse=True)
+        mailing_id = _bounced_mailing(session, [row, *others])
+        joint.append(JointIncident(row=row, parts=others, mailing_id=mailing_id))
+    return joint
 
 
 def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[JointIncident]:
@@ -89,15 +94,28 @@ def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[
     ]
 
 
-def about(subject: str, parts: Sequence[str] = ()) -> Message:
+def about(subject: str, *others: str) -> Message:
     """Return the display text of a subject, ``domain:NAME`` or ``mailing:NUMBER``, with others."""
-    if parts:
-        named: list[str | Message] = [about(part) for part in parts[:_NAMED]]
-        if len(parts) > _NAMED:
-            named.append(msg("{count} others", count=Number(len(parts) - _NAMED)))
+    if others:
+        named: list[str | Message] = [about(other) for other in others[:_NAMED]]
+        if len(others) > _NAMED:
+            named.append(msg("{count} others", count=Number(len(others) - _NAMED)))
         return msg("{subject}: {parts}", subject=about(subject), parts=Listing(tuple(named)))
     kind, _, name = subject.partition(":")
     return written(name) if kind == IncidentKind.DOMAIN else msg("Mailing {number}", number=name)
+
+
+def _bounced_mailing(session: Session, joint: Sequence[IncidentRow]) -> int | None:
+    """Return the mailing that several domains, and nothing else, have in common."""
+    if len(joint) == 1 or any(row.kind is IncidentKind.MAILING for row in joint):
+        return None
+    return session.scalar(
+        select(BounceRow.mailing_id)
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(BounceDecisionRow.incident_id == joint[0].id)
+        .order_by(BounceRow.id.desc())
+        .limit(1)
+    )
 
 
 def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:

@@ -7,7 +7,7 @@ and people are counted, not addresses: a report can name any number of invented 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -131,45 +131,48 @@ def find_waves(
 def _join(session: Session, since: datetime, rule: WaveRule) -> None:
     """Make the incidents of one wave parts of one: an operator decides on a cause, not on each.
 
-    The domains of a bounced mailing become parts of it; the mailings that a domain did not accept
-    become parts of the domain. What an incident holds does not depend on this.
+    The domains of a bounced mailing become parts of it, or of the first of them while the mailing
+    itself is no wave; the mailings that a domain did not accept become parts of the domain. What an
+    incident holds does not depend on this.
     """
     rows = session.scalars(
         select(IncidentRow)
         .where(IncidentRow.closed_at.is_(None), IncidentRow.last_seen_at >= since)
         .order_by(IncidentRow.id)
     ).all()
-    by_name = {row.subject: row for row in rows}
-    domains = [row for row in rows if row.kind is IncidentKind.DOMAIN]
-    mailings = [row for row in rows if row.kind is IncidentKind.MAILING]
-    if not domains or not mailings:
+    if len(rows) <= 1:
         return
-    for row in domains:
-        whole = _whole_of(session, row, by_name, rule)
-        row.part_of_id = whole.id if whole is not None else None
-    heads = {row.part_of_id for row in domains}
-    for row in mailings:
-        whole = _whole_of(session, row, by_name, rule) if row.id not in heads else None
-        is_free = whole is not None and whole.part_of_id is None
-        row.part_of_id = whole.id if whole is not None and is_free else None
+    heads: dict[str, IncidentRow] = {row.subject: row for row in rows if not _is_domain(row)}
+    with_parts: set[int] = set()
+    for row in filter(_is_domain, rows):
+        mailing = _most_are_of(session, row, rule)
+        head = heads.setdefault(mailing, row) if mailing else row
+        row.part_of_id = None if head is row else head.id
+        with_parts.update(() if head is row else (head.id,))
+    domains = {row.subject: row for row in rows if _is_domain(row) and row.part_of_id is None}
+    for row in rows:
+        if not _is_domain(row):
+            domain = "" if row.id in with_parts else _most_are_of(session, row, rule)
+            row.part_of_id = domains[domain].id if domain in domains else None
     session.flush()
 
 
-def _whole_of(
-    session: Session, incident: IncidentRow, by_name: Mapping[str, IncidentRow], rule: WaveRule
-) -> IncidentRow | None:
-    """Return the incident of the other kind with nearly all of an incident's bounces."""
-    subject = _subject_of(incident)
+def _is_domain(incident: IncidentRow) -> bool:
+    return incident.kind is IncidentKind.DOMAIN
+
+
+def _most_are_of(session: Session, incident: IncidentRow, rule: WaveRule) -> str:
+    """Return the mailing of nearly all bounces of a domain, or their domain; empty if none."""
     kind, other = (
         (IncidentKind.MAILING, cast(BounceRow.mailing_id, String))
-        if incident.kind is IncidentKind.DOMAIN
+        if _is_domain(incident)
         else (IncidentKind.DOMAIN, BounceRow.domain)
     )
     people = func.count(func.distinct(BounceRow.subscriber_id))
     found = session.execute(
         select(other, people)
         .where(
-            subject.of_bounce(),
+            _subject_of(incident).of_bounce(),
             BounceRow.proven,
             BounceRow.kind.in_(HOLDABLE),
             BounceRow.occurred_at > incident.opened_at - _span(rule),
@@ -178,8 +181,8 @@ def _whole_of(
     ).all()
     most, count = max(((key, count) for key, count in found), key=itemgetter(1), default=(None, 0))
     if most is None or count < rule.joint_share * sum(count for _, count in found):
-        return None
-    return by_name.get(_Subject(kind=kind, key=most).name)
+        return ""
+    return _Subject(kind=kind, key=most).name
 
 
 def _span(rule: WaveRule) -> timedelta:

@@ -148,6 +148,7 @@ class OpenIncident:
     """An open incident; one of a domain belongs to no single newsletter (None).
 
     Attributes:
+        about: Its subject and those of its parts, for display.
         parts: The other incidents of the same wave.
     """
 
@@ -157,18 +158,14 @@ class OpenIncident:
     bounced: int
     mailed: int
     words: str
+    about: Message
     parts: Sequence[OpenIncident] = ()
-
-    @property
-    def about(self) -> Message:
-        """The incident's subject and those of its parts, for display."""
-        return about(self.subject, [part.subject for part in self.parts])
 
     def within(self, newsletter_ids: Collection[int]) -> Iterator[OpenIncident]:
         """Yield what concerns a single one of these newsletters, each by itself."""
         for one in (self, *self.parts):
             if one.newsletter_id in newsletter_ids:
-                yield replace(one, parts=())
+                yield replace(one, parts=(), about=about(one.subject))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,14 +324,16 @@ def unplanned_mailings(session: Session) -> Sequence[UnplannedMailing]:
 def open_incidents(session: Session) -> Sequence[OpenIncident]:
     """Return the open incidents, the newest first."""
     return [
-        _open_incident(session, joint.row, [_open_incident(session, row) for row in joint.parts])
+        replace(
+            _open_incident(session, joint.row),
+            about=joint.about,
+            parts=[_open_incident(session, row) for row in joint.parts],
+        )
         for joint in list_incidents(session, limit=_INCIDENTS)
     ]
 
 
-def _open_incident(
-    session: Session, row: IncidentRow, parts: Sequence[OpenIncident] = ()
-) -> OpenIncident:
+def _open_incident(session: Session, row: IncidentRow) -> OpenIncident:
     return OpenIncident(
         incident_id=row.id,
         newsletter_id=newsletter_of_incident(session, row),
@@ -342,7 +341,7 @@ def _open_incident(
         bounced=row.bounced,
         mailed=row.mailed,
         words=strike_addresses(row.words)[:300],
-        parts=parts,
+        about=about(row.subject),
     )
 
 

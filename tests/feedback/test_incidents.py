@@ -100,6 +100,16 @@ def test_a_mailing_that_bounces_at_many_domains_is_one_incident_and_one_alarm(
     assert [alarm.kind for alarm in alarms].count("incident") == 1
 
 
+def test_domains_of_a_mailing_that_is_no_wave_itself_are_one_incident_that_names_it(
+    court: Court,
+) -> None:
+    court.stage.subscribe(*_readers("fine.example", 1500))
+    court.send()
+    for domain in _DOMAINS:
+        _bounce(court, *_readers(domain))
+    assert _shown(court) == [f"Mailing {court.mailing}: {_DOMAINS[0]} and {_DOMAINS[1]}"]
+
+
 @pytest.mark.parametrize(("resolution", "suppressed"), [(_OUTAGE, 0), (_GENUINE, 60)])
 def test_it_is_decided_once_for_all_who_bounced(
     court: Court, resolution: IncidentResolution, suppressed: int

@@ -313,7 +313,13 @@ _COMPLAINED = ComplainedMailing(
     mailing_id=12, newsletter_id=1, subject="十一月号", complaints=9, planned=100
 )
 _INCIDENT = OpenIncident(
-    incident_id=3, newsletter_id=1, subject="mailing:12", bounced=40, mailed=50, words=""
+    incident_id=3,
+    newsletter_id=1,
+    subject="mailing:12",
+    bounced=40,
+    mailed=50,
+    words="",
+    about=msg("Mailing {number}", number=12),
 )
 _SILENCE = Silence(
     mailing_id=12, newsletter_id=1, subject="十一月号", since=now() - timedelta(seconds=14)
