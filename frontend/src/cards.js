@@ -13,6 +13,8 @@ const mailWords = JSON.parse(desk.dataset.mailWords || "{}");
  * @param {string} name
  */
 export const mailSays = (name) => mailWords[name] || name;
+/** How a reader is called whose name is not known; empty where the page does not say. */
+export const readerWord = () => mailWords.reader || "";
 /** @param {string} text */
 const lines = (text) =>
   text.split("\n").flatMap((line, at) => (at ? [element("br"), line] : [line]));

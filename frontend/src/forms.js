@@ -2,6 +2,7 @@
 import { Fragment, NodeRange, Slice } from "prosemirror-model";
 import { NodeSelection, TextSelection } from "prosemirror-state";
 import { ReplaceAroundStep } from "prosemirror-transform";
+import { readerWord } from "./cards.js";
 import { ask } from "./dialogs.js";
 import { readRuns, textOf, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
@@ -422,7 +423,11 @@ const FORMS = {
       { name: "fallback", word: "fallback", hint: "fallbackHint" },
     ],
     values: (node) => node.attrs,
-    apply: (tr, pos, _node, answer) => change(tr, pos, answer),
+    // What was proposed for the name fits no other field.
+    apply: (tr, pos, node, { field, fallback }) => {
+      const isProposed = field !== node.attrs.field && fallback === readerWord();
+      return change(tr, pos, { field, fallback: isProposed ? "" : fallback });
+    },
   },
 };
 

@@ -14,6 +14,7 @@ import {
   toggleList,
   toggleQuotation,
 } from "./commands.js";
+import { readerWord } from "./cards.js";
 import { askFresh } from "./forms.js";
 import { flowEnd, flowIndex, isIssue, positionOf } from "./outline.js";
 import { announce, byId, desk, element, folded, offered, say } from "./page.js";
@@ -49,6 +50,8 @@ const { nodes } = schema;
 const key = new PluginKey("slash");
 /** What stands within a line of text. */
 const INLINE = ["field", "footnote"];
+/** A field of the reader: first the name, with what stands for one that is not known. */
+const newField = () => nodes.field.create({ fallback: readerWord() });
 /** @param {Command} command @returns {Act} */
 const run = (command) => (view) => command(view.state, view.dispatch, view);
 
@@ -177,7 +180,7 @@ const GROUPS = {
       name: "field",
       terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi",
       kind: "field",
-      act: chip(() => nodes.field.create()),
+      act: chip(newField),
     },
   ],
   blocks: [
@@ -572,7 +575,7 @@ class Menu {
 }
 
 /** Ask for a field of the reader, and put it where the caret is. */
-export const addField = chip(() => nodes.field.create());
+export const addField = chip(newField);
 /** Whether the text at the caret can have a field in it. @param {EditorState} state */
 export const takesField = (state) =>
   state.selection.$from.parent.inlineContent &&

@@ -22,6 +22,8 @@ HOURS = pmsg("contact", "Hours")
 ADDRESS = pmsg("contact", "Address")
 WEBSITE = pmsg("contact", "Website")
 
+READER = pmsg("mail", "reader")
+
 _BY_NAME = {
     "contents": CONTENTS,
     "when": WHEN,
@@ -34,6 +36,7 @@ _BY_NAME = {
     "hours": HOURS,
     "address": ADDRESS,
     "website": WEBSITE,
+    "reader": READER,
 }
 
 

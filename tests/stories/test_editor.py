@@ -217,7 +217,7 @@ def _schedule(page: Page) -> None:
     page.get_by_label("At a time").check()
     page.get_by_label("Day and hour").fill(f"{soon:%Y-%m-%dT%H:%M}")
     page.get_by_role("button", name="Review and confirm").click()
-    page.get_by_text("60 people").wait_for()
+    page.get_by_text("60 people").first.wait_for()
     if page.get_by_label("Send with these warnings").count():
         page.get_by_label("Send with these warnings").check()
     page.get_by_role("button", name="Schedule it").click()

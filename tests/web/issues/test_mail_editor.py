@@ -266,7 +266,7 @@ def test_escape_leaves_the_slash_as_text(mail: Page) -> None:
 
 def test_a_field_of_the_reader_comes_into_the_middle_of_a_sentence(mail: Page) -> None:
     blocks, dialog = mail.get_by_role("listbox", name="Blocks"), mail.get_by_role("dialog")
-    field = {"kind": "field", "field": "name", "fallback": ""}
+    field = {"kind": "field", "field": "name", "fallback": "読者"}
     write_in(mail, "雨でも開きます。")
     mail.keyboard.type("/脚注")
     mail.keyboard.press("Enter")
