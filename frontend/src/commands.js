@@ -126,7 +126,8 @@ function leaveEmptyRow(state, dispatch) {
 
 /**
  * Up and down go to the cell of the same column; from the last row below the table, where no text
- * follows.
+ * follows. Text that does follow is gone to by the browser, but from an empty cell, which it leaves
+ * sideways.
  *
  * @param {number} by
  * @returns {Command}
@@ -143,7 +144,12 @@ function otherRow(by) {
     }
     const $after = state.doc.resolve($head.after(depth - 2)),
       { nodeAfter } = $after;
-    if (by < 0 || (nodeAfter && nodeAfter.isTextblock)) return false;
+    if (by < 0) return false;
+    if (nodeAfter && nodeAfter.isTextblock) {
+      if ($head.parent.content.size) return false;
+      if (dispatch) dispatch(state.tr.setSelection(Selection.near($after, 1)).scrollIntoView());
+      return true;
+    }
     if (dispatch) dispatch(caretAt(state.tr, $after.pos).scrollIntoView());
     return true;
   };
