@@ -150,7 +150,7 @@ def _continues_in_next(line: str, following: str) -> bool:
 
 def _is_of_spaced_script(letter: str) -> bool:
     """Return whether a character is a letter of a script with spaces between words."""
-    return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
+    return letter.isalpha() and unicode_name(letter, "").startswith(("LATIN", "GREEK", "CYRILLIC"))
 
 
 def _wish_of_sentence(sentence: str) -> Wish:

@@ -45,6 +45,10 @@ from subscribers.people import find_person
 _TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
 #: Lines of a mail that are searched for a wish, and the characters of each line that are read.
 _OPENING_LINES, _LONGEST_LINE = 20, 300
+#: Characters that are read of a paragraph on one line, as many mail programs write it; and the ends
+#: of its sentences, each of which counts as a line.
+_LONGEST_PARAGRAPH = 3_000
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s*(?=\S)")
 #: Maximum number of lines that are read, including quoted ones.
 _LOOKED_AT = 400
 #: A quoted line, and the line above a quotation: a header or "On … wrote:" in any language.
@@ -158,7 +162,11 @@ def _opening(mail: Mail) -> list[str]:
     """
     if _is_of_list(mail):
         return []
-    lines = (normalize("NFKC", line[:_LONGEST_LINE]).strip() for line in mail.words.split("\n"))
+    lines = (
+        normalize("NFKC", piece[:_LONGEST_LINE]).strip()
+        for line in mail.words.split("\n")
+        for piece in _sentences_of(line)
+    )
     written: list[str] = []
     below_head = False
     for line in islice(filter(None, lines), _LOOKED_AT):
@@ -171,6 +179,13 @@ def _opening(mail: Mail) -> list[str]:
         else:
             written.append(line)
     return written
+
+
+def _sentences_of(line: str) -> list[str]:
+    """Return a line as it is, or the sentences of a paragraph that is one long line."""
+    if len(line) <= _LONGEST_LINE:
+        return [line]
+    return _SENTENCE_END.split(line[:_LONGEST_PARAGRAPH])
 
 
 def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:

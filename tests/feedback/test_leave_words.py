@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from newsletter.bounces.mail import open_mail
 from newsletter.feedback.leave_words import Wish, read_mail_wish, read_wish
+from newsletter.feedback.requests import asks_to_leave
+from tests.feedback.letters import letter
 
 _PLAIN = """
+Leave me alone!
+STOP SENDING ME THIS CRAP
+plz unsubscibe me thx
+Hört auf mir diesen Müll zu schicken!
+Ich widerspreche hiermit der weiteren Zusendung Ihrer Werbe-E-Mails.
+Hiermit lege ich Widerspruch gegen die Zusendung von Newslettern ein.
+Fichez-moi la paix avec vos mails, je veux plus rien recevoir !!!
+Arrêtez de m'envoyer ces conneries.
+Me opongo al envío de más correos.
+Buenas, por favor dadme de baja del boletín, gracias.
+Parem de me enviar esse lixo.
+Mi oppongo all'invio di newsletter.
+Ik maak bezwaar tegen het ontvangen van uw nieuwsbrief.
+Przestańcie wysyłać mi te śmieci.
+Оставьте меня в покое.
+别再发这些垃圾了
+Delete me from your database.
+Remove my address and confirm in writing that you deleted my data.
 めるまが|とめてほしいです。
 Do us both a favour and lose my address.
 This will have been my last one, please.
@@ -134,6 +155,7 @@ Wie kann ich mich abmelden?
 실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
 """
 _PAST_OR_ELSEWHERE = """
+Leave me alone in the group photo next time.
 Please take me off the photo on page 2, I would rather not be on the web.
 Please don't send me the seed catalogue any more.
 A képeket kérem ne küldjék, lassú a netem.
@@ -233,6 +255,12 @@ Tombol berhenti berlangganan tidak berfungsi.
 It would be a shame to unsubscribe, so I won't.
 """
 _NONE = """
+Remove my address and phone number from the volunteers' page, please.
+I object to the new opening hours of the library.
+Ich lege Widerspruch gegen den Bescheid ein.
+Je veux plus de détails sur la réunion.
+Me opongo a la tala de árboles.
+Stop the garbage trucks at six in the morning, please.
 もうメールは|届きました
 参加を|取り消して|ください
 Please stop|by on Monday
@@ -332,6 +360,13 @@ def test_a_sentence_goes_on_where_a_program_wrapped_its_line() -> None:
     assert read_wish([story, "off your mailing list."]) is Wish.PLAIN
 
 
+def test_a_wish_is_found_late_in_a_paragraph_on_one_line() -> None:
+    story = "The page about holiday clubs was very useful to us while she was at school. " * 6
+    mail = letter("Re: Digest", body=f"{story}So would you kindly remove me from your list.")
+    assert asks_to_leave(open_mail(mail), is_automatic=False)
+
+
 @given(st.lists(st.text(max_size=80), max_size=20))
+@example(["\U00017000", "a letter that has no name is above"])
 def test_every_text_is_read(lines: list[str]) -> None:
     assert read_wish(lines) in Wish
