@@ -200,8 +200,9 @@ def test_what_was_approved_goes_on_to_the_last_look_as_it_was_planned(
     editor = sign_in("editor@example.jp", Role.EDITOR)
     _ask(editor, send, when="later", hour=f"{LATER}T08:00")
     approver = sign_in("approver@example.jp", Role.APPROVER)
-    form = fields_of(approver.get(f"{send}/review").text)
-    approver.post(f"{send}/approve", data=form | SEEN)
+    review = approver.get(f"{send}/review").text
+    assert review.index('id="review-mail"') < review.index('id="review-difference"')
+    approver.post(f"{send}/approve", data=fields_of(review) | SEEN)
 
     last_look = editor.get(send).url
     assert last_look.path == f"{send}/confirm"
