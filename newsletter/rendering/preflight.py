@@ -28,8 +28,9 @@ from newsletter.issues.snippets import Snippets, resolve_snippets
 from newsletter.issues.walking import walk_pictures, walk_placed_blocks
 from newsletter.rendering.checks import check_mail, check_variant_size
 from newsletter.rendering.environment import templates_in
-from newsletter.rendering.model import Publisher, RenderedIssue
+from newsletter.rendering.model import OWN, Publisher, RenderedIssue
 from newsletter.rendering.render import render_as, render_issue
+from newsletter.rendering.sandbox import check_in_sandbox
 
 _PICTURE = re.compile(r'<img\b[^>]{0,2000}?\bsrc="(https?://[^"\s]{1,2000})"')
 
@@ -97,6 +98,7 @@ def run_preflight(
             publisher=publisher,
             site=own_site.rstrip("/"),
         )
+        checked = _check(rendered, publisher, template=template)
     except TemplateError as error:
         findings.append(_template_finding(error))
         return Preflight(findings=_sorted(findings, own_site), rendered=None)
@@ -104,7 +106,7 @@ def run_preflight(
     is_said = any(each.code == "field-fallback" for each in findings)
     findings.extend(
         each
-        for each in _in_mail(issue, rendered, publisher, known.variants)
+        for each in _in_mail(issue, checked, known.variants, rendered)
         if not (is_said and each.code == "slot-name")
     )
     findings.extend(_idle_findings(template, templates_dir))
@@ -174,18 +176,25 @@ def _templates_pictures_elsewhere(
             )
 
 
+def _check(rendered: RenderedIssue, publisher: Publisher, *, template: str) -> tuple[Finding, ...]:
+    """Return the findings for a mail; one of an own template may take any time to check."""
+    if template.startswith(OWN):
+        return check_in_sandbox(rendered, publisher, template=template)
+    return check_mail(rendered, publisher)
+
+
 def _in_mail(
     issue: Issue,
-    rendered: RenderedIssue,
-    publisher: Publisher,
+    checked: Iterable[Finding],
     variants: Mapping[tuple[str, ...], Worded],
+    rendered: RenderedIssue,
 ) -> Iterator[Finding]:
     """Yield the findings for the mail with all parts, or for the largest mail of any reader.
 
     No variant is larger than the mail with all parts. If that one is small enough, no other mail
     is rendered; if not, one more is.
     """
-    for finding in check_mail(rendered, publisher):
+    for finding in checked:
         if finding.code != "size" or not variants:
             yield finding
             continue

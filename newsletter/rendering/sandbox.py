@@ -1,12 +1,13 @@
 """Render newsletters' own templates in a separate process with limits on time, memory and output.
 
-Authors of templates can write endless loops. Such a template must not affect anything but its own
-rendering. It is therefore rendered in a child process that cannot open files or connections, has
-limits on time and memory, and is killed beyond them. Preview, preflight, test mails and mailings
-all use this module (`newsletter.rendering.render.render_issue`).
+Authors of templates can write endless loops, and style sheets whose selectors take hours to match.
+Such a template must not affect anything but its own mail. It is therefore rendered, and the mail is
+checked, in a child process that cannot open files or connections, has limits on time and memory,
+and is killed beyond them. Preview, preflight, test mails and mailings all use this module
+(`newsletter.rendering.render.render_issue`, `newsletter.rendering.preflight.run_preflight`).
 
 Each process has one helper (`newsletter.rendering.sandbox_server`), which has loaded all modules
-and forks a child for each rendering. This takes some milliseconds instead of a second.
+and forks a child for each request. This takes some milliseconds instead of a second.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,6 +31,7 @@ from pydantic import TypeAdapter, ValidationError
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message, load_message
+from newsletter.issues.checks.findings import Finding
 from newsletter.issues.model import Issue
 from newsletter.rendering.model import (
     BODY,
@@ -49,6 +51,8 @@ LARGEST_ANSWER = 16_000_000
 #: Seconds that the helper may take to start; seconds to answer in addition to the rendering.
 _START, _MARGIN = 60, 10
 _LENGTH = struct.Struct(">Q")
+#: The first octet of an answer with findings.
+_FINDINGS = b"F"
 _RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
 
 
@@ -71,6 +75,36 @@ class Job:
     subject: Subject | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckJob:
+    """A mail of a newsletter's own template, to be checked; ``name`` is the template's."""
+
+    name: str
+    rendered: RenderedIssue
+    publisher: Publisher
+
+
+def check_in_sandbox(
+    rendered: RenderedIssue, publisher: Publisher, *, template: str
+) -> tuple[Finding, ...]:
+    """Return the findings for a mail of a newsletter's own template, errors first.
+
+    Raises:
+        TemplateError: The checks of this mail exceed a limit.
+    """
+    job = CheckJob(
+        name=template,
+        rendered=replace(rendered, variants=None, recipe=None),
+        publisher=replace(publisher, templates=()),
+    )
+    answer = _HELPER.ask(pickle.dumps(job))
+    if answer[:1] == _FINDINGS:
+        # The child that wrote them ran the product's own checks, and no template.
+        found: tuple[Finding, ...] = pickle.loads(answer[1:])  # noqa: S301
+        return found
+    raise read_fault(answer, template)
+
+
 def render_in_sandbox(job: Job) -> RenderedIssue:
     """Render an issue with a newsletter's own template.
 
@@ -84,6 +118,11 @@ def render_in_sandbox(job: Job) -> RenderedIssue:
 def write_rendered(rendered: RenderedIssue) -> bytes:
     """Encode a rendered issue as an answer."""
     return b"R" + _RENDERED.dump_json(rendered)
+
+
+def write_findings(findings: tuple[Finding, ...]) -> bytes:
+    """Encode the findings for a mail as an answer."""
+    return _FINDINGS + pickle.dumps(findings)
 
 
 def write_error(error: TemplateError) -> bytes:
@@ -116,23 +155,31 @@ def read_answer(answer: bytes, name: str) -> RenderedIssue:
     Raises:
         TemplateError: The answer is an error, or cannot be decoded.
     """
+    if answer[:1] == b"R":
+        try:
+            return _RENDERED.validate_json(answer[1:])
+        except ValidationError:
+            answer = write_stop("")
+    raise read_fault(answer, name)
+
+
+def read_fault(answer: bytes, name: str) -> TemplateError:
+    """Return the error of an answer without a result, also of one that cannot be decoded."""
     kind, content = answer[:1], answer[1:]
     try:
-        if kind == b"R":
-            return _RENDERED.validate_json(content)
         if kind == b"E":
             fields: dict[str, Any] = json.loads(content)
             line = fields["line"]
-            raise TemplateError(
+            return TemplateError(
                 load_message(str(fields["message"])),
                 place=_place(
                     name, str(fields["source"])[:200], line if isinstance(line, int) else None
                 ),
                 remedy=load_message(str(fields["advice"])) if fields["advice"] else None,
             )
-    except (ValidationError, ValueError, KeyError, TypeError):
-        kind, content = b"S", b""
-    raise TemplateError(
+    except (ValueError, KeyError, TypeError):
+        content = b""
+    return TemplateError(
         _STOPPED.get(content, _STOPPED[b""]),
         place=_place(name, f"{name}/{BODY}", None),
         remedy=msg("Look for loops that repeat too often, and for very long texts."),

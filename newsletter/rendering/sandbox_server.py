@@ -3,8 +3,9 @@
 It is started as ``python -m newsletter.rendering.sandbox_server`` (`newsletter.rendering.sandbox`).
 
 It reads requests from standard input, forks a child for each, writes the answers to standard
-output, and ends at the end of its input. A child first gives up what templates do not need (files,
-connections, further processes), and then renders. The helper never waits longer than the limit.
+output, and ends at the end of its input. A child limits its time and memory. Before it renders, it
+also gives up what templates do not need: files, connections, further processes. The helper never
+waits longer than the limit.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import struct
 import sys
 import textwrap  # noqa: F401 - see above
 import time
+from collections.abc import Mapping
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
+from newsletter.rendering.checks import check_mail
 from newsletter.rendering.environment import OwnTemplate
 from newsletter.rendering.mjml_source import MjmlTemplateError
 from newsletter.rendering.model import Publisher, TemplateSource
@@ -34,8 +37,10 @@ from newsletter.rendering.sandbox import (
     LARGEST_ANSWER,
     MEMORY,
     WALL_SECONDS,
+    CheckJob,
     Job,
     write_error,
+    write_findings,
     write_rendered,
     write_stop,
 )
@@ -71,13 +76,14 @@ def _warm_up() -> None:
     )
     issues = [read_issue(sample_issue(each), source="sample").issue for each in Language]
     for issue in issues:
-        render_issue(
+        rendered = render_issue(
             issue,
             template="letter",
             templates_dir=shipped_templates(),
             publisher=publisher,
             site="https://example.jp",
         )
+        check_mail(rendered, publisher)
     for text in _FAULTY:
         faulty = Job(
             issue=issues[0],
@@ -127,10 +133,16 @@ def _render(request: bytes, writing: int) -> NoReturn:
     answer = write_stop("")
     try:
         # The request comes from the process that started this one.
-        job: Job = pickle.loads(request)  # noqa: S301
+        job: Job | CheckJob = pickle.loads(request)  # noqa: S301
         ZoneInfo(job.publisher.time_zone)
-        _drop_privileges(keep=writing)
-        answer = _rendered(job)
+        _close_all(keep=writing)
+        _limit_time_and_memory()
+        if isinstance(job, CheckJob):
+            # No template runs here, and checks read the product's own files on first use.
+            answer = write_findings(check_mail(job.rendered, job.publisher))
+        else:
+            _drop_privileges()
+            answer = _rendered(job)
     except MemoryError:
         answer = write_stop("memory")
     except RecursionError:
@@ -165,21 +177,28 @@ def _rendered(job: Job) -> bytes:
     return write_rendered(rendered)
 
 
-def _drop_privileges(*, keep: int) -> None:
-    """Set the limits of this process: time and memory; no files, connections or processes."""
+def _close_all(*, keep: int) -> None:
     for descriptor in (0, 1, 2):
         if descriptor != keep:
             os.close(descriptor)
-    with open("/proc/self/statm", "rb") as sizes:  # noqa: PTH123 - the last file that is opened
+
+
+def _limit_time_and_memory() -> None:
+    with open("/proc/self/statm", "rb") as sizes:  # noqa: PTH123 - no import
         loaded = int(sizes.read().split()[0]) * _PAGE
-    for bound, value in (
-        (resource.RLIMIT_AS, loaded + MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, 0),
-    ):
+    limits = {resource.RLIMIT_AS: loaded + MEMORY, resource.RLIMIT_CPU: CPU_SECONDS}
+    # A process that is stopped for its time would otherwise leave its memory in a file.
+    _set_limits(limits | {resource.RLIMIT_CORE: 0})
+
+
+def _drop_privileges() -> None:
+    """Take files, connections and processes from this process."""
+    bounds = (resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE)
+    _set_limits(dict.fromkeys(bounds, 0))
+
+
+def _set_limits(limits: Mapping[int, int]) -> None:
+    for bound, value in limits.items():
         resource.setrlimit(bound, (value, value))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
+from newsletter.issues.checks.findings import Severity
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.model import Publisher, RenderedIssue, TemplateSource
@@ -37,14 +38,18 @@ _SHORT = Issue(title="号", issue_date=date(2027, 1, 5), language=Language.JAPAN
 
 
 def _render(source: TemplateSource, issue: Issue = _SHORT) -> RenderedIssue:
-    publisher = Publisher(
+    publisher = _publisher(source)
+    return render_issue(issue, template=_NAME, templates_dir=_FOLDER, publisher=publisher)
+
+
+def _publisher(source: TemplateSource) -> Publisher:
+    return Publisher(
         name="便り",
         sender_name="例町",
         sender_address="news@example.jp",
         postal_address="東京都",
         templates=((_NAME, source),),
     )
-    return render_issue(issue, template=_NAME, templates_dir=_FOLDER, publisher=publisher)
 
 
 def _with(jinja: str) -> TemplateSource:
@@ -90,6 +95,23 @@ def test_a_template_beyond_a_limit_is_stopped_with_an_error(jinja: str) -> None:
     assert str(stopped.value.place).startswith("MJML")
     assert re.search("takes|yields|recursion|long", str(stopped.value.message))
     assert _render(_LETTER).subject
+
+
+def test_a_mail_whose_checks_go_beyond_a_limit_is_stopped_with_an_error() -> None:
+    matched_for_hours = (
+        "<mj-head><mj-style>@media (prefers-color-scheme: dark)"
+        "{p ~ p ~ p ~ p {color: #111111 !important}}</mj-style></mj-head>"
+    )
+    many = "<mj-raw>{% for each in range(30000) %}<p>x</p>{% endfor %}</mj-raw>"
+    body = _with(matched_for_hours).body.replace("</mj-body>", f"{many}</mj-body>")
+    preflight = run_preflight(
+        _SHORT,
+        template=_NAME,
+        templates_dir=_FOLDER,
+        publisher=_publisher(replace(_LETTER, body=body)),
+    )
+    errors = {each.code for each in preflight.findings if each.severity is Severity.ERROR}
+    assert ("template" in errors, preflight.rendered) == (True, None)
 
 
 @pytest.mark.parametrize(
