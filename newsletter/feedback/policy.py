@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState, 
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import AttributionProof
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg
 
 #: Maximum values of a policy.
 MOST_SOFT, MOST_DAYS = 100, 730
@@ -111,7 +111,7 @@ def set_policy(
     *,
     shown: str = "",
 ) -> None:
-    """Set a newsletter's policy, and record the actor in the audit log.
+    """Set a newsletter's policy; a change is recorded in the audit log.
 
     ``shown`` is the state that the form displayed; see `newsletter.edit_conflicts`.
 
@@ -125,6 +125,8 @@ def set_policy(
     session.execute(waited_for.with_for_update(key_share=True)).one()
     kept = load_policy(session, newsletter.id)
     policy = merge_changes(shown, policy, kept).demand()
+    if policy == kept:
+        return
     save_policy(session, newsletter.id, policy)
     record_event(
         session,
@@ -136,21 +138,26 @@ def set_policy(
     )
 
 
+def find_policy_faults(policy: FeedbackPolicy) -> dict[str, Message]:
+    """Return what is wrong with a policy, by field."""
+    return {
+        field: msg("It must be between 1 and {most}.", most=most)
+        for field, value, most in (
+            ("soft_limit", policy.soft_limit, MOST_SOFT),
+            ("soft_days", policy.soft_days, MOST_DAYS),
+        )
+        if not 1 <= value <= most
+    }
+
+
 def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) -> None:
     """Store a newsletter's policy.
 
     Raises:
         ListError: A number is out of range.
     """
-    for field, value, most in (
-        ("soft_limit", policy.soft_limit, MOST_SOFT),
-        ("soft_days", policy.soft_days, MOST_DAYS),
-    ):
-        if not 1 <= value <= most:
-            raise ListError(
-                msg("It must be between 1 and {most}.", most=most),
-                place=Place(field=field),
-            )
+    for field, fault in find_policy_faults(policy).items():
+        raise ListError(fault, place=Place(field=field))
     session.merge(
         FeedbackPolicyRow(
             newsletter_id=newsletter_id,

@@ -37,7 +37,6 @@ GUARDED = {
     f"{_NEWSLETTER}/library/{{number}}": "shown",
     f"{_NEWSLETTER}/mailings/{{number}}/reschedule": "shown",
     f"{_NEWSLETTER}/look": "began",
-    f"{_NEWSLETTER}/policy": "shown",
     f"{_NEWSLETTER}/recurrence": "shown",
     f"{_NEWSLETTER}/segments/build": "before",
     _SERIES: "revision",

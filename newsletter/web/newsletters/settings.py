@@ -14,11 +14,12 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
-from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.feedback.policy import (
     MOST_DAYS,
     MOST_SOFT,
     FeedbackPolicy,
+    find_policy_faults,
     load_policy,
     set_policy,
 )
@@ -46,13 +47,17 @@ from newsletter.web.access import (
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.newsletters.choice_names import structure_name
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, read_number
 
 _Text = Annotated[str, Field(max_length=4000)]
 
 
 #: Separators between the names of languages.
 _BETWEEN_LANGUAGES = re.compile("[,;、，；・\n]")
+
+
+#: Fields of the form that are no settings of the newsletter.
+_BESIDE_SETTINGS = {"shown", "soft_limit", "soft_days", "complaint_everywhere", "shown_policy"}
 
 
 class _Form(BaseModel):
@@ -79,15 +84,27 @@ class _Form(BaseModel):
     approval_required: bool = False
     count_clicks: bool = False
     shown: Annotated[str, Field(max_length=100_000)] = ""
+    soft_limit: _Text = ""
+    soft_days: _Text = ""
+    complaint_everywhere: bool = False
+    shown_policy: Annotated[str, Field(max_length=1000)] = ""
 
     def values(self) -> dict[str, Any]:
         """Return the settings, stripped and with normalized line ends."""
         values = {
             name: value.replace("\r\n", "\n").strip() if type(value) is str else value
-            for name, value in self.model_dump(exclude={"shown"}).items()
+            for name, value in self.model_dump(exclude=_BESIDE_SETTINGS).items()
         }
         languages = map(str.strip, _BETWEEN_LANGUAGES.split("\n".join(self.languages)))
         return values | {"languages": tuple(filter(None, languages))}
+
+    def policy(self) -> FeedbackPolicy:
+        """Return the handling of bounces; a text that is no number becomes 0, out of range."""
+        return FeedbackPolicy(
+            soft_limit=read_number(self.soft_limit.strip()) or 0,
+            soft_days=read_number(self.soft_days.strip()) or 0,
+            complaint_everywhere=self.complaint_everywhere,
+        )
 
 
 _TypedForm = Annotated[_Form, Form()]
@@ -208,65 +225,52 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
         values = form.values()
         del values["slug"], values["design"]
         settings = NewsletterSettings(**values)
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            faults = page.faults(settings, row)
-            if faults:
-                return page.show(visit, request, settings, row=row, faults=faults, shown=form.shown)
-            try:
+        policy = form.policy()
+        try:
+            with transaction(engine) as session:
+                row = newsletter_of(session, visit)
+                faults = page.faults(settings, row) | find_policy_faults(policy)
+                if faults:
+                    return page.show(
+                        visit,
+                        request,
+                        settings,
+                        row=row,
+                        policy=policy,
+                        faults=faults,
+                        shown=form.shown,
+                        shown_policy=form.shown_policy,
+                    )
                 change_settings(session, visit.actor, row.id, settings, shown=form.shown)
-            except EditConflictError as error:
-                merged = merge_settings(form.shown, settings, row).value
-                clash = worded_clash(error)
-                return page.show(visit, request, merged, row=row, error=clash)
+                set_policy(session, visit.actor, row, policy, shown=form.shown_policy)
+        except EditConflictError:
+            return _show_conflict(visit, request, form, settings, policy)
         return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
-    _add_policy(router, engine, page)
-    return router
-
-
-def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
-    @router.post("/newsletters/{newsletter}/policy")
-    def change_policy(
-        visit: AdministratorVisit,
+    def _show_conflict(
+        visit: Visit,
         request: Request,
-        soft_limit: Annotated[int, Form()],
-        soft_days: Annotated[int, Form()],
-        complaint_everywhere: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
-        shown: Annotated[str, Form(max_length=1000)] = "",
-    ) -> Response:
-        policy = FeedbackPolicy(
-            soft_limit=soft_limit,
-            soft_days=soft_days,
-            complaint_everywhere=complaint_everywhere,
-        )
-        with transaction(engine) as session:
+        form: _Form,
+        settings: NewsletterSettings,
+        policy: FeedbackPolicy,
+    ) -> HTMLResponse:
+        """Show what was submitted, and the saved values of all that both changed."""
+        with reading(engine) as session:
             row = newsletter_of(session, visit)
-            try:
-                set_policy(session, visit.actor, row, policy, shown=shown)
-            except EditConflictError as error:
-                kept = load_policy(session, row.id)
-                return page.show(
-                    visit,
-                    request,
-                    settings_of_newsletter(row),
-                    row=row,
-                    policy=merge_changes(shown, policy, kept).value,
-                    error=worded_clash(error),
-                )
-            except ListError as error:
-                message = error.message
-                field = error.place.field if error.place else None
-                return page.show(
-                    visit,
-                    request,
-                    settings_of_newsletter(row),
-                    row=row,
-                    policy=policy,
-                    faults={field or "soft_limit": message},
-                    shown_policy=shown,
-                )
-        return RedirectResponse(f"/newsletters/{row.slug}/settings?done=saved", status_code=303)
+            kept = load_policy(session, row.id)
+        merged = merge_settings(form.shown, settings, row)
+        merged_policy = merge_changes(form.shown_policy, policy, kept)
+        error = EditConflictError({**merged.clashes, **merged_policy.clashes})
+        return page.show(
+            visit,
+            request,
+            merged.value,
+            row=row,
+            policy=merged_policy.value,
+            error=worded_clash(error),
+        )
+
+    return router
 
 
 def _template_fault(settings: NewsletterSettings, names: list[str]) -> dict[str, Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from sqlalchemy import select, update
@@ -10,7 +11,7 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
-from newsletter.feedback.policy import FeedbackPolicy, load_policy
+from newsletter.feedback.policy import FeedbackPolicy, load_policy, save_policy
 from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, tight
@@ -30,6 +31,8 @@ _FORM = {
     "time_zone": "Asia/Tokyo",
     "template": "letter",
     "approval_required": "1",
+    "soft_limit": "5",
+    "soft_days": "60",
 }
 
 
@@ -119,15 +122,13 @@ def test_a_time_zone_is_chosen_by_the_name_of_its_place(stage: Stage, sign_in: S
     assert '<option value="UTC" selected>' in tight(zones.group())
 
 
-_POLICY = "/newsletters/digest/policy"
-
-
 @each_database
 def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
-    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": "3", "soft_days": "30"}
+    before = _FORM | {"csrf": csrf_of(client.get(_SETTINGS).text)}
+    form = before | {"soft_limit": "3", "soft_days": "30", "languages": ["vi"]}
 
-    page = client.post(_POLICY, data=form | {"complaint_everywhere": "1"})
+    page = client.post(_SETTINGS, data=form | {"complaint_everywhere": "1"})
 
     assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in tight(page.text)
     with reading(stage.engine) as session:
@@ -137,19 +138,45 @@ def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: Sig
         ).all()
     assert policy == FeedbackPolicy(soft_limit=3, soft_days=30, complaint_everywhere=True)
     assert [event.details["soft_days"] for event in events] == [30]
+    row = _row(stage, "digest")
+    assert row is not None
+    assert row.languages == ["vi"]
 
 
-@pytest.mark.parametrize("number", ["0", "101"])
+@pytest.mark.parametrize("number", ["0", "101", ""])
 def test_a_number_out_of_range_is_told_beside_it(
     stage: Stage, sign_in: SignIn, number: str
 ) -> None:
     client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
-    form = {"csrf": csrf_of(client.get(_SETTINGS).text), "soft_limit": number, "soft_days": "30"}
-    page = client.post(_POLICY, data=form)
+    before = _FORM | {"csrf": csrf_of(client.get(_SETTINGS).text)}
+    page = client.post(_SETTINGS, data=before | {"soft_limit": number, "soft_days": "30"})
     assert page.status_code == 400
     assert 'id="soft_limit-error"' in page.text
+    assert 'value="まちの便り"' in page.text
     with reading(stage.engine) as session:
         assert load_policy(session, stage.newsletter_id) == FeedbackPolicy()
+
+
+def test_where_another_changed_the_policy_nothing_of_the_page_is_saved_and_all_is_kept_in_it(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    begun = client.get(_SETTINGS).text
+    shown = re.search(r'name="shown_policy" value="([^"]+)"', tight(begun))
+    assert shown is not None
+    with transaction(stage.engine) as session:
+        save_policy(session, stage.newsletter_id, FeedbackPolicy(soft_limit=9))
+    asked = {"soft_limit": "3", "soft_days": "60", "shown_policy": unescape(shown[1])}
+
+    page = client.post(_SETTINGS, data=_FORM | asked | {"csrf": csrf_of(begun)})
+
+    assert page.status_code == 409
+    assert "“9”" in page.text
+    assert 'value="まちの便り"' in page.text
+    assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in tight(page.text)
+    row = _row(stage, "digest")
+    assert row is not None
+    assert row.name != "まちの便り"
 
 
 @pytest.mark.usefixtures("stage")
