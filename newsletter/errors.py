@@ -102,6 +102,11 @@ class NewsletterError(Exception):
         self.command = command
 
     @property
+    def field(self) -> str:
+        """The form field that the error is about; empty if it is about none."""
+        return (self.place.field if self.place else None) or ""
+
+    @property
     def what(self) -> str:
         """What is wrong, in English."""
         return str(self.message)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from newsletter.accounts.sessions import name_browser
 from newsletter.addresses import as_read
 from newsletter.database.engine import reading
 from newsletter.database.types import now
+from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import (
@@ -161,7 +162,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_as_read,
+        finalize=partial(_shown, language),
     )
     if language is Language.JAPANESE:
         environment.concat = join_japanese  # type: ignore[method-assign]
@@ -202,11 +203,16 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
     return environment
 
 
-def _as_read(value: object) -> object:
-    """Return a text with the domains of addresses in Unicode.
+def _shown(language: Language, value: object) -> object:
+    """Return an output of a template as it is shown.
 
-    Texts that a form sends back, such as the shown state and Markdown, are not changed.
+    Messages and errors are worded in the language of the page, and the domains of addresses are in
+    Unicode. Texts that a form sends back, such as the shown state and Markdown, are not changed.
     """
+    if value is None:
+        return ""
+    if isinstance(value, Worded | NewsletterError):
+        value = value.in_language(language)
     # Markup consists of values that were converted before.
     if type(value) is str and "xn--" in value and not _GOES_BACK.search(value):
         return as_read(value)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.errors import ListError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.web.pages import ENTRIES, environment_of, is_current
 
 
@@ -39,6 +41,21 @@ def test_what_is_set_in_bold_goes_on_with_the_sentence(tmp_path: Path) -> None:
     template = "{{ lead }}\n  <strong>{{ second }}</strong>"
     shown = _shown(tmp_path, template, Language.JAPANESE, lead="決定日時：", second="20:11")
     assert shown == "決定日時：<strong>20:11</strong>"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [(Language.ENGLISH, "Choose a role."), (Language.JAPANESE, "権限を選んでください。")],
+)
+def test_an_error_is_worded_in_the_language_of_the_page_that_shows_it(
+    tmp_path: Path, language: Language, words: str
+) -> None:
+    (tmp_path / "macros.html").write_text("{% macro say(words) %}{{ words }}{% endmacro %}")
+    (tmp_path / "page.html").write_text(
+        '{% import "macros.html" as ui %}{{ ui.say(error) }}|{{ error.message }}|{{ missing }}'
+    )
+    page = environment_of((tmp_path,), language).get_template("page.html")
+    assert page.render(error=ListError(msg("Choose a role.")), missing=None) == f"{words}|{words}|"
 
 
 @pytest.mark.parametrize(

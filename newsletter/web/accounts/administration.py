@@ -61,7 +61,7 @@ class _PeoplePage:
         status: int = 200,
         link: str = "",
         mailed: str = "",
-        error: str = "",
+        error: NewsletterError | None = None,
     ) -> HTMLResponse:
         """Show the accounts, with a link that was handed over and an error."""
         with reading(self.engine) as session:
@@ -117,7 +117,7 @@ def people_router(  # noqa: C901 - a list of routes
                 )
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error)
         return page.show(visit, request, **handed)
 
     @router.post("/accounts/{number}/link")
@@ -129,7 +129,7 @@ def people_router(  # noqa: C901 - a list of routes
                 token = reset_link(session, visit.actor, number)
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error)
         return page.show(visit, request, **handed)
 
     @router.post("/accounts/{number}/roles")
@@ -146,7 +146,7 @@ def people_router(  # noqa: C901 - a list of routes
                 change = take_role if verb == "take" else give_role
                 change(session, visit.actor, number, _grant(session, role, newsletter))
         except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error)
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/disabled")
@@ -158,7 +158,7 @@ def people_router(  # noqa: C901 - a list of routes
                 change = enable_account if verb == "enable" else disable_account
                 change(session, visit.actor, number)
         except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error)
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/second-factor")
@@ -170,7 +170,7 @@ def people_router(  # noqa: C901 - a list of routes
                 reset_second_factor(session, visit.actor, number, reason=reason)
                 tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
         except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error)
         return RedirectResponse("/accounts", status_code=303)
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import segno
 from fastapi import Form, Request
@@ -44,7 +44,12 @@ class _AccountPage:
     pages: Pages
 
     def show(
-        self, visit: Visit, request: Request, *, status: int = 200, error: str = ""
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        status: int = 200,
+        error: NewsletterError | None = None,
     ) -> HTMLResponse:
         """Show the page with an error."""
         with reading(self.engine) as session:
@@ -59,7 +64,12 @@ class _AccountPage:
         )
 
     def enrol(
-        self, visit: Visit, request: Request, secret: str, *, error: str = ""
+        self,
+        visit: Visit,
+        request: Request,
+        secret: str,
+        *,
+        error: NewsletterError | Literal["code"] | None = None,
     ) -> HTMLResponse:
         """Show a secret for an authenticator application, with an error."""
         uri = enrolment_uri(secret, address=visit.address, issuer=_ISSUER)
@@ -97,7 +107,7 @@ def _password_router(page: _AccountPage, settings: Settings) -> Router:
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error)
         with transaction(engine) as session:
             codes = renew_recovery_codes(session, visit.actor, visit.account_id)
         return page.pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
@@ -110,7 +120,7 @@ def _password_router(page: _AccountPage, settings: Settings) -> Router:
             prove_password(engine, visit.browser, visit.account_id, password)
             hashed = hash_password(new_password, address=visit.address)
         except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error)
         with transaction(engine) as session:
             set_password(session, visit.actor, visit.account_id, hashed)
             tell_owner(session, settings, visit.account_id, AccountChange.PASSWORD)
@@ -154,7 +164,7 @@ def _second_factor_router(page: _AccountPage, settings: Settings) -> Router:
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return page.enrol(visit, request, secret, error=error.in_language(visit.language))
+            return page.enrol(visit, request, secret, error=error)
         with transaction(engine) as session:
             codes = enrol(
                 session,
@@ -176,7 +186,7 @@ def _second_factor_router(page: _AccountPage, settings: Settings) -> Router:
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error)
         with transaction(engine) as session:
             drop(session, visit.actor, visit.account_id, besides=visit.session_id)
             tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)

@@ -60,7 +60,9 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
             request, begun, path if begun.complete else f"/sign-in/code?next={quote(path)}"
         )
 
-    def _ask_for_code(request: Request, path: str, error: str = "") -> HTMLResponse:
+    def _ask_for_code(
+        request: Request, path: str, error: SignInError | None = None
+    ) -> HTMLResponse:
         status = 400 if error else 200
         return pages.show_entry(
             request, "accounts/sign_in_code.html", status=status, next=path, error=error
@@ -81,7 +83,7 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
         try:
             begun = verify_code(engine, sealer, browser_of(request), token=token, code=code)
         except SignInError as error:
-            return _ask_for_code(request, path, error.in_language(pages.language_of(request)))
+            return _ask_for_code(request, path, error)
         return let_in(request, begun, path)
 
     @router.post("/sign-out")

@@ -20,7 +20,7 @@ from newsletter.bounces.model import Reason
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
-from newsletter.errors import ConflictError, OrderError
+from newsletter.errors import ConflictError, NewsletterError, OrderError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.incidents import (
     incidents_of,
@@ -84,7 +84,7 @@ class _BouncePages:
         asked: BounceSearch,
         *,
         status: int = 200,
-        error: str = "",
+        error: NewsletterError | None = None,
     ) -> HTMLResponse:
         """Show the search results and the incidents that wait for a decision."""
         with reading(self.engine) as session:
@@ -113,7 +113,13 @@ class _BouncePages:
         )
 
     def one(
-        self, visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        *,
+        status: int = 200,
+        error: NewsletterError | None = None,
     ) -> HTMLResponse:
         """Show one bounce and its consequences."""
         with reading(self.engine) as session:
@@ -161,14 +167,9 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
                     newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
                 )
                 undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
-        except OrderError as error:
-            return page.one(
-                visit, request, number, status=422, error=error.in_language(visit.language)
-            )
-        except ConflictError as error:
-            return page.one(
-                visit, request, number, status=409, error=error.in_language(visit.language)
-            )
+        except (OrderError, ConflictError) as error:
+            status = 409 if isinstance(error, ConflictError) else 422
+            return page.one(visit, request, number, status=status, error=error)
         return RedirectResponse(f"/bounces/{number}", status_code=303)
 
     @router.post("/requests/{number}")
@@ -178,8 +179,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
             with suppress(ConflictError), transaction(engine) as session:
                 handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
-            words = error.in_language(visit.language)
-            return page.log(visit, request, BounceSearch(), status=422, error=words)
+            return page.log(visit, request, BounceSearch(), status=422, error=error)
         return RedirectResponse("/bounces", status_code=303)
 
     @router.post("/incidents/{number}")

@@ -250,7 +250,7 @@ def _look_at_mail(
         mail=mail,
         shown_in=lang,
         subject=subject_of(mail.said_in(lang) if mail else None),
-        error=error.in_language(visit.language) if error else "",
+        error=error,
     )
 
 
@@ -301,6 +301,6 @@ def _look(
             issue=issue,
             draft=draft,
             copies=count_copies(session, issue.id),
-            error=error.in_language(visit.language) if error else "",
+            error=error,
             **values,
         )

@@ -262,7 +262,7 @@ class DraftPages:
             places=places_of(draft.issue, report),
             parts=part_names(draft.issue),
             error=error,
-            order_faults=faults_of(error, visit.language) if choice else {},
+            order_faults=faults_of(error) if choice else {},
             marked=checked.marked if checked else (),
             value=_value(written, checked),
             kinds=KINDS,

@@ -88,7 +88,7 @@ class _PatternsPage:
                 recurrence=recurrence,
                 wanted=typed or kept,
                 begun=shown_of(kept),
-                error=error.in_language(visit.language) if error else "",
+                error=error,
                 notice=request.query_params.get("done", ""),
             )
 

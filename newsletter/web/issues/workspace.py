@@ -18,7 +18,6 @@ from newsletter.database.vocabulary import Archived
 from newsletter.database.words import name_of
 from newsletter.edit_conflicts import shown_of
 from newsletter.errors import NewsletterError, TemplateError
-from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Finding
 from newsletter.issues.corrections import corrected_by
 from newsletter.issues.drafts.saving import stored_draft_of
@@ -182,7 +181,7 @@ class Workspace:
         content: Issue,
     ) -> dict[str, Any]:
         """Return the values for the forms of the panel, for an issue with this content."""
-        count, fault = self._count(session, newsletter, choice, visit.language)
+        count, fault = self._count(session, newsletter, choice)
         groups = list_groups(session, newsletter.id)
         return {
             "choice": choice,
@@ -200,15 +199,15 @@ class Workspace:
         }
 
     def _count(
-        self, session: Session, newsletter: Newsletter, choice: SendChoice, language: Language
-    ) -> tuple[Figure[AudienceCount] | None, str]:
+        self, session: Session, newsletter: Newsletter, choice: SendChoice
+    ) -> tuple[Figure[AudienceCount] | None, NewsletterError | None]:
         """Return the size of the chosen audience, or the reason why it cannot be counted."""
         try:
             query = segment_text(session, newsletter.id, choice.segment)
             figure = audience_figure(session, newsletter, query, self.figures, urgent=choice.urgent)
         except NewsletterError as error:
-            return None, error.in_language(language)
-        return figure, ""
+            return None, error
+        return figure, None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

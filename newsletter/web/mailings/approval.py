@@ -298,7 +298,7 @@ def _show_review(
             plan_changes=changes_since_asked(session, approval) if approval else (),
             last_issue=last,
             last_groups=_changes(last.content, content, visit) if last else (),
-            error=error.in_language(visit.language) if error else "",
+            error=error,
             because=because,
             notice=request.query_params.get("done", ""),
             may_answer=_may_answer(visit, approval),

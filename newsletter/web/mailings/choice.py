@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import NewsletterError, Place
-from newsletter.i18n.language import Language
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.ledger.schedule import (
     MISSED,
@@ -233,10 +232,9 @@ def _trial_fields(
     }
 
 
-def faults_of(error: NewsletterError | None, language: Language) -> Mapping[str, str]:
-    """Return the message for the field that an error names; empty if it names none."""
-    at = error.place.field if error and error.place else None
-    return {at: error.in_language(language)} if error and at else {}
+def faults_of(error: NewsletterError | None) -> Mapping[str, NewsletterError]:
+    """Return the error by the field that it names; empty if it names none."""
+    return {error.field: error} if error and error.field else {}
 
 
 ChoiceForm = Annotated[SendChoice, Depends(read_choice)]

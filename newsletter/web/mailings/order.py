@@ -119,14 +119,12 @@ def _telling_router(page: SendingPage) -> Router:
     ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = newsletter_of(session, visit)
+            count, error = None, None
             try:
                 query = segment_text(session, newsletter.id, segment)
-                count, error = (
-                    audience_figure(session, newsletter, query, figures, urgent=bool(urgent)),
-                    "",
-                )
+                count = audience_figure(session, newsletter, query, figures, urgent=bool(urgent))
             except NewsletterError as wrong:
-                count, error = None, wrong.in_language(visit.language)
+                error = wrong
         return page.pages.show_to(
             visit, request, "mailings/_audience.html", count=count, error=error
         )
@@ -148,9 +146,9 @@ def _telling_router(page: SendingPage) -> Router:
             )
         try:
             # What is yet to be filled in is no fault.
-            schedule, error = Schedule(hour=read_hour(hour)) if hour.strip() else AT_ONCE, ""
+            schedule, error = Schedule(hour=read_hour(hour)) if hour.strip() else AT_ONCE, None
         except NewsletterError as wrong:
-            schedule, error = AT_ONCE, wrong.in_language(visit.language)
+            schedule, error = AT_ONCE, wrong
         return page.pages.show_to(
             visit,
             request,

@@ -97,12 +97,12 @@ class _Page:
             shown = []
             for frequency in DIGESTS:
                 rule = rules.get(frequency)
-                preview, fault = None, ""
+                preview, fault = None, None
                 if rule is not None:
                     try:
                         preview = preview_digest(session, row, rule, self.setting)
                     except NewsletterError as failed:
-                        fault = failed.in_language(visit.language)
+                        fault = failed
                 terms = terms_of(rule, frequency)
                 kept = shown_of(terms)
                 if typed is not None and typed[0] is frequency:

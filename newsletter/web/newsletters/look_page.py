@@ -139,7 +139,7 @@ class _LookPage:
             heading_styles=_choices(HEADINGS, language),
             logo_widths=LOGO_WIDTHS,
             usual_logo=USUAL_LOGO,
-            faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
+            faults=faults or {},
             unreadable={each.field: each for each in find_unreadable(look.palette)},
             typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",
             notice=notice or request.query_params.get("done", ""),

@@ -159,16 +159,14 @@ class _Page:
             "newsletters/settings.html",
             status=409 if error else 400 if faults else 200,
             row=row,
-            error=error.in_language(visit.language) if error else "",
+            error=error,
             shown=shown or (shown_of(settings_of_newsletter(row)) if row else ""),
             policy=policy or kept_policy,
             shown_policy=shown_policy or shown_of(kept_policy),
             most={"soft": MOST_SOFT, "days": MOST_DAYS},
             wanted=settings,
             slug=settings.slug if isinstance(settings, NewsletterDraft) else "",
-            faults={
-                name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
-            },
+            faults=faults or {},
             templates=[(name, structure_name(name, visit.language)) for name in self._names(row)],
             zones=time_zone_names(visit.language),
             suggested=[tag for tag in SUGGESTED_LANGUAGES if tag not in settings.languages],

@@ -85,7 +85,7 @@ class _OperationsPage:
         on: str,
         *,
         status: int = 200,
-        error: str = "",
+        error: NewsletterError | None = None,
         reason: str = "",
     ) -> HTMLResponse:
         """Show the form of an order, with an error about the input."""
@@ -117,7 +117,7 @@ class _OperationsPage:
             request,
             "operations/overview.html",
             status=400,
-            error=error.in_language(visit.language),
+            error=error,
             **self.values(visit),
         )
 
@@ -213,7 +213,7 @@ def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
                 form,
                 target,
                 status=status,
-                error=error.in_language(visit.language),
+                error=error,
                 reason=reason,
             )
         return RedirectResponse("/operate", status_code=303)
@@ -227,7 +227,7 @@ def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Route
     @router.get("/suppressions")
     def ask_for_address(visit: OperatorVisit, request: Request) -> HTMLResponse:
         return page.pages.show_to(
-            visit, request, "operations/suppressions.html", address="", found=None, error=""
+            visit, request, "operations/suppressions.html", address="", found=None, error=None
         )
 
     @router.post("/suppressions")
@@ -235,13 +235,14 @@ def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Route
         visit: OperatorVisit, request: Request, address: _Field = ""
     ) -> HTMLResponse:
         # The form uses POST, so that the address is in no URL, history or log.
-        error, suppressions = "", None
+        error: ListError | None = None
+        suppressions = None
         try:
             with reading(page.engine) as session:
                 seen = newsletters_where(session, visit, Permission.OPERATE)
                 suppressions = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
         except ListError as failure:
-            error = failure.in_language(visit.language)
+            error = failure
         return page.pages.show_to(
             visit,
             request,

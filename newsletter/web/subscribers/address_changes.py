@@ -5,6 +5,8 @@ GET changes nothing, so that a scanner which follows a link does not change any 
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
-from newsletter.errors import ConflictError, ListError
+from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language, language_for
 from newsletter.mailings.notices.address_changes import AddressChanges
 from newsletter.mailings.planning.links import read_link
@@ -41,7 +43,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         request: Request,
         *,
         wanted: str = "",
-        fault: str = "",
+        fault: NewsletterError | Literal["many"] | None = None,
         sent: bool = False,
         status: int = 200,
     ) -> HTMLResponse:
@@ -91,13 +93,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 is_certain=form.get("questioned") == wanted,
             )
         except (ListError, ConflictError) as error:
-            return _form(
-                token,
-                request,
-                wanted=wanted,
-                fault=error.in_language(named_language(request) or language),
-                status=422,
-            )
+            return _form(token, request, wanted=wanted, fault=error, status=422)
         if not taken:
             answer = _form(token, request, wanted=wanted, fault="many", status=429)
             answer.headers["Retry-After"] = "3600"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fastapi import Request
@@ -51,7 +51,7 @@ class _Typed:
     @property
     def place(self) -> str:
         """The field of the error; empty if it concerns no field of the form."""
-        return (self.error.place.field or "") if self.error and self.error.place else ""
+        return self.error.field if self.error else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +68,7 @@ class _PersonPages:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
             frequencies = offered_frequencies(session, row.id)
-        message = typed.error.in_language(visit.language) if typed.error else ""
-        errors: Mapping[str, str] = {typed.place: message} if typed.place else {}
+        errors = {typed.place: typed.error} if typed.error and typed.place else {}
         return self.pages.show_to(
             visit,
             request,
@@ -78,7 +77,7 @@ class _PersonPages:
             newsletter=row,
             typed=typed,
             errors=errors,
-            error=message if message and not typed.place else "",
+            error=None if typed.place else typed.error,
             inputs=inputs_of(
                 # Required fields are for readers; staff may not know all values.
                 [replace(field, required=False) for field in fields],

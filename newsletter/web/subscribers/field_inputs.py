@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from starlette.datastructures import FormData
 
 from newsletter.database.vocabulary import FieldType
+from newsletter.errors import NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
 from subscribers.fields.model import Field
 from subscribers.fields.reading import written_value
 
@@ -43,7 +45,7 @@ class FieldInput:
     required: bool
     value: str
     options: tuple[OptionInput, ...]
-    error: str = ""
+    error: NewsletterError | Message | None = None
 
 
 def inputs_of(
@@ -51,14 +53,14 @@ def inputs_of(
     values: Mapping[str, object],
     language: Language,
     *,
-    errors: Mapping[str, str] | None = None,
+    errors: Mapping[str, NewsletterError | Message] | None = None,
 ) -> list[FieldInput]:
     """Return the inputs of fields with saved or entered values, in a language."""
     return [_input(field, values.get(field.key), language, errors or {}) for field in fields]
 
 
 def _input(
-    field: Field, value: object, language: Language, errors: Mapping[str, str]
+    field: Field, value: object, language: Language, errors: Mapping[str, NewsletterError | Message]
 ) -> FieldInput:
     chosen = set(value) if isinstance(value, list) else {_text(value)}
     return FieldInput(
@@ -77,7 +79,7 @@ def _input(
             )
             for option in field.options
         ),
-        error=errors.get(field.key, ""),
+        error=errors.get(field.key),
     )
 
 

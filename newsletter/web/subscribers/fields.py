@@ -192,7 +192,7 @@ class _FieldPages:
             label=field.label(visit.language),
             count=count,
             segments=segments,
-            error=error.in_language(visit.language) if error else "",
+            error=error,
         )
 
     def delete(self, visit: Visit, request: Request, key: str) -> Response:

@@ -112,7 +112,7 @@ class _FormsPages:
             wanted=wanted or JoinForm(),
             typed_sites=sites,
             begun=begun or shown_of(Sites(origins=tuple(listed))),
-            faults=_faults(visit, error),
+            faults={error.field or "form": error} if error else {},
             public_url=self._public_url,
             saved=request.query_params.get("done", ""),
             known=known,
@@ -152,7 +152,7 @@ class _FormsPages:
             known=known,
             sites=shown.sites,
             figures=figures[shown.form.id or OWN],
-            faults=_faults(visit, error),
+            faults={error.field or "form": error} if error else {},
             public_url=self._public_url,
             here=f"{self._public_url}{shown.path}",
             unasked=[
@@ -297,10 +297,3 @@ def _code(text: str) -> str:
 
 def _lead(newsletter: str, rest: str) -> RedirectResponse:
     return RedirectResponse(f"/newsletters/{newsletter}/subscribers/forms{rest}", status_code=303)
-
-
-def _faults(visit: Visit, error: NewsletterError | None) -> dict[str, str]:
-    if error is None:
-        return {}
-    place = (error.place.field if error.place else None) or "form"
-    return {place: error.in_language(visit.language)}

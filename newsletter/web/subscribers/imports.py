@@ -161,7 +161,7 @@ class ImportPages:
             status=400 if error else 200,
             newsletter=row,
             earlier=[(one, can_be_undone(one), undone_of(one)) for one in earlier],
-            error=error.in_language(visit.language) if error else "",
+            error=error,
             encodings=ENCODINGS,
         )
 
@@ -271,7 +271,7 @@ class ImportPages:
             terms=terms or ImportTerms(basis=""),
             trial=trial,
             result_names=RESULT_NAMES,
-            error=shown.in_language(visit.language) if shown else "",
+            error=shown,
             known=FIELDS,
             labels={
                 each.key: each.label(visit.language)

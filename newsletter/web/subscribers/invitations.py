@@ -43,7 +43,6 @@ def invitations_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             invitations = list_invitations(session, row.id)
-        place = (error.place.field or "") if error and error.place else ""
         page = pages.show_to(
             visit,
             request,
@@ -55,7 +54,7 @@ def invitations_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             subject=made,
             address=join_address(row) if settings.join_by_mail else "",
             typed=typed,
-            errors={place: error.in_language(visit.language)} if error else {},
+            errors={error.field: error} if error else {},
             most={"uses": MOST_USES, "days": MOST_DAYS},
         )
         if made:

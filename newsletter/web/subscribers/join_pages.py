@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Frequency
-from newsletter.errors import ForbiddenError, ListError
+from newsletter.errors import ForbiddenError, ListError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.notices.join_requests import Answer, Applicant, Evidence, JoinRequests
@@ -107,7 +107,7 @@ class Filled:
 class Fault:
     """The error of a submission, and its field; empty if it concerns no field."""
 
-    words: str
+    words: Message | NewsletterError
     status: int
     field: str = ""
     answer: Answer | None = None
@@ -246,12 +246,11 @@ class JoinPages:
             )
         except ListError as error:
             field = (error.place.field if error.place else "") or "email"
-            return Fault(words=error.in_language(filled.language), status=422, field=field)
+            return Fault(words=error, status=422, field=field)
         except ForbiddenError as error:
-            return Fault(words=error.in_language(filled.language), status=403)
+            return Fault(words=error, status=403)
         if answer in _STATUSES:
-            words = _WORDS[answer].in_language(filled.language)
-            return Fault(words=words, status=_STATUSES[answer], answer=answer)
+            return Fault(words=_WORDS[answer], status=_STATUSES[answer], answer=answer)
         return address.address
 
     def _values(
@@ -261,7 +260,7 @@ class JoinPages:
         *,
         framed: bool,
         given: Mapping[str, object] | None = None,
-        errors: Mapping[str, str] | None = None,
+        errors: Mapping[str, Message | NewsletterError] | None = None,
     ) -> dict[str, object]:
         return {
             "newsletter": shown.newsletter,
@@ -312,7 +311,10 @@ class JoinPages:
         filled = read_filled(form, shown, self.language(shown, request))
         outcome = self.take(shown, filled, request)
         if isinstance(outcome, Fault):
-            content = {"message": outcome.words, "field": outcome.field}
+            content = {
+                "message": outcome.words.in_language(filled.language),
+                "field": outcome.field,
+            }
             answer = _with_patience(JSONResponse(content, status_code=outcome.status), outcome)
         else:
             message = msg(

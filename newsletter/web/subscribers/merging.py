@@ -72,7 +72,7 @@ class _MergingPages:
             text=text,
             people=[each for each in found.people if each.subscriber_id != number][:_FOUND],
             more=found.after is not None,
-            error=error.in_language(visit.language) if error else "",
+            error=error,
         )
 
     def compare(
@@ -110,7 +110,7 @@ class _MergingPages:
             values=_values(outlook, fields, visit.language),
             sentences=consequences(outlook),
             possible=not (waits or outlook.done),
-            error=error.in_language(visit.language) if error else "",
+            error=error,
         )
 
 

@@ -117,7 +117,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
         criteria = filter_of(asked)
-        found, counted, error = FoundPage(people=[], after=None), _Counted(), ""
+        found, counted, error = FoundPage(people=[], after=None), _Counted(), None
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
@@ -134,7 +134,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
                 if count:
                     counted = _count(session, figures, row, criteria)
             except ListError as refused:
-                error = refused.in_language(visit.language)
+                error = refused
             readers = _readers(session, figures, row)
         if found.within:
             asked["within"] = "true"
@@ -199,7 +199,7 @@ def _keeping_router(engine: Engine, pages: Pages) -> Router:
                     request,
                     "subscribers/refused.html",
                     status=400,
-                    error=error.in_language(visit.language),
+                    error=error,
                     back=base,
                 )
         return RedirectResponse(base, status_code=303)
@@ -332,7 +332,7 @@ def tagging_router(engine: Engine, pages: Pages) -> Router:
             request,
             "subscribers/refused.html",
             status=400,
-            error=error.in_language(visit.language),
+            error=error,
             back=request.url.path.removesuffix("/tags"),
         )
 

@@ -60,7 +60,7 @@ class _Orders:
             request,
             "subscribers/refused.html",
             status=400,
-            error=error.in_language(visit.language),
+            error=error,
             back=back,
         )
 

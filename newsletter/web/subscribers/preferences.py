@@ -16,8 +16,9 @@ from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.edit_conflicts import shown_of
-from newsletter.errors import ListError
+from newsletter.errors import ListError, NewsletterError
 from newsletter.i18n.language import Language, language_for, time_zone_names
+from newsletter.i18n.messages import Message
 from newsletter.mailings.mailings import titles_of_mailings
 from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import (
@@ -73,7 +74,7 @@ class _ReaderPage:
         *,
         status: int = 200,
         typed: Wishes | None = None,
-        errors: Mapping[str, str] | None = None,
+        errors: Mapping[str, Message | NewsletterError] | None = None,
         chosen: Language | None = None,
         **values: object,
     ) -> HTMLResponse:
@@ -186,15 +187,13 @@ def _choosing_router(page: _ReaderPage) -> Router:
                     mailing_id=ref.mailing_id or None,
                 )
         except ListError as error:
-            place = (error.place.field if error.place else None) or ""
-            message = error.message.in_language(wishes.language)
             return page.show(
                 "preferences.html",
                 token,
                 request,
                 status=422,
                 typed=wishes,
-                errors={place: message},
+                errors={error.field: error.message},
                 saved=False,
             )
         # The next page uses the chosen language instead of the one in the URL.
