@@ -37,7 +37,6 @@ from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Number, Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.newsletters.look.model import look_of
-from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.tokens import new_token
@@ -169,28 +168,28 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
     environment.filters.update(
         moment=_moment,
         planned=_planned,
-        wall_time=_wall_time,
-        zone_name=_zone_name,
+        wall_time=lambda value: formats.format_wall_time(_moment_of(value), language),
+        zone_name=partial(time_zone_name, speaker=language),
         typed_options=_typed_options,
         day=_day,
-        number=_number,
-        percent=_percent,
-        file_size=_file_size,
-        worded=_worded,
-        line_named=_line_named,
-        line_shown=_line_shown,
-        reply=_reply,
-        action_name=_action_name,
+        number=partial(formats.format_number, language=language),
+        percent=lambda value, digits=None: formats.format_percent(value, language, digits=digits),
+        file_size=partial(formats.format_size, language=language),
+        worded=partial(_worded, language),
+        line_named=line_named,
+        line_shown=lambda line: line_named(line) if in_sheet(line) else Number(line),
+        reply=lambda kept: _worded(language, worded_reply(kept or "")),
+        action_name=lambda action: ACTION_NAMES[ACTIONS[action]] if action in ACTIONS else action,
         browser=name_browser,
         audited_object=object_of,
         recorded_words=recorded_words,
         person=_person,
         detail_name=detail_name,
         detail_words=detail_words,
-        language_name=_language_name,
+        language_name=lambda tag: language_name(tag, language) or tag,
         look=look_of,
         scheme=light_scheme,
-        look_sheet=_look_sheet,
+        look_sheet=partial(look_sheet_path, language=language),
         look_picture=look_picture_path,
     )
     environment.globals.update(
@@ -219,37 +218,19 @@ def _shown(language: Language, value: object) -> object:
     return value
 
 
+def _worded(language: Language, sentence: str | Worded | None) -> str:
+    """Return a message in a language; plain text is returned unchanged."""
+    return sentence.in_language(language) if isinstance(sentence, Worded) else sentence or ""
+
+
+def _moment_of(value: datetime | str) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
 def theme_of(request: Request) -> str:
     """Return the chosen appearance, or else that of the system."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else THEMES[0]
-
-
-@pass_context
-def _worded(context: Context, sentence: str | Worded | None) -> str:
-    """Return a message in the reader's language; plain text is returned unchanged."""
-    if isinstance(sentence, Worded):
-        return sentence.in_language(Language(context["lang"]))
-    return sentence or ""
-
-
-@pass_context
-def _line_named(context: Context, line: int) -> str:
-    """Return the position of a list's row as part of a sentence."""
-    return line_named(line).in_language(Language(context["lang"]))
-
-
-@pass_context
-def _line_shown(context: Context, line: int) -> str:
-    """Return the position of a list's row for a column of line numbers."""
-    shown = line_named(line) if in_sheet(line) else Number(line)
-    return shown.in_language(Language(context["lang"]))
-
-
-@pass_context
-def _reply(context: Context, kept: str | None) -> str:
-    """Return the displayed reply of a delivery; see `newsletter.mailings.ledger.outcomes`."""
-    return _worded(context, worded_reply(kept or ""))
 
 
 def _colleagues(engine: Engine) -> Mapping[str, str]:
@@ -261,14 +242,7 @@ def _colleagues(engine: Engine) -> Mapping[str, str]:
 def _person(context: Context, recorded: str) -> str:
     """Return the actor's name, or the address if two accounts have the same name."""
     colleagues = context["colleagues"]() if "colleagues" in context else {}
-    return _worded(context, name_actor(recorded, colleagues))
-
-
-@pass_context
-def _action_name(context: Context, action: str) -> str:
-    """Return the label of an action in the audit log; its code if it has none."""
-    known = ACTIONS.get(action)
-    return ACTION_NAMES[known].in_language(Language(context["lang"])) if known else action
+    return _worded(Language(context["lang"]), name_actor(recorded, colleagues))
 
 
 @pass_context
@@ -306,22 +280,9 @@ def _time(local: datetime, shown: str) -> Markup:
     )
 
 
-@pass_context
-def _wall_time(context: Context, value: datetime | str) -> str:
-    """Return a time of day in each reader's own time zone, or one shown with its zone."""
-    local = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return formats.format_wall_time(local, Language(context["lang"]))
-
-
 def _typed_options(options: Iterable[str]) -> str:
     """Return tags or options as text for a form, which may contain commas."""
     return written_value([*options])
-
-
-@pass_context
-def _zone_name(context: Context, zone: str) -> str:
-    """Return the name of a time zone; the IANA name if there is no other."""
-    return time_zone_name(zone, Language(context["lang"]))
 
 
 def _zone_of(context: Context) -> ZoneInfo | None:
@@ -335,40 +296,10 @@ def _zone_of(context: Context) -> ZoneInfo | None:
 @pass_context
 def _day(context: Context, value: date | str) -> Markup:
     """Return a day in full; a moment (also in ISO 8601) is converted to the reader's time zone."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    moment = _moment_of(value) if isinstance(value, str) else value
     day = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
     shown = formats.format_day(day, Language(context["lang"]))
     return Markup('<time datetime="{}">{}</time>').format(f"{day:%Y-%m-%d}", shown)
-
-
-@pass_context
-def _language_name(context: Context, tag: str) -> str:
-    """Return a language's name in the language of the page; its tag if it has no name."""
-    return language_name(tag, Language(context["lang"])) or tag
-
-
-@pass_context
-def _look_sheet(context: Context, newsletter: Newsletter) -> str:
-    """Return the URL of the style sheet of a newsletter's look, for the page's language."""
-    return look_sheet_path(newsletter, Language(context["lang"]))
-
-
-@pass_context
-def _file_size(context: Context, octets: int) -> str:
-    """Return a size of data in a suitable unit."""
-    return formats.format_size(octets, Language(context["lang"]))
-
-
-@pass_context
-def _number(context: Context, value: float) -> str:
-    """Return a number with thousands separators; small fractions have one decimal."""
-    return formats.format_number(value, Language(context["lang"]))
-
-
-@pass_context
-def _percent(context: Context, value: float, digits: int | None = None) -> str:
-    """Return a share in percent with a number of decimals."""
-    return formats.format_percent(value, Language(context["lang"]), digits=digits)
 
 
 #: Pages of a newsletter that do not belong to the menu entry of its issues.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
+from pydantic import BaseModel
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -17,16 +19,37 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import titles_of_drafts
 from newsletter.mailings.mailings import titles_of_mailings
-from newsletter.web.access import (
-    OverallAdministratorVisit,
-    Visit,
-)
+from newsletter.web.access import OverallAdministratorVisit
 from newsletter.web.audit_wording import ACTION_NAMES
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
 _PAGE = 50
+
+
+class _Asked(BaseModel):
+    """The query parameters of a search."""
+
+    actor: str = ""
+    action: str = ""
+    since: str = ""
+    until: str = ""
+
+    def filter(self, zone: str) -> AuditFilter:
+        """Return the filter; days are those of the reader's time zone."""
+        return AuditFilter(
+            actor=self.actor,
+            action=self.action,
+            since=_day(self.since, zone),
+            until=_day(self.until, zone, days=1),
+        )
+
+
+class _PageAsked(_Asked):
+    """The query parameters of a page of the results, which are older than ``before``."""
+
+    before: int | None = None
 
 
 def auditing_router(engine: Engine, pages: Pages) -> Router:
@@ -37,13 +60,9 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
     def show_audit(
         visit: OverallAdministratorVisit,
         request: Request,
-        actor: str = "",
-        action: str = "",
-        since: str = "",
-        until: str = "",
-        before: int | None = None,
+        asked: Annotated[_PageAsked, Query()],
     ) -> HTMLResponse:
-        criteria = _filter(visit, actor, action, since, until)
+        criteria, before = asked.filter(visit.time_zone), asked.before
         with reading(engine) as session:
             events = list_events(session, criteria, before=before, limit=_PAGE + 1)
             titles = _titles(session, [event.object for event in events])
@@ -56,19 +75,14 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
             older=events[_PAGE - 1].id if len(events) > _PAGE else None,
             before=before,
             actions=_choices(visit.language),
-            asked={"actor": actor, "action": action, "since": since, "until": until},
+            asked=asked.model_dump(exclude={"before"}),
         )
 
     @router.get("/audit.csv")
     def export_audit(
-        visit: OverallAdministratorVisit,
-        request: Request,
-        actor: str = "",
-        action: str = "",
-        since: str = "",
-        until: str = "",
+        visit: OverallAdministratorVisit, request: Request, asked: Annotated[_Asked, Query()]
     ) -> StreamingResponse:
-        criteria = _filter(visit, actor, action, since, until)
+        criteria = asked.filter(visit.time_zone)
         lines = unless_by_head(request, lambda: export_csv(engine, visit.actor, criteria))
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -94,15 +108,6 @@ def _choices(language: Language) -> list[tuple[str, str]]:
     named = sorted((name.in_language(language), action) for action, name in ACTION_NAMES.items())
     everything = msg("All actions").in_language(language)
     return [("", everything), *((action, name) for name, action in named)]
-
-
-def _filter(visit: Visit, actor: str, action: str, since: str, until: str) -> AuditFilter:
-    return AuditFilter(
-        actor=actor,
-        action=action,
-        since=_day(since, visit.time_zone),
-        until=_day(until, visit.time_zone, days=1),
-    )
 
 
 def _day(text: str, zone: str, *, days: int = 0) -> datetime | None:
