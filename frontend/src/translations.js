@@ -172,7 +172,8 @@ function showSaved(unit, saved) {
   progress.max = saved.total;
   /** @param {number} value */
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
-  count.textContent = String(count.dataset.words)
+  const { words, done } = count.dataset;
+  count.textContent = String(saved.done < saved.total ? words : done)
     .replace("{done}", number(saved.done))
     .replace("{total}", number(saved.total));
   const confirmed = /** @type {HTMLInputElement | null} */ (unit.querySelector("[name=confirmed]"));

@@ -92,7 +92,7 @@ def _translate(page: Page, here: str) -> None:
     for words in WORDS.values():
         page.keyboard.type(words)
         page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("4 of 4 parts")).to_be_visible()
+    expect(page.get_by_text("4 of 4 parts; readers of this language get it")).to_be_visible()
     expect(page.locator("#unsaved")).to_have_text("Saved")
 
 
