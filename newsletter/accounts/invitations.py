@@ -94,7 +94,10 @@ def invite(
         ConflictError: The address has an account in use already.
     """
     parsed = parse_address(address)
-    account = session.scalar(select(AccountRow).where(AccountRow.address_key == parsed.key))
+    # Locked, since the person may be accepting an earlier invitation.
+    account = session.scalar(
+        select(AccountRow).where(AccountRow.address_key == parsed.key).with_for_update()
+    )
     if account is not None and account.password_hash is not None:
         raise ConflictError(
             msg("{address} has an account already.", address=parsed.address),

@@ -139,6 +139,8 @@ def forget_second_factor(session: Session, account: AccountRow) -> None:
 
 def renew_recovery_codes(session: Session, actor: Actor, account_id: int) -> list[str]:
     """Replace an account's recovery codes; return the new ones, which are not stored in clear."""
+    # Otherwise the codes of two concurrent calls would all be valid.
+    session.get_one(AccountRow, account_id, with_for_update=True)
     codes = _new_codes(session, account_id)
     record_event(session, actor, Action.ACCOUNT_RECOVERY_CODES, object=f"account {account_id}")
     return codes

@@ -10,20 +10,25 @@ from datetime import UTC, datetime
 
 import pyotp
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.administration import disable_account
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.invitations import accept, reset_link
+from newsletter.accounts.invitations import accept, invite, reset_link
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.sealing import Sealed, Sealer
-from newsletter.accounts.second_factor import enrol, new_secret, use_code
+from newsletter.accounts.second_factor import (
+    enrol,
+    new_secret,
+    renew_recovery_codes,
+    use_code,
+)
 from newsletter.accounts.sign_in import SignedIn, set_password, sign_in, verify_code
 from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import open_engine, reading, transaction
-from newsletter.database.tables import AccountRow, AccountSessionRow
-from newsletter.errors import SignInError
+from newsletter.database.tables import AccountRow, AccountSessionRow, RecoveryCodeRow
+from newsletter.errors import ConflictError, SignInError
 from tests.support.locks import await_lock
 
 _ADDRESS, _OLD, _NEW = "owner@example.jp", "the password so far", "another password"
@@ -135,3 +140,40 @@ def test_a_code_that_is_being_used_completes_no_second_session(owner: _Owner, ki
 
     error = _while_changed(owner, use, bring)
     assert (type(error), owner.sessions()) == (SignInError, 0)
+
+
+def test_of_recovery_codes_that_are_renewed_twice_at_once_one_set_is_good(owner: _Owner) -> None:
+    with transaction(owner.engine) as session:
+        codes = owner.put_factor_on(session)
+
+    def renew(session: Session) -> None:
+        renew_recovery_codes(session, COMMAND_LINE, owner.account_id)
+
+    def renew_too() -> None:
+        with transaction(owner.engine) as session:
+            renew(session)
+
+    assert _while_changed(owner, renew, renew_too) is None
+    with reading(owner.engine) as session:
+        good = session.scalar(select(func.count()).select_from(RecoveryCodeRow))
+    assert good == len(codes)
+
+
+def test_who_is_accepting_an_invitation_is_not_invited_once_more(owner: _Owner) -> None:
+    def invite_them(session: Session) -> str:
+        return invite(session, COMMAND_LINE, address="new@example.jp", grants=())
+
+    def invite_again() -> None:
+        with transaction(owner.engine) as session:
+            invite_them(session)
+
+    with transaction(owner.engine) as session:
+        link = invite_them(session)
+
+    def take(session: Session) -> None:
+        accept(session, COMMAND_LINE, link, name="New", password=_NEW)
+
+    assert isinstance(_while_changed(owner, take, invite_again), ConflictError)
+    with reading(owner.engine) as session:
+        name = select(AccountRow.name).where(AccountRow.address_key == "new@example.jp")
+        assert session.scalar(name) == "New"
