@@ -6,7 +6,6 @@ renders the sample issue and the last issue completely, so that no mailing fails
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
+from newsletter.issues.alignment import opcodes
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.model import (
@@ -50,6 +50,8 @@ from newsletter.settings import template_folders
 
 #: The maximum length of a part of a template, and number of templates per newsletter.
 LONGEST_PART, _MOST = 200_000, 20
+#: Unchanged lines that are shown before and after a change.
+_CONTEXT = 2
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -339,12 +341,30 @@ def difference(
         (TEXT, before.text, after.text),
         (SUBJECT, before.subject, after.subject),
     ):
-        lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))
-        if lines:
+        lines, new_lines = old.splitlines(), new.splitlines()
+        if lines != new_lines:
             name = place_in_template(file).source
             yield "@", name if isinstance(name, str) else name.in_language(language)
-        for line in lines[2:]:
-            yield line[:1], line if line.startswith("@") else line[1:]
+            yield from _changed_lines(lines, new_lines)
+
+
+def _changed_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the changes of a part, each with its place and the lines around it."""
+    steps = [*opcodes(old, new)]
+    for index, (tag, start, end, new_start, new_end) in enumerate(steps):
+        if tag != "equal":
+            if index == 0:
+                yield "@", f"@@ -{start + 1} +{new_start + 1} @@"
+            yield from (("-", line) for line in old[start:end])
+            yield from (("+", line) for line in new[new_start:new_end])
+            continue
+        behind = start if index == 0 else min(start + _CONTEXT, end)
+        ahead = end if index == len(steps) - 1 else max(end - _CONTEXT, behind)
+        yield from ((" ", line) for line in old[start:behind])
+        if index < len(steps) - 1:
+            if ahead > behind or index == 0:
+                yield "@", f"@@ -{ahead + 1} +{new_start + ahead - start + 1} @@"
+            yield from ((" ", line) for line in old[ahead:end])
 
 
 def _find(session: Session, newsletter_id: int, name: str) -> TemplateRow:

@@ -31,6 +31,7 @@ from newsletter.rendering.foreign_templates import import_template
 from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill
 from newsletter.settings import shipped_templates
+from tests.support.growth import assert_linear
 from tests.support.stage import Stage
 
 pytestmark = pytest.mark.servers
@@ -79,6 +80,25 @@ def test_each_change_is_a_version_which_can_be_compared_and_brought_back(stage: 
         _save(stage, _MARKED, version=0)
     back = _save(stage, versions[1].source, version=second.version)
     assert (back.version, back.source) == (3, _LETTER)
+
+
+def test_versions_are_compared_with_context_in_time_that_grows_with_their_lines() -> None:
+    def changes(*bodies: str) -> list[tuple[str, str]]:
+        before, after = (TemplateSource(body=body, text="", subject="") for body in bodies)
+        return list(difference(before, after, Language.ENGLISH))
+
+    assert changes("a\nb\nc\nd\ne\nf\ng", "a\nb\nc\nd\nE\nf\ng") == [
+        ("@", "MJML"),
+        ("@", "@@ -3 +3 @@"),
+        *((" ", "c"), (" ", "d"), ("-", "e"), ("+", "E"), (" ", "f"), (" ", "g")),
+    ]
+
+    def shuffled(lines: int) -> tuple[str, str]:
+        orders = ([f"{each * step % 997}" for each in range(lines)] for step in (7, 11))
+        before, after = ("\n".join(order) for order in orders)
+        return before, after
+
+    assert_linear(lambda bodies: changes(*bodies), shuffled, size=64_000)
 
 
 def test_a_mailing_keeps_the_version_that_it_was_made_with(stage: Stage) -> None:
