@@ -30,6 +30,8 @@ from tests.support.valkey import valkey_server
 
 _PEOPLE = 20_000
 _FEW = 10_000
+#: The timeout of statements that fill a database; on a busy machine a million rows take minutes.
+_FILLING_SECONDS = 3600.0
 _MILLION = 1_000_000
 
 
@@ -73,7 +75,7 @@ class _Servers:
 
 @contextmanager
 def _filled(url: str, people: int) -> Iterator[Engine]:
-    engine = open_engine(url)
+    engine = open_engine(url, seconds=_FILLING_SECONDS)
     upgrade(engine)
     content.prepare(engine)
     content.subscribe(engine, people)
