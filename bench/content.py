@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
+from newsletter.database.vocabulary import Visibility
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
@@ -60,6 +61,7 @@ def prepare(engine: Engine) -> None:
         language=Language.JAPANESE,
         time_zone="Asia/Tokyo",
         template="digest",
+        visibility=Visibility.PUBLIC,
     )
     with transaction(engine) as session:
         newsletter = create_newsletter(session, draft)

@@ -60,7 +60,7 @@ def pages(engine: Engine, people: int, folder: Path) -> Iterator[Row]:
         "mailings": f"{home}/mailings",
         "mailing and report": f"{home}/mailings/{mailing}",
         "send": f"{home}/issues/{issue}/send",
-        "audience of a segment": f"{home}/issues/{issue}/send/audience?segment={_SEGMENT}",
+        "audience of a segment": f"{home}/audience?segment={_SEGMENT}",
         "issues": f"{home}/issues",
         "subscribers": f"{home}/subscribers",
         "subscribers by address": f"{home}/subscribers?text=reader77",

@@ -44,6 +44,7 @@ from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.mailings.ledger.worker_hosts import MissingJournals
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.series.figures import Overdue
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
@@ -54,6 +55,7 @@ from newsletter.operations.attention import (
     HaltedMailing,
     OpenIncident,
     ReplyClass,
+    UnplannedMailing,
     UnsettledMailing,
     classify,
 )
@@ -122,8 +124,16 @@ def test_when_all_is_well_there_is_no_alarm() -> None:
 def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() -> None:
     alone = replace(well(), broker=None, processes=(), round_at=None)
     assert find_alarms(alone) == []
-    waiting = replace(alone, backlog=Backlog(later=1))
-    assert {alarm.kind for alarm in find_alarms(waiting)} == {"no-worker", "no-beat"}
+    due = now() - timedelta(minutes=20)
+    overdue = Overdue(series_id=1, newsletter_id=1, name="ようこそ", since=due)
+    unplanned = UnplannedMailing(mailing_id=1, newsletter_id=1, subject="十一月号", since=due)
+    for work in (
+        {"backlog": Backlog(later=1)},
+        {"overdue": (overdue,)},
+        {"unplanned": (unplanned,)},
+    ):
+        found = {alarm.kind for alarm in find_alarms(replace(alone, **work))}
+        assert found >= {"no-worker", "no-beat"}
 
 
 @pytest.mark.parametrize(

@@ -157,13 +157,14 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.WARNING,
             "series-overdue",
             msg(
-                "The series “{name}” has been overdue for {minutes} min",
+                "A step of the series “{name}” should have been sent {minutes} min ago",
                 name=series.name,
                 minutes=_minutes(seen, series.since),
             ),
             msg(
-                "Check the workers and beat. If its mailings are paused, resume them; a "
-                "step that is more than 7 days late is skipped."
+                "Check that a worker and beat run, and that its mailings are not paused; the"
+                " worker's log says why a step fails. It is sent by itself once that is corrected,"
+                " within 7 days; after that it is skipped."
             ),
             where=f"series {series.series_id}",
             section="unsettled",

@@ -30,9 +30,13 @@ def of_processes(seen: Overview) -> Iterator[Alarm]:
 
 
 def _start_by_themselves(seen: Overview) -> bool:
-    """Return whether workers are started by the sending command (no REDIS_URL), and none is due."""
+    """Return whether workers are started by the sending command (no REDIS_URL), and none is due.
+
+    A step of a series and a mailing that waits for its hour are sent by no command.
+    """
     work = seen.backlog
-    return seen.broker is None and not (work.due or work.leased or work.later)
+    waits = work.due or work.leased or work.later or seen.overdue or seen.unplanned
+    return seen.broker is None and not waits
 
 
 def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
