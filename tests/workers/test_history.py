@@ -370,6 +370,23 @@ def test_a_folder_that_was_emptied_is_an_alarm_once_its_host_is_another(
     assert alarm.where == database_memory.name_of(services.settings.data_dir)
 
 
+def test_once_the_earlier_folder_is_put_back_the_one_meanwhile_is_no_alarm(
+    stage: Stage, services: WorkerServices, tmp_path: Path
+) -> None:
+    folder = services.settings.data_dir
+    go(services)
+    go(services)
+    shutil.move(folder, tmp_path / "earlier")
+    go(services)
+    go(services)
+    shutil.rmtree(folder)
+    shutil.move(tmp_path / "earlier", folder)
+    _say_hosts_were_seen(stage.engine, ago=timedelta(minutes=30))
+    go(services)
+    go(services)
+    assert _journal_alarms(stage.engine) == []
+
+
 def test_two_hosts_that_are_called_alike_and_live_are_no_alarm(
     stage: Stage, services: WorkerServices
 ) -> None:

@@ -64,6 +64,7 @@ class WorkerHostRow(Base):
         epoch: The database epoch into which its journals were last restored.
         whole: Whether all its journals were present and readable.
         covers: Whether the host was running at the last round before the database was set back.
+        met_at: When this database first heard of it.
     """
 
     __tablename__ = "worker_host"
@@ -73,6 +74,7 @@ class WorkerHostRow(Base):
     epoch: Mapped[str] = mapped_column(String(32), default="")
     whole: Mapped[bool] = mapped_column(default=False)
     covers: Mapped[bool] = mapped_column(default=False)
+    met_at: Mapped[Instant] = mapped_column(default=now)
     seen_at: Mapped[Instant]
 
 

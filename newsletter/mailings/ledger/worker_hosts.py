@@ -109,12 +109,18 @@ def missing_journals(session: Session) -> MissingJournals | None:
 def replaced_folders(session: Session) -> Sequence[str]:
     """Return the names of the hosts whose DATA_DIR was replaced, so that its journals are gone.
 
-    Two running hosts with the same name are not reported: both identities keep reporting.
+    Two running hosts with the same name are not reported: both identities keep reporting. Nor is a
+    folder that was used for a while, after which the earlier one was put back.
     """
     hosts = _hosts(session)
-    latest = {host.name: host.seen_at for host in sorted(hosts, key=lambda host: host.seen_at)}
-    silent = (host for host in hosts if host.seen_at < latest[host.name] - 2 * _SAID)
-    return list(dict.fromkeys(host.name for host in silent))
+    present = {host.name: host for host in sorted(hosts, key=lambda host: host.seen_at)}
+    gone = (
+        host
+        for host in hosts
+        if host.seen_at < present[host.name].seen_at - 2 * _SAID
+        and host.met_at <= present[host.name].met_at
+    )
+    return list(dict.fromkeys(host.name for host in gone))
 
 
 def held_mailings(session: Session) -> Sequence[int]:
@@ -201,7 +207,7 @@ def _write(session: Session, host: WorkerHost, epoch: str, *, is_news: bool) -> 
 
 
 def _insert_unknown(session: Session, hosts: Mapping[str, str], moment: datetime) -> None:
-    unknown = {"epoch": "", "whole": False, "covers": False, "seen_at": moment}
+    unknown = {"epoch": "", "whole": False, "covers": False, "met_at": moment, "seen_at": moment}
     insert_missing(
         session,
         WorkerHostRow,

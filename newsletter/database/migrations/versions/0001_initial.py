@@ -314,6 +314,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("epoch", sa.String(length=32), nullable=False),
         sa.Column("whole", sa.Boolean(), nullable=False),
         sa.Column("covers", sa.Boolean(), nullable=False),
+        sa.Column("met_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("identity", name=op.f("pk_worker_host")),
     )
