@@ -98,9 +98,7 @@ def add(
     from subscribers.forms.model import JoinForm
 
     opened = open_newsletter(context, newsletter, as_, Action.FORM_ADD)
-    given = _given(title, introduction, button, language, name, field, tag, success_url)
-    if frequency is not None:
-        given["asks_frequency"] = frequency
+    given = _given(title, introduction, button, language, name, frequency, field, tag, success_url)
     with transaction(opened.engine) as session:
         form = add_form(
             session, opened.actor, opened.newsletter.id, _changed(JoinForm(slug=slug), given)
@@ -132,9 +130,7 @@ def change(
     opened = open_newsletter(context, newsletter, as_, Action.FORM_CHANGE)
     with reading(opened.engine) as session:
         before = find_form(session, opened.newsletter.id, slug)
-    given = _given(title, introduction, button, language, name, field, tag, success_url)
-    if frequency is not None:
-        given["asks_frequency"] = frequency
+    given = _given(title, introduction, button, language, name, frequency, field, tag, success_url)
     with transaction(opened.engine) as session:
         form = change_form(session, opened.actor, opened.newsletter.id, _changed(before, given))
     _print(opened, form)
@@ -212,6 +208,7 @@ def _given(
     button: str | None,
     language: str | None,
     name: bool | None,
+    frequency: bool | None,
     field: list[str] | None,
     tag: list[str] | None,
     success_url: str | None,
@@ -230,6 +227,7 @@ def _given(
         "introduction": introduction,
         "button": button,
         "asks_name": name,
+        "asks_frequency": frequency,
         "fields": None if field is None else tuple(field),
         "tags": None if tag is None else tuple(tag),
         "success_url": success_url,

@@ -6,7 +6,7 @@ the query of an audience fail.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Boolean, ColumnElement, Float, String, func, literal
 from sqlalchemy.ext.compiler import compiles
@@ -15,46 +15,91 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from newsletter.database.tables import SubscriptionRow
 
+_Value = TypeVar("_Value")
 
-class AttributeType(FunctionElement[str]):
+#: The JSON path to a key; `subscribers.segments.parse` allows no quotes in keys.
+_PATH = """('$."' || {1} || '"')"""
+_TYPE = f"json_type({{0}}, {_PATH})"
+_VALUE = f"json_extract({{0}}, {_PATH})"
+_KEY = "CAST({1} AS text)"
+
+
+class _Expression(FunctionElement[_Value]):
+    """An expression, with its SQL for each database; {0} stands for the first argument."""
+
+    inherit_cache = True
+    sqlite: ClassVar[str]
+    postgresql: ClassVar[str]
+
+
+@compiles(_Expression)
+def _compile(element: _Expression[Any], compiler: SQLCompiler, **_: object) -> str:
+    template: str = getattr(element, compiler.dialect.name)
+    return template.format(*(compiler.process(clause) for clause in element.clauses))
+
+
+class AttributeType(_Expression[str]):
     """The JSON type of an attribute: string, number, boolean, null or other; NULL when absent."""
 
     type = String()
     inherit_cache = True
+    sqlite = (
+        f"(CASE {_TYPE} WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' "
+        "WHEN 'real' THEN 'number' WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' "
+        f"ELSE {_TYPE} END)"
+    )
+    postgresql = f"json_typeof({{0}} -> {_KEY})"
 
 
-class AttributeText(FunctionElement[str]):
+class AttributeText(_Expression[str]):
     """An attribute as text; booleans are ``true`` and ``false``."""
 
     type = String()
     inherit_cache = True
+    sqlite = f"(CASE {_TYPE} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE {_VALUE} END)"
+    postgresql = f"({{0}} ->> {_KEY})"
 
 
-class AttributeNumber(FunctionElement[Any]):
+class AttributeNumber(_Expression[Any]):
     """An attribute as a number; NULL if it is not a number."""
 
     type = Float()
     inherit_cache = True
+    sqlite = f"(CASE WHEN {_TYPE} IN ('integer', 'real') THEN {_VALUE} END)"
+    postgresql = (
+        f"(CASE WHEN json_typeof({{0}} -> {_KEY}) = 'number' "
+        f"THEN CAST({{0}} ->> {_KEY} AS double precision) END)"
+    )
 
 
-class AttributeHas(FunctionElement[bool]):
+class AttributeHas(_Expression[bool]):
     """Whether an attribute equals a text or is a list that contains the text; never NULL."""
 
     type = Boolean()
     inherit_cache = True
+    sqlite = (
+        f"EXISTS (SELECT 1 FROM json_each({{0}}, {_PATH}) AS held "  # noqa: S608 - compiled SQL
+        "WHERE held.type = 'text' AND held.value = {2})"
+    )
+    # In PostgreSQL, an array "contains" a scalar element, and a scalar contains itself.
+    postgresql = f"coalesce(CAST({{0}} -> {_KEY} AS jsonb) @> to_jsonb(CAST({{2}} AS text)), false)"
 
 
-class Position(FunctionElement[int]):
+class Position(_Expression[int]):
     """The position of one text in another, from 1, or 0; case-sensitive."""
 
     inherit_cache = True
+    sqlite = "instr({0}, {1})"
+    postgresql = "strpos({0}, {1})"
 
 
-class Ordered(FunctionElement[str]):
+class Ordered(_Expression[str]):
     """A text that sorts by code point, independent of the database's collation."""
 
     type = String()
     inherit_cache = True
+    sqlite = "{0}"
+    postgresql = '({0} COLLATE "C")'
 
 
 def has_value(key: str) -> ColumnElement[bool]:
@@ -66,103 +111,3 @@ def has_value(key: str) -> ColumnElement[bool]:
 def has_option(key: str, option: str) -> ColumnElement[bool]:
     """Return the condition that a subscription's value of a field is or contains an option."""
     return AttributeHas(SubscriptionRow.attributes, literal(key), literal(option))
-
-
-def _arguments(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
-    return [compiler.process(clause) for clause in element.clauses]
-
-
-_SQLITE_TYPES = (
-    "CASE {0} WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' "
-    "WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' ELSE {0} END"
-)
-
-
-@compiles(AttributeType, "sqlite")
-def _type_sqlite(element: AttributeType, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    return "(" + _SQLITE_TYPES.format(f"json_type({column}, {_path(name)})") + ")"
-
-
-@compiles(AttributeType, "postgresql")
-def _type_postgresql(element: AttributeType, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    return f"json_typeof({column} -> CAST({name} AS text))"
-
-
-@compiles(AttributeText, "sqlite")
-def _text_sqlite(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    path = _path(name)
-    return (
-        f"(CASE json_type({column}, {path}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-        f"ELSE json_extract({column}, {path}) END)"
-    )
-
-
-@compiles(AttributeText, "postgresql")
-def _text_postgresql(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    return f"({column} ->> CAST({name} AS text))"
-
-
-@compiles(AttributeNumber, "sqlite")
-def _number_sqlite(element: AttributeNumber, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    path = _path(name)
-    return (
-        f"(CASE WHEN json_type({column}, {path}) IN ('integer', 'real') "
-        f"THEN json_extract({column}, {path}) END)"
-    )
-
-
-@compiles(AttributeNumber, "postgresql")
-def _number_postgresql(element: AttributeNumber, compiler: SQLCompiler, **_: object) -> str:
-    column, name = _arguments(element, compiler)
-    key = f"CAST({name} AS text)"
-    return (
-        f"(CASE WHEN json_typeof({column} -> {key}) = 'number' "
-        f"THEN CAST({column} ->> {key} AS double precision) END)"
-    )
-
-
-@compiles(AttributeHas, "sqlite")
-def _has_sqlite(element: AttributeHas, compiler: SQLCompiler, **_: object) -> str:
-    column, name, text = _arguments(element, compiler)
-    held = f"json_each({column}, {_path(name)}) AS held"
-    return f"EXISTS (SELECT 1 FROM {held} WHERE held.type = 'text' AND held.value = {text})"  # noqa: S608 - compiled SQL
-
-
-@compiles(AttributeHas, "postgresql")
-def _has_postgresql(element: AttributeHas, compiler: SQLCompiler, **_: object) -> str:
-    column, name, text = _arguments(element, compiler)
-    # In PostgreSQL, an array "contains" a scalar element, and a scalar contains itself.
-    return (
-        f"coalesce(CAST({column} -> CAST({name} AS text) AS jsonb) "
-        f"@> to_jsonb(CAST({text} AS text)), false)"
-    )
-
-
-@compiles(Position, "sqlite")
-def _position_sqlite(element: Position, compiler: SQLCompiler, **_: object) -> str:
-    return f"instr({', '.join(_arguments(element, compiler))})"
-
-
-@compiles(Position, "postgresql")
-def _position_postgresql(element: Position, compiler: SQLCompiler, **_: object) -> str:
-    return f"strpos({', '.join(_arguments(element, compiler))})"
-
-
-@compiles(Ordered, "sqlite")
-def _ordered_sqlite(element: Ordered, compiler: SQLCompiler, **_: object) -> str:
-    return _arguments(element, compiler)[0]
-
-
-@compiles(Ordered, "postgresql")
-def _ordered_postgresql(element: Ordered, compiler: SQLCompiler, **_: object) -> str:
-    return f'({_arguments(element, compiler)[0]} COLLATE "C")'
-
-
-def _path(name: str) -> str:
-    """Return the SQL of the JSON path to a key; `subscribers.segments.parse` allows no quotes."""
-    return f"""('$."' || {name} || '"')"""
