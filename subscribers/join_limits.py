@@ -6,6 +6,7 @@ are fixed; around the end of a window, up to twice the limit may be reached.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -86,6 +87,54 @@ def count_sender(
     kinds = [(f"{about}\0" if about else "", limits.network, limits.newsletter)]
     if not is_proven:
         kinds.insert(0, ("unproven\0", limits.network_unproven, limits.newsletter_unproven))
+    scopes = _scopes_of(kinds, client=client, newsletter_id=newsletter_id)
+    return all(
+        _count(session, pseudonyms.of(scope), _HOUR) <= most for scope, most in scopes.items()
+    )
+
+
+_DISPLAYS = "shown"
+
+
+def count_display(
+    session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, client: str, newsletter_id: int
+) -> bool:
+    """Count the display of a form; return whether it is within the limits for requests.
+
+    Otherwise anybody could falsify the figures of a form by loading it again and again.
+    """
+    return count_sender(
+        session,
+        pseudonyms,
+        limits,
+        client=client,
+        newsletter_id=newsletter_id,
+        is_proven=True,
+        about=_DISPLAYS,
+    )
+
+
+def counts_displays(
+    session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, client: str, newsletter_id: int
+) -> bool:
+    """Return whether another display would be counted, without writing anything."""
+    kinds = [(f"{_DISPLAYS}\0", limits.network, limits.newsletter)]
+    scopes = _scopes_of(kinds, client=client, newsletter_id=newsletter_id)
+    window = int(now().timestamp()) // _HOUR
+    for scope, most in scopes.items():
+        tally = session.get(JoinTallyRow, (pseudonyms.of(scope), window))
+        if tally is not None and tally.count >= most:
+            return False
+    return True
+
+
+def _scopes_of(
+    kinds: Sequence[tuple[str, int, int]], *, client: str | None, newsletter_id: int
+) -> dict[str, int]:
+    """Return what is counted, with its limit.
+
+    ``kinds`` has the beginning of a scope, and the limits per network and per newsletter.
+    """
     scopes: dict[str, int] = {}
     if client is not None:
         sender, site = network_of(client, ipv4_bits=_IPV4_BITS), site_of(client)
@@ -95,9 +144,7 @@ def count_sender(
                 scopes[f"{kind}site\0{site}"] = network * NETWORKS_OF_A_SITE
     for kind, _, newsletter in kinds:
         scopes[f"{kind}newsletter\0{newsletter_id}"] = newsletter
-    return all(
-        _count(session, pseudonyms.of(scope), _HOUR) <= most for scope, most in scopes.items()
-    )
+    return scopes
 
 
 def was_used(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:

@@ -36,6 +36,9 @@ _POOL_SECONDS = 10
 #: Milliseconds that a SQLite connection waits for a lock.
 _BUSY_TIMEOUT = 30_000
 
+#: The execution option with the seconds for which transactions wait for a lock.
+_LOCK_SECONDS = "lock_seconds"
+
 #: SQLite compares JSON keys as they are written, so an escaped key would not be found.
 _to_json = partial(json.dumps, ensure_ascii=False)
 
@@ -91,6 +94,7 @@ def open_engine(
             from newsletter.database import postgres  # noqa: PLC0415
 
             postgres.limit(engine, seconds, on_wait)
+            event.listen(engine, "begin", _begin_postgres)
         case name:
             raise SettingError(
                 msg("The database “{name}” is not supported.", name=name),
@@ -134,8 +138,34 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    options = connection.get_execution_options()
+    if options.get("read_only"):
+        connection.exec_driver_sql("BEGIN DEFERRED")
+        return
+    seconds = options.get(_LOCK_SECONDS)
+    if seconds is not None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        # The connection returns to the pool, and there are no other locks to wait for.
+        if seconds is not None:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    seconds = connection.get_execution_options().get(_LOCK_SECONDS)
+    if seconds is not None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+
+
+def waiting_at_most(engine: Engine, seconds: float) -> Engine:
+    """Return the engine with transactions that wait no longer for the locks of others.
+
+    For what somebody waits for in a browser, or what is not worth waiting for. Afterwards they fail
+    as if the database was away; see `is_away`.
+    """
+    return engine.execution_options(**{_LOCK_SECONDS: seconds})
 
 
 def unsafe_settings(connection: Connection) -> Sequence[str]:

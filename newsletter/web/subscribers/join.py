@@ -41,8 +41,8 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
 
     @router.get("/subscribe/{slug}")
     def show_own(slug: str, request: Request, invitation: _Secret = "") -> HTMLResponse:
-        count = not asked_by_head(request)
-        shown = joining.find(slug, count=count, invitation=invitation)
+        client = None if asked_by_head(request) else client_of(request)
+        shown = joining.find(slug, counted_for=client, invitation=invitation)
         return joining.page(shown, joining.language(shown, request), framed=False)
 
     @router.post("/subscribe/{slug}")
@@ -76,8 +76,8 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         preview: _Flag = False,  # noqa: FBT002 - a query's field
         invitation: _Secret = "",
     ) -> HTMLResponse:
-        count = not preview and not asked_by_head(request)
-        shown = joining.find(slug, name, count=count, invitation=invitation)
+        client = None if preview or asked_by_head(request) else client_of(request)
+        shown = joining.find(slug, name, counted_for=client, invitation=invitation)
         return joining.page(shown, joining.language(shown, request), framed=frame)
 
     @router.post("/subscribe/{slug}/{name}")
@@ -96,7 +96,8 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
     @router.get("/subscribe/{slug}/{name}/embed")
     def show_to_script(slug: str, name: str, request: Request) -> Response:
         joining.demand_site(joining.find(slug, name), request)
-        shown = joining.find(slug, name, count=not asked_by_head(request))
+        client = None if asked_by_head(request) else client_of(request)
+        shown = joining.find(slug, name, counted_for=client)
         markup = joining.markup(shown, joining.language(shown, request), scripted=True)
         return share(JSONResponse({"markup": markup}), shown, request)
 

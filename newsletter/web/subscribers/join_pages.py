@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -11,7 +12,14 @@ from sqlalchemy import Engine
 from starlette.datastructures import FormData
 
 from newsletter.addresses import parse_address
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import (
+    AWAY,
+    is_away,
+    reading,
+    reason_of,
+    transaction,
+    waiting_at_most,
+)
 from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ForbiddenError, ListError, NewsletterError
 from newsletter.i18n.language import Language
@@ -37,9 +45,11 @@ from subscribers.forms.proof import SOONEST, stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
 from subscribers.invitations import demand_sight, may_join
-from subscribers.join_limits import kept_network
+from subscribers.join_limits import count_display, counts_displays, kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
+
+_log = logging.getLogger(__name__)
 
 #: A field that is invisible to people. If it is filled by a program, the program gets a success
 #: page and nothing is done.
@@ -47,6 +57,16 @@ HONEYPOT = "website"
 _ADDRESS_LENGTH = 320
 _ZONE_LENGTH = 64
 _EVIDENCE_LENGTH = 8_192
+#: Seconds that a submission waits for the database while another process writes to it. Longer than
+#: most transactions take, and shorter than people wait for a page.
+_REQUEST_SECONDS = 10
+#: The same for counting the display of a form, without which the form can be shown.
+_TALLY_SECONDS = 0.5
+_BUSY_STATUS = 503
+_BUSY = msg(
+    "The service is busy at the moment, and your request was not stored. What you entered is still "
+    "here: please press the button again in a minute."
+)
 _STATUSES = {Answer.TOO_MANY: 429, Answer.TOO_YOUNG: 422, Answer.TOO_OLD: 422}
 _WORDS: Mapping[Answer, Message] = {
     Answer.TOO_MANY: msg("There are too many requests at the moment. Please try again in an hour."),
@@ -124,9 +144,9 @@ class JoinPages:
         self.requests = JoinRequests.of(settings, engine, signer)
 
     def find(
-        self, slug: str, name: str = "", *, count: bool = False, invitation: str = ""
+        self, slug: str, name: str = "", *, counted_for: str | None = None, invitation: str = ""
     ) -> ShownForm:
-        """Return a form; with ``count``, count its display.
+        """Return a form; count its display for the network address ``counted_for``, if given.
 
         Raises:
             NotFoundError: The form does not exist, or its newsletter is hidden and the invitation
@@ -140,9 +160,8 @@ class JoinPages:
             sites = list_sites(session, newsletter.id)
             admitted = may_join(session, newsletter, invitation)
             offered = offered_frequencies(session, newsletter.id) if form.asks_frequency else ()
-        if count:
-            with transaction(self._engine) as session:
-                count_step(session, newsletter.id, form.id, FormStep.SHOWN)
+        if counted_for is not None:
+            self._count_display(newsletter.id, form.id, counted_for)
         return ShownForm(
             newsletter=newsletter,
             form=form,
@@ -152,6 +171,21 @@ class JoinPages:
             invitation=invitation if admitted else "",
             admitted=admitted,
         )
+
+    def _count_display(self, newsletter_id: int, form_id: int | None, client: str) -> None:
+        """Count the display of a form, if its limits permit and no lock prevents it."""
+        pseudonyms, limits = self.requests.pseudonyms, self.requests.limits
+        with reading(self._engine) as session:
+            if not counts_displays(session, pseudonyms, limits, client, newsletter_id):
+                return
+        try:
+            with transaction(waiting_at_most(self._engine, _TALLY_SECONDS)) as session:
+                if count_display(session, pseudonyms, limits, client, newsletter_id):
+                    count_step(session, newsletter_id, form_id, FormStep.SHOWN)
+        except AWAY as error:
+            if not is_away(error):
+                raise
+            _log.warning("the display of a form was not counted: %s", reason_of(error))
 
     def language(self, shown: ShownForm, request: Request) -> Language:
         """Return the language of a form for a visitor."""
@@ -220,9 +254,10 @@ class JoinPages:
 
     def take(self, shown: ShownForm, filled: Filled, request: Request) -> Fault | str:
         """Process a submission; return the address of the confirmation mail, or an error."""
+        requests = replace(self.requests, engine=waiting_at_most(self._engine, _REQUEST_SECONDS))
         try:
             address = parse_address(filled.address)
-            answer = self.requests.take(
+            answer = requests.take(
                 shown.newsletter,
                 Applicant(
                     address=address,
@@ -249,6 +284,11 @@ class JoinPages:
             return Fault(words=error, status=422, field=field)
         except ForbiddenError as error:
             return Fault(words=error, status=403)
+        except AWAY as error:
+            if not is_away(error):
+                raise
+            _log.warning("a request to join was not stored: %s", reason_of(error))
+            return Fault(words=_BUSY, status=_BUSY_STATUS)
         if answer in _STATUSES:
             return Fault(words=_WORDS[answer], status=_STATUSES[answer], answer=answer)
         return address.address
@@ -376,6 +416,8 @@ def share(answer: Response, shown: ShownForm, request: Request) -> Response:
 def _with_patience(answer: Response, fault: Fault) -> Response:
     if fault.answer is Answer.TOO_MANY:
         answer.headers["Retry-After"] = "3600"
+    elif fault.status == _BUSY_STATUS:
+        answer.headers["Retry-After"] = "60"
     return answer
 
 

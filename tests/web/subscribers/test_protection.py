@@ -11,11 +11,12 @@ import httpx
 import pytest
 from altcha import Challenge, Payload, solve_challenge
 from playwright.sync_api import Browser, expect
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow
 from newsletter.tokens import Purpose, TokenSigner
+from subscribers.forms.store import OWN, conversions
 from tests.support.databases import each_database
 from tests.support.site import serving
 from tests.support.stage import set_stage
@@ -147,3 +148,37 @@ def test_a_browser_without_scripts_joins_within_the_stricter_limit(
     page.get_by_role("button", name="Subscribe").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     context.close()
+
+
+def _displays(reception: Reception) -> int:
+    with reading(reception.stage.engine) as session:
+        return conversions(session, reception.stage.newsletter_id)[OWN].shown
+
+
+@each_database
+def test_while_another_holds_the_database_the_form_is_shown_and_keeps_what_was_sent(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wait in ("_TALLY_SECONDS", "_REQUEST_SECONDS"):
+        monkeypatch.setattr(f"newsletter.web.subscribers.join_pages.{wait}", 0.01)
+    with transaction(reception.stage.engine) as session:
+        # SQLite is locked as a whole by the transaction's beginning.
+        if session.connection().dialect.name == "postgresql":
+            session.execute(text("LOCK TABLE join_tally IN EXCLUSIVE MODE"))
+        shown = httpx.get(reception.form)
+        refused = reception.ask("later@example.jp", name="Aoi")
+    assert (shown.status_code, _displays(reception)) == (200, 0)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+    assert "press the button again in a minute" in refused.text
+    assert 'value="later@example.jp"' in refused.text
+    monkeypatch.undo()
+    assert reception.ask("later@example.jp", name="Aoi").status_code == 200
+    assert len(reception.notices()) == 1
+
+
+def test_who_loads_a_form_again_and_again_is_counted_up_to_the_limit_of_the_network(
+    reception: Reception,
+) -> None:
+    for _ in range(22):
+        assert httpx.get(reception.form).status_code == 200
+    assert _displays(reception) == 20
