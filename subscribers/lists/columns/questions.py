@@ -13,12 +13,19 @@ from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import Field
 from subscribers.lists.columns.columns import NO_ANSWERS, REMARK, UNRELATED, ColumnAnswers, form_of
 from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS, SECTION
-from subscribers.lists.words.cell_words import read_opt_in
-from subscribers.lists.words.column_names import (
-    asks_against_mail,
-)
+from subscribers.lists.words.cell_words import read_opt_in, read_state
+from subscribers.lists.words.column_names import asks_against_mail, words_of_name
 from subscribers.lists.words.formats import IGNORED, ListState
 from subscribers.lists.words.noes import denies_mail, is_false
+
+#: States of people who left or whose address takes no mail.
+_LEFT = frozenset(
+    {ListState.UNSUBSCRIBED, ListState.BOUNCED, ListState.COMPLAINED, ListState.SUPPRESSED}
+)
+
+
+#: Letters of the shortest word of a name that is looked up as a state: "no" is a number, too.
+_LEAST_WORD = 4
 
 
 class QuestionKind(StrEnum):
@@ -73,8 +80,9 @@ class ColumnQuestion:
     def choices(self) -> Mapping[str, Message]:
         """The possible answers with descriptions, the most likely one first.
 
-        If the column's name is negative, a yes means no. If a value is unclear, or a yes may mean
-        that no mail is wanted, each value must be given a meaning.
+        If the column's name is negative, or has a word for those who left, a yes means no. If a
+        value is unclear, or a yes may mean that no mail is wanted, each value must be given a
+        meaning.
         """
         choices = CHOICES[self.kind]
         first = next(iter(choices))
@@ -82,11 +90,20 @@ class ColumnQuestion:
             values = [text for text, _count in self.values]
             read = [read_opt_in(text) for text in values]
             is_clear = None not in read and ListState.CONFIRMED in read
-            if denies_mail(self.column) and sum(not is_false(text) for text in values) == 1:
+            says_left = denies_mail(self.column) or not _LEFT.isdisjoint(self._states_in_name())
+            if says_left and sum(not is_false(text) for text in values) <= 1:
                 first = "disabled"
             elif self.meanings or not is_clear or asks_against_mail(self.column):
                 first = "state"
+        elif self.kind is QuestionKind.DATES and ListState.CONFIRMED in self._states_in_name():
+            first = "confirmed_at"
         return {first: choices[first], **choices}
+
+    def _states_in_name(self) -> frozenset[ListState | None]:
+        """Return the meanings that the longer words of the column's name have as states."""
+        return frozenset(
+            read_state(word) for word in words_of_name(self.column) if len(word) >= _LEAST_WORD
+        )
 
     @property
     def held(self) -> Listing:

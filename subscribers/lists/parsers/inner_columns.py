@@ -28,6 +28,10 @@ _ADDED = frozenset(
         ),
     )
 )
+#: What a key means that says whether somebody is subscribed.
+_STATES = frozenset(
+    {"state", "disabled", "unsubscribed_at", "bounced_at", "complained_at", "deleted_at"}
+)
 _NAME_PARTS = frozenset({"given_name", "family_name"})
 #: Keys that mark one of several addresses as the primary one.
 _PRIMARY = frozenset({"primary", "isprimary", "default", "isdefault", "preferred"})
@@ -57,6 +61,8 @@ def spread(entry: dict[str, Any]) -> dict[str, Any]:
             _add(flat, key, value)
         elif not named and isinstance(value, list) and (pairs := _pairs(value)):
             _add(flat, key, pairs)
+        elif isinstance(value, list) and (joined := _joined(value)):
+            _add(flat, key, joined)
         else:
             flat[key] = value if named or not isinstance(value, list) else _one_address(value)
     return flat
@@ -74,6 +80,8 @@ def _add(flat: dict[str, Any], head: str, inner: Mapping[str, Any]) -> None:
             _add(flat, name, value)
         elif isinstance(value, list) and (pairs := _pairs(value)):
             _add(flat, name, pairs)
+        elif isinstance(value, list) and (joined := _joined(value)):
+            _add(flat, name, joined)
         else:
             flat.setdefault(name, _one_address(value) if isinstance(value, list) else value)
 
@@ -92,6 +100,26 @@ def _pairs(items: list[Any]) -> dict[str, Any]:
             return {}
         found[names[0]] = parts["value"]
     return found
+
+
+def _joined(items: list[Any]) -> dict[str, Any]:
+    """Return the values of an array of objects that each have a state, by key; empty for others.
+
+    The lists of a person come so. Values that differ are kept side by side, so that none of them is
+    taken for the state of all.
+    """
+    if not all(isinstance(each, dict) for each in items):
+        return {}
+    if not any(guess_field(key) in _STATES for each in items for key in each):
+        return {}
+    values: dict[str, dict[str, Any]] = {}
+    for each in items:
+        for key, held in each.items():
+            values.setdefault(key, {}).setdefault(str(held), held)
+    return {
+        key: ", ".join(held) if len(held) > 1 else next(iter(held.values()))
+        for key, held in values.items()
+    }
 
 
 def _one_address(items: list[Any]) -> Any:  # noqa: ANN401 - any JSON value

@@ -35,6 +35,16 @@ _ONE_LEFT: dict[str, Any] = {
             )
         ]
     },
+    "a state for each list": {
+        "results": [
+            {"email": "a@x.jp", "lists": [{"id": 1, "subscription_status": "confirmed"}]},
+            {"email": "b@x.jp", "lists": [{"id": 1, "subscription_status": "unsubscribed"}]},
+        ]
+    },
+    "lists that each were left": [
+        {"email": "a@x.jp", "topics": [{"name": "News"}, {"name": "Events"}]},
+        {"email": "b@x.jp", "topics": [{"name": "News", "unsubscribedAt": "2026-01-05"}]},
+    ],
     "merge fields": {
         "members": [
             {
@@ -107,6 +117,13 @@ def test_an_object_a_line_is_read_so_too(form: str, sqlite_stage: Stage) -> None
     lines = "\n".join(map(json.dumps, _ONE_LEFT[form]))
     import_list(sqlite_stage, lines.encode(), name="l.jsonl")
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+def test_lists_of_a_person_that_differ_are_asked_about(sqlite_stage: Stage) -> None:
+    lists = [{"id": 1, "status": "confirmed"}, {"id": 2, "status": "unsubscribed"}]
+    octets = json.dumps([{"email": "a@x.jp", "lists": lists}]).encode()
+    with pytest.raises(UnclearColumnError):
+        import_list(sqlite_stage, octets, name="l.json", is_answered=False)
 
 
 def test_which_of_two_inner_addresses_is_the_subscribers_is_asked(sqlite_stage: Stage) -> None:
