@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,22 +29,28 @@ from newsletter.mailings.reports.clicks import count_clicks
 from newsletter.mailings.reports.reports import MailingSummary, list_past, list_upcoming, summarise
 from newsletter.newsletters.publications import Newsletter, day_in, list_newsletters
 from newsletter.newsletters.recurrence import next_dates
+from newsletter.operations.alarms import find_alarms
+from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.attention import (
     HaltedMailing,
     UnsettledMailing,
     halted_mailings,
     uncertain_mailings,
 )
-from newsletter.web.access import SignedInVisit, Visit
+from newsletter.operations.overview import Overview
+from newsletter.web.access import SignedInVisit, Visit, newsletters_where
 from newsletter.web.charts import ChartLine, line_chart
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.growth import Growth, PeriodLength, measure_growth
+from workers.overview import overview_source
 
 _SHOWN = 5
 #: A draft is shown as due from this time before its date.
 _DUE = timedelta(days=3)
+#: Kinds of alarms that the page lists by mailing.
+_LISTED_BY_MAILING = frozenset({"mailing-halted", "uncertain"})
 _READER_DAYS, _LATELY_DAYS = 7 * 12, 7 * 4
 
 
@@ -89,11 +95,13 @@ class _Readers:
 def home_router(workspace: Workspace, pages: Pages) -> Router:
     """Return the route of the home page."""
     router = Router()
+    look_now = overview_source(workspace.settings, workspace.engine)
 
     @router.get("/home")
     def home(visit: SignedInVisit, request: Request) -> HTMLResponse:
         if not visit.rights.grants:
             return pages.show_to(visit, request, "accounts/no_roles.html")
+        alarms = _alarms(workspace, visit, look_now)
         with reading(workspace.engine) as session:
             rows = list_newsletters(session)
             seen = _where(visit, rows, Permission.SEE_MAILINGS)
@@ -112,6 +120,7 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 returned=returned,
                 approved=approved,
                 void=void,
+                alarms=alarms,
                 halted=halted,
                 uncertain=uncertain,
                 due=[
@@ -135,6 +144,18 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
 
 def _where(visit: Visit, rows: Sequence[Newsletter], permission: Permission) -> Collection[int]:
     return [row.id for row in rows if visit.rights.may(permission, row.id)]
+
+
+def _alarms(workspace: Workspace, visit: Visit, look_now: Callable[[], Overview]) -> list[Alarm]:
+    """Return the open alarms that the account may see, the most severe first."""
+    with reading(workspace.engine) as session:
+        only = newsletters_where(session, visit, Permission.OPERATE)
+    if only == []:
+        return []
+    seen = look_now() if only is None else look_now().within(only)
+    return [
+        each for each in find_alarms(seen) if each.is_open and each.kind not in _LISTED_BY_MAILING
+    ]
 
 
 def _unsettled(

@@ -399,6 +399,14 @@ def test_who_just_started_is_given_time_for_a_round(
     assert find_alarms(replace(well(), processes=started, round_at=round_at)) == []
 
 
+def test_rounds_of_a_drained_control_worker_are_missed_with_the_way_to_let_it_continue() -> None:
+    drained = tuple(replace(each, draining=each.process.is_control) for each in well().processes)
+    late = now() - timedelta(minutes=5)
+    found = find_alarms(replace(well(), processes=drained, round_at=late))
+    assert found[0].kind == "no-rounds"
+    assert "--undo" in str(found[0].remedy)
+
+
 def test_a_process_that_joins_others_gives_them_no_more_time() -> None:
     joined = (*well().processes, process(ProcessKind.WORKER, "control@two", started=5))
     found = find_alarms(replace(well(), processes=joined, round_at=None))

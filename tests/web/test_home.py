@@ -76,3 +76,17 @@ def test_a_draft_is_late_by_its_newsletters_day(stage: Stage, sign_in: SignIn) -
 
     assert ("Overdue" in home) is ahead
     assert ("Due today" in home) is not ahead
+
+
+def test_home_names_what_is_wrong_to_those_who_operate(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.FAILED, settled_at=now()))
+
+    assert 'href="/operate">Failed deliveries: 1' in tight(
+        sign_in("operator@example.jp", Role.OPERATOR).get("/home").text
+    )
+    assert 'href="/operate">Failed deliveries: 1' not in tight(
+        sign_in("editor@example.jp", Role.EDITOR).get("/home").text
+    )

@@ -71,7 +71,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.WARNING,
             "uncertain",
             msg(
-                "{count} deliveries are uncertain and need a decision (mailing {mailings})",
+                "Uncertain deliveries that need a decision: {count} (mailing {mailings})",
                 count=count,
                 mailings=_numbers(seen.uncertain),
             ),
@@ -91,7 +91,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.WARNING,
             "failed",
             msg(
-                "{count} deliveries failed (mailing {mailings})",
+                "Failed deliveries: {count} (mailing {mailings})",
                 count=count,
                 mailings=_numbers(seen.failed),
             ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from newsletter.database.vocabulary import ProcessKind
-from newsletter.i18n.messages import msg, nmsg
+from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Moment, Number
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.heartbeats import ProcessState, made_good
@@ -96,11 +96,21 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.CRITICAL,
             "no-rounds",
             msg("The periodic processing of the ledger has stopped"),
-            msg("The control worker runs, and its work fails: its log says why.")
-            if any(each.process.is_control for each in workers)
-            else msg("Start the control worker: newsletter worker."),
+            _remedy_of_rounds([each for each in workers if each.process.is_control]),
             section="workers",
         )
+
+
+def _remedy_of_rounds(controls: Sequence[ProcessState]) -> Message:
+    if not controls:
+        return msg("Start the control worker: newsletter worker.")
+    if all(each.draining for each in controls):
+        return msg(
+            "Its worker takes no new work: let it continue (newsletter drain {node} --undo), or "
+            "start another.",
+            node=controls[0].process.node,
+        )
+    return msg("The control worker runs, and its work fails: its log says why.")
 
 
 def _of_those_there(seen: Overview) -> Iterator[Alarm]:

@@ -84,7 +84,7 @@ FORMS: Mapping[str, OrderForm] = {
         title=msg("Drain a worker"),
         effect=msg(
             "It finishes its current messages and takes no new batches; other workers send the "
-            "rest."
+            "rest. If it is the only control worker, schedules, tests and invitations wait, too."
         ),
         buttons={Action.WORKER_DRAIN: msg("Drain it")},
     ),
