@@ -330,6 +330,9 @@ def _state(row: Row, form: ListForm) -> ListState | None:
             )
         if outcome in {None, ListState.CONFIRMED}:
             outcome = listed
+    if outcome is ListState.PENDING and not form.is_ours:
+        # Who left has no confirmation to wait for; in our own exports they asked again.
+        return _by_marks(row) or outcome
     return outcome
 
 

@@ -30,6 +30,7 @@ from subscribers.lists.words.column_names import (
     asks_against_mail,
     counts,
     mark_of,
+    numbers_people,
     wishes_something_else,
 )
 from subscribers.lists.words.formats import ListState, fold
@@ -135,7 +136,8 @@ class _Column:
             is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
             return QuestionKind.DATES if is_asked else None
         if not texts:
-            is_asked = not counts(name) and (self._are_codes or (blanks and may_ask(name)))
+            is_number = counts(name) or (numbers_people(name) and self._are_own and not blanks)
+            is_asked = not is_number and (self._are_codes or (blanks and may_ask(name)))
             return QuestionKind.ANSWERS if is_asked else None
         if is_nameless(name) and all(map(tells_leaving, self.values)):
             # Remarks after addresses, such as "停止".
@@ -162,6 +164,11 @@ class _Column:
         (text,) = self.values
         says = may_speak_of_leaving(text) or len(text) <= _SIGN
         return text == name or not (says or may_ask(name) or denies_mail(name))
+
+    @property
+    def _are_own(self) -> bool:
+        """Return whether each of several rows has a number of its own, and none has zero."""
+        return len(self.values) == self.filled > 1 and "0" not in self.values
 
     @property
     def _are_codes(self) -> bool:

@@ -21,6 +21,7 @@ _LONGEST_WORD = 40
 _LONGEST_ANSWER = 120
 _BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
 _REMARK = re.compile("[(（:：、,]")
+_BRACKETED = re.compile(r"[(（]([^()（）]{1,40})[)）]\s*\Z")
 _DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
 #: A time or frequency: a number, a date or only marks.
 _WHEN = re.compile(
@@ -43,6 +44,11 @@ def read_state(word: str) -> ListState | None:
     before = list_words().states.get(fold(_REMARK.split(word, 1)[0]))
     if before is not None and before is not ListState.CONFIRMED:
         return before
+    # "neu (unbestätigt)": a state that explains a word.
+    if (bracketed := _BRACKETED.search(word)) is not None:
+        explained = list_words().states.get(fold(bracketed[1]))
+        if explained is not None and explained is not ListState.CONFIRMED:
+            return explained
     return ListState.UNSUBSCRIBED if read_leaving(word) is Leaving.LEFT else None
 
 
@@ -171,7 +177,7 @@ def _affirmations() -> _Affirmations:
         clause=re.compile(r"[、,。.!;:()]|\s[-‐-―]\s|\s/\s"),
         doubt=re.compile(any_of["doubt"]),
         agreement=re.compile(any_of["agreement"]),
-        word=re.compile(f"{any_of['word']}(?:\\s+{any_of['rest']})*"),
+        word=re.compile(f"{any_of['word']}(?:\\s+{any_of['rest']})*(?:\\s+{_WHEN.pattern})?"),
         filling=re.compile(f"{any_of['rest']}(?:\\s+{any_of['rest']})*"),
         sentence=re.compile(rf"{stem}{end}*\Z|\b{any_of['verb']}\b"),
     )

@@ -90,6 +90,8 @@ _EITHER = re.compile(
     r"(?:しない|なし|無し?|不可|不要|否|いいえ|no|nein|non|não)",
     re.IGNORECASE,
 )
+#: The last words of names of numbers that tell people apart.
+_OF_ONE = frozenset({"id", "uid", "number", "nummer", "番号"})
 #: Negations within names of scripts without spaces.
 _DENYING = re.compile(r"ない|ません|不要|不可|拒|断")
 
@@ -102,7 +104,9 @@ def asks_against_mail(name: str) -> bool:
     rest = _EITHER.sub(" ", single_spaced(name)).strip()
     words = {word for word in words_of_name(rest) if len(word) > 1}
     denying = list_words().denials["words"]
-    return denies(rest) or not words.isdisjoint(denying) or _DENYING.search(rest) is not None
+    # In names, "na" is a preposition of Slavic languages.
+    is_refused = not words.isdisjoint({*denying, *list_words().denials["refusal"]} - {"na"})
+    return denies(rest) or is_refused or _DENYING.search(rest) is not None
 
 
 #: Words for wishes.
@@ -146,6 +150,12 @@ _COUNTS = re.compile(
 def counts(name: str) -> bool:
     """Return whether a column's name is that of a count."""
     return _COUNTS.search(normal_form(name)) is not None
+
+
+def numbers_people(name: str) -> bool:
+    """Return whether a column's name is that of a number of each person, and not of a state."""
+    words = TOKEN.findall(normal_form(name).lower())
+    return bool(words) and words[-1] in _OF_ONE and not asks_or_denies(name)
 
 
 def speaks_of_other_ways(name: str) -> bool:

@@ -103,6 +103,39 @@ _EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
         ),
         {"a": _U},
     ),
+    "constant contact by status": (
+        "c.csv",
+        (
+            "Email address,Email status,Email permission status,Confirmed Opt-Out Date\n"
+            "a@x.example,Active,Express,\nb@x.example,Unsubscribed,Express,2025-02-03\n"
+            "c@x.example,Awaiting confirmation,Pending,\nd@x.example,Active,Unsubscribed,\n"
+        ),
+        {"a": _C, "b": _U, "c": _P, "d": _U},
+    ),
+    "cleverreach": (
+        "c.csv",
+        (
+            "email;registered;activated;deactivated;source;bounced;active\n"
+            "a@x.example;01.03.2023 10:11;01.03.2023 10:15;;form;0;1\n"
+            "b@x.example;01.03.2023 10:11;01.03.2023 10:15;04.05.2024 08:00;form;0;0\n"
+            "c@x.example;02.03.2023 11:00;;;form;0;0\n"
+            "d@x.example;02.03.2023 11:00;02.03.2023 11:09;;form;1;1\n"
+        ),
+        {"a": _C, "b": _U, "c": _P, "d": _U},
+    ),
+    "civicrm": (
+        "c.csv",
+        (
+            "Contact ID,Contact Type,Display Name,Email,On Hold,"
+            "No Bulk Emails (User Opt Out),Do Not Email,Do Not Mail,Is Deceased\n"
+            "11,Individual,A,a@x.example,No,No,No,Yes,No\n"
+            "12,Individual,B,b@x.example,On Hold Bounce,No,No,No,No\n"
+            "13,Individual,C,c@x.example,No,Yes,No,No,No\n"
+            "14,Organization,D,d@x.example,No,No,Yes,No,No\n"
+            "15,Individual,E,e@x.example,No,No,No,No,Yes\n"
+        ),
+        {"a": _C, "b": _U, "c": _U, "d": _U, "e": _U},
+    ),
     "mailchimp never": (
         "nonsubscribed_email_audience_export_1.csv",
         "Email Address,MEMBER_RATING,LAST_CHANGED,LEID,EUID\na@x.example,2,2021-01-01,1,2\n",
