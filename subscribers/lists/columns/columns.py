@@ -307,6 +307,38 @@ _NOT_TO_IGNORE = frozenset(
 )
 
 
+def _demand_addresses(columns: Mapping[str, str], addressed: Sequence[str], place: Place) -> None:
+    """Refuse a list without a column of addresses, or whose column of addresses holds none.
+
+    Args:
+        columns: The columns with their mappings.
+        addressed: The result of `find_addressed`.
+        place: The place of the column names.
+
+    Raises:
+        ListError: The user has to choose the column of addresses.
+    """
+    remedy = msg("Choose the one of the subscribers.")
+    named = [name for name, ours in columns.items() if ours == "address"]
+    several = addresses_within(columns) or addressed
+    if named:
+        if not addressed or named[0] in addressed:
+            return
+        said = msg(
+            "Column “{column}” holds no email addresses; these do: {names}.",
+            column=named[0],
+            names=Listing(tuple(addressed[:20])),
+        )
+    elif len(several) > 1:
+        said = msg(
+            "Several columns hold email addresses: {names}.", names=Listing(tuple(several[:20]))
+        )
+    else:
+        said = msg("The list has no column of email addresses.")
+        remedy = msg("Name it email or メールアドレス in line 1.")
+    raise ListError(said, place=place, remedy=remedy, command=_CHOOSE_ADDRESS)
+
+
 def form_of(
     names: Iterable[str],
     chosen: Mapping[str, str],
@@ -357,6 +389,9 @@ def form_of(
     # Chosen columns that appear later are blank in earlier rows.
     names += lost
     guess = guess_list(names, custom, () if "address" in chosen.values() else addressed)
+    if "address" in chosen.values():
+        # Whoever chose the column of addresses means no other.
+        guess.columns.update({n: IGNORED for n, ours in guess.columns.items() if ours == "address"})
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
     for name, ours in columns.items():
@@ -366,23 +401,8 @@ def form_of(
                 remedy=msg("The fields are: {names}.", names=Listing(tuple(keys))),
             )
     _refuse_doubles(columns, place)
-    if "address" not in columns.values():
-        if len(several := addresses_within(names) or addressed) > 1:
-            raise ListError(
-                msg(
-                    "Several columns hold email addresses: {names}.",
-                    names=Listing(tuple(several[:20])),
-                ),
-                place=place,
-                remedy=msg("Choose the one of the subscribers."),
-                command=_CHOOSE_ADDRESS,
-            )
-        raise ListError(
-            msg("The list has no column of email addresses."),
-            place=place,
-            remedy=msg("Name it email or メールアドレス in line 1."),
-            command=_CHOOSE_ADDRESS,
-        )
+    if "address" not in chosen.values():
+        _demand_addresses(columns, addressed, place)
     own = guess.known is not None and guess.known.own
     state = None if own else state_of_file(guess.known, names, file_name)
     whole = whole_column(guess.known, names)

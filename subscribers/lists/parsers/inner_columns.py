@@ -105,8 +105,8 @@ def _pairs(items: list[Any]) -> dict[str, Any]:
 def _joined(items: list[Any]) -> dict[str, Any]:
     """Return the values of an array of objects that each have a state, by key; empty for others.
 
-    The lists of a person come so. Values that differ are kept side by side, so that none of them is
-    taken for the state of all.
+    The lists of a person come so. Values that differ are kept side by side: of contradictory states
+    the one against mail counts.
     """
     if not all(isinstance(each, dict) for each in items):
         return {}

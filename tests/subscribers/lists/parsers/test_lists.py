@@ -720,6 +720,20 @@ def test_whose_address_a_list_means_is_asked_where_several_columns_hold_some(sta
         _import(stage, "氏名,保護者,担任\n青井,aoi@example.jp,sensei@example.jp\n")
 
 
+def test_a_column_of_addresses_that_holds_none_is_named_with_the_one_that_does(
+    stage: Stage,
+) -> None:
+    answers = "メール,名前,連絡先\nanonymous,青木,aoki@example.jp\nanonymous,宇野,uno@example.jp\n"
+    with pytest.raises(ListError, match=r"“メール” holds no email addresses; .*連絡先"):
+        _import(stage, answers)
+    _import(stage, answers, replace(_OPTIONS, columns={"連絡先": "address"}, is_answered=True))
+    with reading(stage.engine) as session:
+        assert set(session.scalars(select(SubscriberRow.address))) == {
+            "aoki@example.jp",
+            "uno@example.jp",
+        }
+
+
 def test_a_list_whose_column_of_addresses_has_a_name_of_its_own_is_imported(stage: Stage) -> None:
     _import(stage, "姓名,邮箱\n王芳,wang@example.org\n")
     with reading(stage.engine) as session:
