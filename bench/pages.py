@@ -28,6 +28,7 @@ from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.model import Chapter, Issue, Item, Paragraph, Text, issue_to_json
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from subscribers.search_index import index_people
 from tests.support.site import serving
 
 _KEY = "k" * 40
@@ -148,6 +149,8 @@ def _fill(engine: Engine) -> int:
             ),
             {"mailing": mailing, "now": now()},
         )
+    while not index_people(engine, seconds=60):
+        pass
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
     return mailing
