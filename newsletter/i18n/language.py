@@ -211,6 +211,7 @@ def usual_time_zone(language: Language, told: str = "") -> str:
     return _ZONES_OF_SPEAKERS.get(language.value, own)
 
 
+@cache
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     """Return the time zones that people live in, by IANA name, with their names in a language.
 
