@@ -266,11 +266,17 @@ def hold_what_was_forgotten(services: WorkerServices, epoch: str) -> None:
 def _look_at_history(services: WorkerServices, known: Memory, *, proven: bool) -> None:
     reason = database_history.hold_if_broken(services.engine, known.mark, proven=proven)
     if reason:
-        _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
         plan_series(services.engine, held_because=reason)
         with reading(services.engine) as session:
             since = database_history.lost_since(session)
+            held = len(worker_hosts.held_mailings(session))
+        _log.warning(
+            "the database was restored, or failed over, to its state of %s; mailings held: %d; who "
+            "left after that is subscribed again, see Operate",
+            since,
+            held,
+        )
         # Remembered only afterwards: if this process dies before, journals are restored again.
         told = recovery.bring_back(services)
         if told is not None:

@@ -23,6 +23,10 @@ from newsletter.i18n.messages import Message, msg
 #: An alarm has ended after it has been cleared for this long: some are cleared during each attempt.
 _ENDED = timedelta(minutes=5)
 
+#: The kind of alarm about a database that was set back. It ends by its acknowledgement, which
+#: therefore lasts.
+RESTORED = "database-restored"
+
 #: Kind and place of an alarm.
 AlarmPlace = tuple[str, str]
 
@@ -119,7 +123,11 @@ def forget_ended(engine: Engine, present: Collection[AlarmPlace]) -> None:
         session.execute(update(AcknowledgedAlarmRow).where(here).values(missing_since=None))
         session.execute(
             update(AcknowledgedAlarmRow)
-            .where(~here, AcknowledgedAlarmRow.missing_since.is_(None))
+            .where(
+                ~here,
+                AcknowledgedAlarmRow.missing_since.is_(None),
+                AcknowledgedAlarmRow.kind != RESTORED,
+            )
             .values(missing_since=moment)
         )
         session.execute(

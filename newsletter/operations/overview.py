@@ -28,8 +28,10 @@ from newsletter.mailings.ledger.tallies import (
     relay_tallies,
 )
 from newsletter.mailings.ledger.worker_hosts import (
+    Loss,
     MissingJournals,
     UnknownJournals,
+    last_loss,
     missing_journals,
     replaced_folders,
     unknown_journals,
@@ -97,6 +99,7 @@ class Overview:
     Attributes:
         broker: The state of Redis; None if none is configured.
         round_at: The time of the last round; None before the first.
+        loss: The time to which the database was last set back; None if it never was.
         hours: The counts of each of the last 24 hours.
         own_disk: The disk of the database, if it is a file on this host.
     """
@@ -121,6 +124,7 @@ class Overview:
     requests: Sequence[OpenRequests] = ()
     complained: Sequence[ComplainedMailing] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
+    loss: Loss | None = None
     missing_journals: MissingJournals | None = None
     replaced_folders: Sequence[str] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
@@ -223,6 +227,7 @@ def look(
             requests=tuple(count_open_requests(session)),
             complained=tuple(attention.complained_mailings(session)),
             unknown_journals=tuple(unknown_journals(session)),
+            loss=last_loss(session),
             missing_journals=missing_journals(session),
             replaced_folders=tuple(replaced_folders(session)),
             bounces=attention.bounces_of_day(session),

@@ -14,8 +14,14 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import Engine, select, update
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DatabaseHistoryRow, MailingRow, WorkerHostRow
+from newsletter.database.tables import (
+    AcknowledgedAlarmRow,
+    DatabaseHistoryRow,
+    MailingRow,
+    WorkerHostRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError
@@ -23,6 +29,8 @@ from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.worker_hosts import unknown_journals
 from newsletter.mailings.reports.progress import progress
+from newsletter.operations.acknowledgements import forget_ended
+from newsletter.operations.actions import acknowledge_alarm
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look
@@ -106,6 +114,41 @@ def test_a_backup_from_before_the_mailing_was_ordered_tells_that_it_went_out(
     with reading(stage.engine) as session:
         (found,) = unknown_journals(session)
     assert found.accepted == PEOPLE
+
+
+def test_a_restored_backup_is_an_alarm_until_it_is_acknowledged(
+    stage: Stage, services: WorkerServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = stage.engine
+    go(services)
+    backup = back_up(engine)
+    go(services)
+    backup.restore()
+    go(services)
+    assert "mailings held: 0" in caplog.text
+    assert "mailings under way" not in caplog.text
+    with transaction(engine) as session:
+        long_ago = now() - timedelta(days=8)
+        session.execute(update(DatabaseHistoryRow).values(noticed_at=long_ago))
+
+    def restored() -> Alarm | None:
+        seen = look(engine, redis_url="")
+        return next((one for one in find_alarms(seen) if one.kind == "database-restored"), None)
+
+    alarm = restored()
+    assert alarm is not None
+    assert alarm.is_open
+    seen = look(engine, redis_url="")
+    acknowledge_alarm(engine, COMMAND_LINE, alarm.key, reason="unsubscribed again", seen=seen)
+    for _ in range(2):
+        forget_ended(engine, ())
+        with transaction(engine) as session:
+            session.execute(
+                update(AcknowledgedAlarmRow)
+                .where(AcknowledgedAlarmRow.missing_since.is_not(None))
+                .values(missing_since=long_ago)
+            )
+    assert restored() is None
 
 
 def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
@@ -221,7 +264,7 @@ def test_every_host_says_the_same_hour_whichever_noticed_first(
             session.execute(update(DatabaseHistoryRow).values(beat_at=now() - timedelta(hours=3)))
         for each in (other, other, services):
             go(each)
-    words = {one.getMessage() for one in caplog.records if "are held" in one.getMessage()}
+    words = {one.getMessage() for one in caplog.records if "was restored" in one.getMessage()}
     assert len(words) == 1
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from newsletter.operations.acknowledgements import RESTORED
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
-from newsletter.operations.alarms.processes import of_journals, of_processes
+from newsletter.operations.alarms.processes import of_journals, of_processes, of_restores
 from newsletter.operations.alarms.routes import of_domains, of_relays, of_silence
 from newsletter.operations.alarms.servers import of_disks, of_servers
 from newsletter.operations.overview import Overview
 
 #: Alarms that do not end by themselves: a person must decide.
-_DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident", "reader-mail"})
+_DECISIONS = frozenset(
+    {"uncertain", "failed", "mailing-halted", "incident", "reader-mail", RESTORED}
+)
 _WEIGHT = {severity: place for place, severity in enumerate(AlarmSeverity)}
 
 
@@ -22,6 +25,7 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
     alarms = [
         *of_servers(seen),
         *of_disks(seen),
+        *of_restores(seen),
         *of_processes(seen),
         *of_backlog(seen),
         *of_relays(seen),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Moment, Number
+from newsletter.operations.acknowledgements import RESTORED
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.heartbeats import ProcessState, made_good
 from newsletter.operations.overview import Overview
 
 #: Seconds without a round before an alarm.
 _ROUND_LATE = 30
+#: A restored database is shown for this long, and until it is acknowledged.
+_RESTORE_SHOWN = timedelta(days=7)
 #: Permitted difference between a host's clock and the database's, in seconds.
 _CLOCK_OFF = 5
 
@@ -214,6 +217,35 @@ _UNKNOWN = msg(
     "send the same issue again; then move the files out of "
     "DATA_DIR/journals/unknown."
 )
+
+
+def of_restores(seen: Overview) -> Iterator[Alarm]:
+    """Yield the alarm of a database that was set back; each time is an alarm of its own.
+
+    No later state of the database shows that somebody has settled it, so it stays until it is
+    acknowledged.
+    """
+    if seen.loss is None:
+        return
+    found = alarm(
+        AlarmSeverity.WARNING,
+        RESTORED,
+        msg(
+            "The database was restored, or failed over, to its state of {since} (UTC): anybody"
+            " who unsubscribed or was erased after that is subscribed again",
+            since=Moment(seen.loss.since),
+        ),
+        msg(
+            "Before the next mailing, unsubscribe and erase them again: the earlier database, if"
+            " it still exists, names them, and so do the mails that came in since. The access log"
+            " of the proxy has each request POST /u/…; send it again. Then acknowledge this."
+        ),
+        where=f"{seen.loss.noticed_at:%Y-%m-%dT%H:%M:%SZ}",
+        section="servers",
+    )
+    is_recent = seen.taken_at - seen.loss.noticed_at < _RESTORE_SHOWN
+    if is_recent or found.place not in seen.acknowledgements:
+        yield found
 
 
 def of_journals(seen: Overview) -> Iterator[Alarm]:
