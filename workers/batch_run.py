@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -46,13 +46,6 @@ _STANDING_SECONDS = 4.0
 _PATIENCE_SECONDS = 60.0
 #: If a rate limit requires a longer wait than this, in seconds, the batch is released.
 _LONGEST_WAIT = 5.0
-
-_STATES = {
-    ResultKind.ACCEPTED: DeliveryState.ACCEPTED,
-    ResultKind.DEFERRED: DeliveryState.DEFERRED,
-    ResultKind.REJECTED: DeliveryState.REJECTED,
-    ResultKind.UNCERTAIN: DeliveryState.UNCERTAIN,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +163,8 @@ class BatchRun:
         """See `Courier.ready`."""
         while self._may_send() and (delivery := self._next_delivery()) is not None:
             if delivery.position in self._unwanted:
-                self._note(_skipped(delivery))
+                reply = own_reply(OwnReason.LEFT_MEANWHILE)
+                self._note(_outcome(delivery, DeliveryState.SKIPPED, reply))
             elif (parcel := self._parcel(delivery)) is not None:
                 return parcel
         return None
@@ -198,16 +192,12 @@ class BatchRun:
         # The message may have waited for the relay since `ready` returned it.
         if not self._flowing or self._standing_is_old() or parcel.position in self._unwanted:
             return False
-        if self._out[parcel.position].domain in self._held_domains:
+        delivery = self._out[parcel.position]
+        if delivery.domain in self._held_domains:
             return False
-        try:
-            delivery = self._out[parcel.position]
-            self._journal.intent(parcel.position, delivery.subscriber_id, delivery.mark)
-        except OSError as error:
-            # Without its line in the journal the message must not be sent.
-            self._stop(f"The journal cannot be written: {error.strerror}.")
-            return False
-        return True
+        intent = (delivery.position, delivery.subscriber_id, delivery.mark)
+        # Without its line in the journal the message must not be sent.
+        return self._write_down(lambda: self._journal.intent(*intent))
 
     def settle(self, parcel: Parcel, result: Result) -> None:
         """See `Courier.settle`."""
@@ -223,8 +213,7 @@ class BatchRun:
                     self._suspects.note_answer(parcel.position)
                     self.answered += 1
                 self.accepted += result.kind is ResultKind.ACCEPTED
-                answer = _outcome(delivery, result, self.transport_name)
-                self._note_answer(delivery, answer, connection=result.connection)
+                self._note_answer(delivery, result)
 
     @property
     def waits_on_suspects(self) -> bool:
@@ -254,8 +243,19 @@ class BatchRun:
             self._note(outcome)
         return refusals.words
 
-    def _note_answer(self, delivery: ClaimedDelivery, answer: Outcome, *, connection: int) -> None:
-        certain = self._refusals.note(answer, address=delivery.address, connection=connection)
+    def _note_answer(self, delivery: ClaimedDelivery, result: Result) -> None:
+        answer = replace(
+            _outcome(delivery, DeliveryState(result.kind), result.reply),
+            attempts=delivery.attempts + (result.code > 0),
+            code=result.code,
+            status=result.status,
+            queue_id=result.queue_id,
+            command=result.command,
+            transport=self.transport_name,
+            domain=delivery.domain,
+        )
+        address, connection = delivery.address, result.connection
+        certain = self._refusals.note(answer, address=address, connection=connection)
         if not certain:
             # If this process dies before the refusal is decided, the message is tried again.
             self._write_down(lambda: self._journal.outcome(put_off(answer)))
@@ -268,23 +268,14 @@ class BatchRun:
         self._queue.append(delivery)
 
     def _note_break(self, delivery: ClaimedDelivery, result: Result) -> None:
-        position = delivery.position
-        if not self._suspects.is_to_blame(position, waiting=self._waiting()):
+        if not self._suspects.is_to_blame(delivery.position, waiting=self._waiting()):
             self._put_back(delivery)
             return
-        self._write_down(lambda: self._journal.retract(position))
-        self._note(
-            Outcome(
-                position=position,
-                subscriber_id=delivery.subscriber_id,
-                mark=delivery.mark,
-                state=DeliveryState.DEFERRED,
-                attempts=delivery.attempts + 1,
-                reply=own_reply(OwnReason.CONNECTION_BROKE, result.reply),
-                transport=self.transport_name,
-                domain=delivery.domain,
-            )
-        )
+        self._write_down(lambda: self._journal.retract(delivery.position))
+        reply = own_reply(OwnReason.CONNECTION_BROKE, result.reply)
+        outcome = _outcome(delivery, DeliveryState.DEFERRED, reply)
+        attempts, transport = delivery.attempts + 1, self.transport_name
+        self._note(replace(outcome, attempts=attempts, transport=transport, domain=delivery.domain))
 
     # The next message.
 
@@ -350,16 +341,8 @@ class BatchRun:
             sender = self._context.return_path(delivery)
         except Exception as error:  # noqa: BLE001 - whatever breaks one message must not break all
             _log.exception("delivery %s cannot be made", delivery.position)
-            self._note(
-                Outcome(
-                    position=delivery.position,
-                    subscriber_id=delivery.subscriber_id,
-                    mark=delivery.mark,
-                    state=DeliveryState.FAILED,
-                    attempts=delivery.attempts,
-                    reply=own_reply(OwnReason.NOT_MADE, str(error)[:500]),
-                )
-            )
+            reply = own_reply(OwnReason.NOT_MADE, str(error)[:500])
+            self._note(_outcome(delivery, DeliveryState.FAILED, reply))
             return None
         self._out[delivery.position] = delivery
         envelope = Envelope(sender=sender, recipient=delivery.address)
@@ -373,12 +356,14 @@ class BatchRun:
         if len(self._unrecorded) >= _FLUSH_MESSAGES:
             self._due.set()
 
-    def _write_down(self, write: Callable[[], None]) -> None:
+    def _write_down(self, write: Callable[[], None]) -> bool:
+        """Write to the journal; if that fails, nothing more is sent, but the ledger is told."""
         try:
             write()
         except OSError as error:
-            # The outcome is still recorded in the ledger, but nothing more may be sent.
             self._stop(f"The journal cannot be written: {error.strerror}.")
+            return False
+        return True
 
     def _stop(self, reason: str) -> None:
         if self._flowing:
@@ -507,29 +492,13 @@ class BatchRun:
         self._queue.extend(each for each in chosen if each.position in reached)
 
 
-def _outcome(delivery: ClaimedDelivery, result: Result, transport: str) -> Outcome:
+def _outcome(delivery: ClaimedDelivery, state: DeliveryState, reply: str) -> Outcome:
+    """Return the outcome of a delivery that no relay replied to."""
     return Outcome(
         position=delivery.position,
         subscriber_id=delivery.subscriber_id,
         mark=delivery.mark,
-        state=_STATES[result.kind],
-        attempts=delivery.attempts + (result.code > 0),
-        code=result.code,
-        status=result.status,
-        reply=result.reply,
-        queue_id=result.queue_id,
-        command=result.command,
-        transport=transport,
-        domain=delivery.domain,
-    )
-
-
-def _skipped(delivery: ClaimedDelivery) -> Outcome:
-    return Outcome(
-        position=delivery.position,
-        subscriber_id=delivery.subscriber_id,
-        mark=delivery.mark,
-        state=DeliveryState.SKIPPED,
+        state=state,
         attempts=delivery.attempts,
-        reply=own_reply(OwnReason.LEFT_MEANWHILE),
+        reply=reply,
     )

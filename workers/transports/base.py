@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class ResultKind(StrEnum):
-    """The kind of result of one message."""
+    """The kind of result of one message; the first four have the values of `DeliveryState`."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
