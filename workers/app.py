@@ -5,13 +5,18 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import lru_cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from celery import Celery, Task
+from celery.beat import ScheduleEntry, Scheduler
+from celery.result import AsyncResult
+from celery.schedules import schedstate, schedule
 from celery.signals import (
     beat_init,
     celeryd_init,
@@ -23,6 +28,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker.consumer import Consumer
+from kombu import Producer
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
@@ -43,9 +49,8 @@ from subscribers.tagging import next_tagging
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import WorkerServices, build
-from workers.intervals import Steadily
 from workers.isolation import isolated
-from workers.log_lines import quiet_celery
+from workers.log_lines import quiet_celery, tell_that_broker_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +67,48 @@ _ROUND_SECONDS = 2.0
 def services() -> WorkerServices:
     """Return this process's services, built when the first task needs them."""
     return build(load_settings())
+
+
+class Steadily(schedule):
+    """A schedule with a fixed interval in seconds, by the monotonic clock.
+
+    Celery's own schedule and scheduler use the wall clock: if it is set back by an hour, they pause
+    for an hour.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._interval = seconds
+        self._due_at = 0.0
+
+    def is_due(self, last_run_at: datetime) -> schedstate:  # noqa: ARG002 - by the wall clock
+        """See Celery."""
+        moment = time.monotonic()
+        if moment < self._due_at:
+            return schedstate(is_due=False, next=self._due_at - moment)
+        self._due_at = moment + self._interval
+        return schedstate(is_due=True, next=self._interval)
+
+
+class SteadyScheduler(Scheduler):
+    """A scheduler that orders its entries by the monotonic clock."""
+
+    def _when(self, entry: ScheduleEntry, next_time_to_run: float, **_how: object) -> float:
+        """Return when an entry is due; see Celery."""
+        del entry
+        return time.monotonic() + (next_time_to_run or 0)
+
+    def apply_async(
+        self,
+        entry: ScheduleEntry,
+        producer: Producer | None = None,
+        advance: bool = True,  # noqa: FBT001, FBT002 - as Celery has it
+        **how: object,
+    ) -> AsyncResult[object]:
+        """Publish a task; see Celery."""
+        handed: AsyncResult[object] = super().apply_async(entry, producer, advance, **how)
+        tell_that_broker_answers()
+        return handed
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -101,7 +148,7 @@ def create_celery(settings: Settings) -> Celery:
         accept_content=["json"],
         timezone="UTC",
         # The round is the only periodic task, so beat needs no file with the time of the last run.
-        beat_scheduler="workers.intervals:SteadyScheduler",
+        beat_scheduler="workers.app:SteadyScheduler",
         beat_schedule={
             "round": {
                 "task": "newsletter.round",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -32,7 +33,6 @@ from subscribers.segments.model import (
     Query,
     QueryValue,
 )
-from subscribers.segments.tokens import Token, fault, tokens_of
 
 #: Limits of a query in characters, levels, conditions and values of a list: enough for practical
 #: queries, and below the limits of the databases on the depth of expressions and on parameters.
@@ -42,6 +42,18 @@ _DATES = frozenset({BuiltIn.JOINED, BuiltIn.CONFIRMED})
 _ORDER = frozenset({Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST})
 _EQUAL = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 _PARTIAL = frozenset({Operator.CONTAINS, Operator.STARTS, Operator.ENDS})
+#: The words of the query language.
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<string>"(?:[^"\\]|\\["\\])*")
+      | (?P<date>\d{4}-\d{2}-\d{2}(?![\w-]))
+      | (?P<number>-?\d{1,18}(?:\.\d{1,18})?(?![\w.]))
+      | (?P<word>[^\W\d][\w-]*)
+      | (?P<sign>!=|<=|>=|[=<>(),.])
+      | (?P<end>\Z)
+    )""",
+    re.VERBOSE,
+)
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _MOST_DAYS = 36_500
 _YEARS = range(1900, 2201)
@@ -64,11 +76,56 @@ def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
             place=Place(source=msg("segment")),
             remedy=msg("Tag these people, and select by the tag."),
         )
-    return _Parser(tokens_of(text), known).parse()
+    return _Parser(_tokens_of(text), known).parse()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Token:
+    """A word, a value or a sign; the last one is the end."""
+
+    kind: str
+    text: str
+    column: int
+
+
+def _fault(token: _Token, what: Message, remedy: Message) -> ListError:
+    """Return the error that something is wrong at a token."""
+    place = Place(source=msg("segment"), column=token.column)
+    return ListError(what, place=place, remedy=remedy)
+
+
+def _tokens_of(text: str) -> list[_Token]:
+    """Return the words of a text.
+
+    Raises:
+        ListError: Something in it is none; the place names the column.
+    """
+    tokens: list[_Token] = []
+    at = 0
+    while not tokens or tokens[-1].kind != "end":
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            rest = text[at:].lstrip()
+            here = _Token(kind="", text=rest[:1], column=len(text) - len(rest) + 1)
+            if here.text == '"':
+                raise _fault(
+                    here,
+                    msg("This string is not closed."),
+                    msg('Close it with ". Write \\" within it.'),
+                )
+            raise _fault(
+                here,
+                msg("“{text}” has no meaning here.", text=rest[:12]),
+                msg("Put strings in double quotation marks."),
+            )
+        kind = match.lastgroup
+        tokens.append(_Token(kind=kind, text=match[kind], column=match.start(kind) + 1))
+        at = match.end()
+    return tokens
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], known: Sequence[Field] | None) -> None:
+    def __init__(self, tokens: list[_Token], known: Sequence[Field] | None) -> None:
         self._tokens = tokens
         self._known = known
         self._at = 0
@@ -77,10 +134,10 @@ class _Parser:
         self._listed = 0
 
     @property
-    def _now(self) -> Token:
+    def _now(self) -> _Token:
         return self._tokens[self._at]
 
-    def _take(self) -> Token:
+    def _take(self) -> _Token:
         token = self._now
         if token.kind != "end":
             self._at += 1
@@ -100,7 +157,7 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
-            raise fault(
+            raise _fault(
                 self._now,
                 msg("“{sign}” is missing.", sign=sign),
                 msg("Write {sign} here.", sign=sign),
@@ -109,7 +166,7 @@ class _Parser:
     def parse(self) -> Query:
         query = self._either()
         if self._now.kind != "end":
-            raise fault(
+            raise _fault(
                 self._now,
                 msg("“{text}” is not expected here.", text=self._now.text),
                 msg("Join conditions with and, or; enclose groups in parentheses."),
@@ -131,7 +188,7 @@ class _Parser:
     def _one(self) -> Query:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise fault(
+            raise _fault(
                 self._now, msg("The conditions are nested too deeply."), msg("Save parts as tags.")
             )
         query: Query
@@ -149,7 +206,7 @@ class _Parser:
         self._conditions += 1
         token = self._take()
         if self._conditions > _CONDITIONS:
-            raise fault(
+            raise _fault(
                 token,
                 msg("There are more than {limit} conditions.", limit=_CONDITIONS),
                 msg("Use in (…)."),
@@ -169,7 +226,7 @@ class _Parser:
             if token.kind == "end"
             else msg("There is no field “{name}”.", name=token.text)
         )
-        raise fault(
+        raise _fault(
             token,
             what,
             self._what_there_is(),
@@ -179,7 +236,7 @@ class _Parser:
         self._expect("(")
         if not self._accept(event.argument):
             example = f"{event}({event.argument} = 12)"
-            raise fault(
+            raise _fault(
                 self._now,
                 msg("{event} needs {argument}.", event=event, argument=event.argument),
                 msg("Write {example}.", example=example),
@@ -188,7 +245,7 @@ class _Parser:
         token = self._now
         number = self._integer()
         if event.argument == "days" and number > _MOST_DAYS:
-            raise fault(
+            raise _fault(
                 token,
                 msg("{number} days are too many.", number=number),
                 msg("Write at most {limit}.", limit=_MOST_DAYS),
@@ -199,7 +256,9 @@ class _Parser:
     def _integer(self) -> int:
         token = self._take()
         if token.kind != "number" or not token.text.isdecimal() or int(token.text) > 2**31:
-            raise fault(token, msg("A whole number is needed here."), msg("Write one, such as 30."))
+            raise _fault(
+                token, msg("A whole number is needed here."), msg("Write one, such as 30.")
+            )
         return int(token.text)
 
     def _what_there_is(self) -> Message:
@@ -216,22 +275,22 @@ class _Parser:
         self._expect(".")
         token = self._take()
         if token.kind != "word" or not _KEY.match(token.text):
-            raise fault(
+            raise _fault(
                 token,
                 msg("This is not the key of a field."),
                 msg("Write {example}.", example="field.city"),
             )
         if self._known is not None and field_of(self._known, token.text) is None:
-            raise fault(
+            raise _fault(
                 token, msg("There is no field “{name}”.", name=token.text), self._what_there_is()
             )
         return CustomField(key=token.text)
 
-    def _demand_topics(self, token: Token) -> None:
+    def _demand_topics(self, token: _Token) -> None:
         if self._known is not None and field_of(self._known, TOPIC) is None:
-            raise fault(token, msg("This newsletter has no topics."), self._what_there_is())
+            raise _fault(token, msg("This newsletter has no topics."), self._what_there_is())
 
-    def _compared(self, field: BuiltIn | CustomField, named: Token) -> Query:
+    def _compared(self, field: BuiltIn | CustomField, named: _Token) -> Query:
         if self._accept("in"):
             return Membership(field=field, values=self._values(field))
         if self._accept("not", "in"):
@@ -241,7 +300,7 @@ class _Parser:
         sign = self._now
         operator = self._operator()
         if operator is None:
-            raise fault(
+            raise _fault(
                 sign,
                 msg("A comparison is missing after {name}.", name=named.text),
                 msg("Write =, !=, <, <=, >, >=, contains, starts with, ends with or in (…)."),
@@ -267,7 +326,7 @@ class _Parser:
         """Return one of several values; each is a condition to the database."""
         self._listed += 1
         if self._listed > _VALUES:
-            raise fault(
+            raise _fault(
                 self._now,
                 msg("There are more than {limit} values.", limit=_VALUES),
                 msg("Tag these people, and select by the tag."),
@@ -279,32 +338,32 @@ class _Parser:
         value = self._literal()
         if field in _DATES and (not isinstance(value, date | DaysAgo) or operator in _PARTIAL):
             remedy = msg("Write {field} >= 2026-01-31 or {field} >= 30 days ago.", field=field)
-            raise fault(token, msg("{field} is compared with a date.", field=field), remedy)
+            raise _fault(token, msg("{field} is compared with a date.", field=field), remedy)
         if isinstance(field, BuiltIn) and field not in _DATES:
             if not isinstance(value, str):
-                raise fault(
+                raise _fault(
                     token,
                     msg("{field} is compared with text.", field=field),
                     msg('Write it as "text".'),
                 )
             if field in WORDS and (value.lower() not in WORDS[field] or operator not in _EQUAL):
-                raise fault(
+                raise _fault(
                     token,
                     msg("{field} is never “{value}”.", field=field, value=value[:40]),
                     msg("The choices are: {names}.", names=Listing(WORDS[field])),
                 )
             if field is BuiltIn.TAG and operator in _PARTIAL:
-                raise fault(
+                raise _fault(
                     token, msg("A tag is compared as a whole."), msg('Write tag = "press".')
                 )
             if field is BuiltIn.LANGUAGE and operator in _EQUAL and self._known is not None:
                 return _language(value, token)
         if operator in _PARTIAL and not isinstance(value, str):
-            raise fault(
+            raise _fault(
                 token, msg("{operator} needs text.", operator=operator), msg('Write it as "text".')
             )
         if operator in _ORDER and isinstance(value, str | bool):
-            raise fault(
+            raise _fault(
                 token,
                 msg("{operator} compares numbers and dates.", operator=operator),
                 msg("Remove the quotation marks."),
@@ -325,14 +384,14 @@ class _Parser:
                 return _day(token, text)
             case "number", text if self._accept("days", "ago"):
                 if not text.isdecimal() or int(text) > _MOST_DAYS:
-                    raise fault(
+                    raise _fault(
                         token, msg("The number of days is out of range."), msg("Write 30 days ago.")
                     )
                 return DaysAgo(days=int(text))
             case "number", text:
                 return Decimal(text)
             case _:
-                raise fault(
+                raise _fault(
                     token,
                     msg("A value is needed here, not “{text}”.", text=token.text)
                     if token.text
@@ -352,13 +411,13 @@ _TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = 
 }
 
 
-def _of_type(definition: Field, operator: Operator, value: QueryValue, token: Token) -> QueryValue:
+def _of_type(definition: Field, operator: Operator, value: QueryValue, token: _Token) -> QueryValue:
     """Return a value as the field stores it; an option may be named by its label."""
     kinds, operators, example = _TYPES[definition.type]
     name = TOPIC if definition.is_topic else f"field.{definition.key}"
     if not isinstance(value, kinds) or operator not in operators:
         option = definition.options[0].value if definition.options else ""
-        raise fault(
+        raise _fault(
             token,
             msg(
                 "{field} cannot be compared like this: it is of the type {type}.",
@@ -371,15 +430,15 @@ def _of_type(definition: Field, operator: Operator, value: QueryValue, token: To
         try:
             return find_option(definition, value)
         except ListError as error:
-            raise fault(token, error.message, error.advice or error.message) from None
+            raise _fault(token, error.message, error.advice or error.message) from None
     return value
 
 
-def _language(text: str, token: Token) -> str:
+def _language(text: str, token: _Token) -> str:
     """Return the tag of a language that is given as a tag or by name."""
     tag = read_language(text)
     if not tag:
-        raise fault(
+        raise _fault(
             token,
             msg("“{tag}” is no language.", tag=text[:60]),
             msg("Write its name or its tag, such as Japanese or ja."),
@@ -387,15 +446,15 @@ def _language(text: str, token: Token) -> str:
     return tag
 
 
-def _day(token: Token, text: str) -> date:
+def _day(token: _Token, text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise fault(
+        raise _fault(
             token, msg("There is no such day as {day}.", day=text), msg("Check the calendar.")
         ) from None
     if day.year not in _YEARS:
-        raise fault(
+        raise _fault(
             token, msg("{day} is out of range.", day=text), msg("Use years from 1900 to 2200.")
         )
     return day

@@ -12,8 +12,8 @@ from redis import Redis
 
 from tests.support.clock import moved_clock
 from tests.support.ports import await_condition
+from workers.app import Steadily
 from workers.command import beat_command
-from workers.intervals import Steadily
 
 
 @pytest.mark.parametrize("hours", [-2, 0, 2])

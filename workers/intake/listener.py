@@ -30,7 +30,6 @@ from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
 from newsletter.networks import network_of
-from workers.intake.receiving import Capacity, read_mail
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +59,8 @@ _BEYOND_ANNOUNCED, _OF_ANNOUNCED = 65_536, 8
 #: The parameter of a size, whatever it says, and the value that it may have (RFC 1870, 3).
 _SIZE = re.compile(r"\sSIZE=(\S*)", re.IGNORECASE)
 _OCTETS = re.compile(r"[0-9]{1,20}")
+#: The end of a line, and of a mail after a line's end.
+_LINE_END, _END = b"\r\n", b".\r\n"
 _BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
@@ -69,14 +70,41 @@ def quiet_server() -> None:
     logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
+class _Capacity:
+    """A number of octets of memory, assigned in the order of the requests."""
+
+    def __init__(self, octets: int) -> None:
+        self._octets = self._free = octets
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def of(self, octets: int) -> AsyncIterator[None]:
+        """Wait until these octets are free, and reserve them during the block.
+
+        A request for more than the whole capacity gets the whole capacity.
+        """
+        wanted = min(octets, self._octets)
+        async with self._turn:
+            while self._free < wanted:
+                self._freed.clear()
+                await self._freed.wait()
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            self._free += wanted
+            self._freed.set()
+
+
 class _Places:
     """The present connections and the capacity for their mails, shared between networks."""
 
     def __init__(self) -> None:
         #: The networks of the connections, the oldest connection first.
         self._served: dict[_Served, str] = {}
-        self._whole = Capacity(_RECEIVED_AT_ONCE)
-        self._shares: WeakValueDictionary[str, Capacity] = WeakValueDictionary()
+        self._whole = _Capacity(_RECEIVED_AT_ONCE)
+        self._shares: WeakValueDictionary[str, _Capacity] = WeakValueDictionary()
 
     def admit(self, newcomer: _Served, network: str) -> bool:
         """Admit a connection; return False if there is no place for its network.
@@ -110,7 +138,7 @@ class _Places:
         network = self._served.get(served, "")
         share = self._shares.get(network)
         if share is None:
-            share = self._shares[network] = Capacity(_OF_ONE_NETWORK)
+            share = self._shares[network] = _Capacity(_OF_ONE_NETWORK)
         async with share.of(octets), self._whole.of(min(octets, _OF_ONE_NETWORK)):
             yield
 
@@ -181,6 +209,38 @@ class _Served(SMTP):
         if envelope.content is None:
             return "552 5.3.4 The message is larger than announced, or than any that is taken"
         return await self.event_handler.handle_DATA(self, session, envelope)
+
+
+async def read_mail(reader: asyncio.StreamReader, most: int) -> bytes | None:
+    """Return a mail without the dots that SMTP adds (RFC 5321, 4.5.2), within a limit of memory.
+
+    This replaces the method of the server library, which stores each line as an object, so that
+    empty lines need forty times their octets, and which buffers endless lines without limit.
+
+    Args:
+        reader: The data after the command DATA.
+        most: The maximum size of the mail in octets. The rest of a larger mail is read and
+            discarded, so that its sender reads the reply.
+
+    Returns:
+        The mail; None if it is too large.
+    """
+    # The line end of the command counts as the one before the mail's first line.
+    mail, is_larger = bytearray(_LINE_END), False
+    while not mail.endswith(_LINE_END + _END):
+        try:
+            mail += await reader.readuntil(_END)
+        except asyncio.LimitOverrunError as error:
+            mail += await reader.readexactly(error.consumed)
+        if len(mail) > most + len(_LINE_END + _END):
+            is_larger = True
+            del mail[: -len(_LINE_END + _END)]
+    if is_larger:
+        return None
+    del mail[-len(_END) :]
+    mail = mail.replace(_LINE_END + b".", _LINE_END)
+    del mail[: len(_LINE_END)]
+    return bytes(mail)
 
 
 def _room_for(envelope: Envelope) -> int:

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from tests.support.loops import run_apart
-from workers.intake.receiving import read_mail
+from workers.intake.listener import read_mail
 
 _MOST = 20_000
 
