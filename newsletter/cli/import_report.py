@@ -26,6 +26,7 @@ def finish_import(
     read_as: ListEncoding | None = None,
     *,
     makes_fields: bool = False,
+    dry_run: bool = False,
     json: bool,
 ) -> None:
     """Print the report of an import; if rows were refused, exit as incomplete.
@@ -34,6 +35,7 @@ def finish_import(
         report: The report.
         read_as: The encoding of the list, if it was a file.
         makes_fields: Whether other columns were to become fields.
+        dry_run: Whether nothing was changed.
         json: Whether the output is JSON.
 
     Raises:
@@ -96,6 +98,8 @@ def finish_import(
                     count=Number(report.resumed_after),
                 )
             )
+        if dry_run:
+            console.print(_("Dry run, nothing was changed. The import would have this result:"))
         console.print(
             _(
                 "{added} added, {updated} updated, {unchanged} unchanged, {warnings} with a "

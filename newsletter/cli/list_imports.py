@@ -176,7 +176,7 @@ def import_list(
             if problems
             else lambda _problem: None,
         )
-    finish_import(done, listed.encoding, makes_fields=new_fields, json=json)
+    finish_import(done, listed.encoding, makes_fields=new_fields, dry_run=dry_run, json=json)
 
 
 def _add_new_fields(

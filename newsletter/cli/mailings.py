@@ -62,14 +62,14 @@ def list_mailings(
 
 
 @app.command()
-def pause(
-    context: typer.Context, mailing: int, reason: AuditReason = "held by command", as_: As = None
-) -> None:
+def pause(context: typer.Context, mailing: int, reason: AuditReason = "", as_: As = None) -> None:
     """Pause a mailing; workers stop within two seconds."""
+    from newsletter.cli.console import console
     from newsletter.mailings.orders.actions import pause as pause_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_PAUSE)
     pause_mailing(engine, actor, mailing, reason=reason)
+    console.print(_("Mailing {mailing} is paused.", mailing=mailing))
 
 
 @app.command()
@@ -83,25 +83,39 @@ def resume(
             help="After a restore: also send to people who may have received it already.",
         ),
     ] = False,
-    reason: AuditReason = "by command",
+    reason: AuditReason = "",
     as_: As = None,
 ) -> None:
     """Resume a paused mailing."""
+    from newsletter.cli.console import console
     from newsletter.mailings.orders.actions import resume as resume_mailing
 
     engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_RESUME)
     resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
+    console.print(_("Mailing {mailing} goes on.", mailing=mailing))
 
 
 @app.command()
 def cancel(
-    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
+    context: typer.Context,
+    mailing: int,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: AuditReason = "",
+    as_: As = None,
 ) -> None:
     """Cancel a mailing; those who have not received it yet are skipped."""
+    from newsletter.cli.console import console
+    from newsletter.cli.prompts import confirm
     from newsletter.mailings.orders.actions import cancel as cancel_mailing
+    from newsletter.mailings.reports.progress import progress
 
     engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_CANCEL)
+    if not yes:
+        subject = progress(engine, mailing).subject
+        question = _("Cancel mailing {mailing}, “{subject}”?", mailing=mailing, subject=subject)
+        confirm(question, option="--yes")
     cancel_mailing(engine, actor, mailing, reason=reason)
+    console.print(_("Mailing {mailing} is cancelled.", mailing=mailing))
 
 
 @app.command("reschedule")
@@ -118,7 +132,7 @@ def change_hour(
             help="When the subject is decided; if omitted, as long after the start as before."
         ),
     ] = "",
-    reason: AuditReason = "by command",
+    reason: AuditReason = "",
     as_: As = None,
 ) -> None:
     """Change the time of a mailing that has not begun; an approval remains valid."""
@@ -140,7 +154,7 @@ def decide_subject(
     context: typer.Context,
     mailing: int,
     subject: Annotated[str, typer.Argument(help="The letter of the subject, from A to D.")],
-    reason: AuditReason = "by command",
+    reason: AuditReason = "",
     as_: As = None,
 ) -> None:
     """Decide between the subjects of a mailing now; the rest is sent with this one."""
@@ -211,6 +225,7 @@ def show_deliveries(
 def settle(
     context: typer.Context,
     mailing: int,
+    reason: AuditReason,
     resend: Annotated[
         bool | None, typer.Option("--resend/--leave", help="Send again, or mark as received.")
     ] = None,
@@ -232,7 +247,6 @@ def settle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
     ] = None,
-    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Settle uncertain deliveries, by records or by decision.
@@ -316,9 +330,7 @@ def _tell_of_hosts(engine: Engine, mailing: int, brought: Brought) -> None:
 
 
 @app.command()
-def retry(
-    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
-) -> None:
+def retry(context: typer.Context, mailing: int, reason: AuditReason, as_: As = None) -> None:
     """Send failed deliveries again."""
     from newsletter.cli.console import console
     from newsletter.mailings.orders.actions import retry as retry_mailing

@@ -59,27 +59,27 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 
 
 @relays.command()
-def hold(
-    context: typer.Context, name: str, reason: AuditReason = "held by command", as_: As = None
-) -> None:
+def hold(context: typer.Context, name: str, reason: AuditReason, as_: As = None) -> None:
     """Hold a relay, such as smtp:mail.example.jp:587, until it is released."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import hold_relay
     from workers.transports import relay_names
 
     opened = open_all(context, as_, Action.RELAY_HOLD)
     known = relay_names(opened.settings)
     hold_relay(opened.engine, opened.actor, name, reason=reason, known=known)
+    console.print(_("{name} is on hold.", name=name))
 
 
 @relays.command()
-def release(
-    context: typer.Context, name: str, reason: AuditReason = "by command", as_: As = None
-) -> None:
+def release(context: typer.Context, name: str, reason: AuditReason, as_: As = None) -> None:
     """Send through a relay again."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import release_relay
 
     opened = open_all(context, as_, Action.RELAY_RELEASE)
     release_relay(opened.engine, opened.actor, name, reason=reason)
+    console.print(_("{name} is released.", name=name))
 
 
 def show_relays(states: Sequence[RelayState]) -> None:
@@ -117,25 +117,25 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 
 
 @domains.command("hold")
-def hold_one(
-    context: typer.Context, domain: str, reason: AuditReason = "held by command", as_: As = None
-) -> None:
+def hold_one(context: typer.Context, domain: str, reason: AuditReason, as_: As = None) -> None:
     """Hold a recipient domain: nothing is sent to it until it is released."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import hold_domain
 
     opened = open_all(context, as_, Action.DOMAIN_HOLD)
     hold_domain(opened.engine, opened.actor, domain, reason=reason)
+    console.print(_("{name} is on hold.", name=domain))
 
 
 @domains.command("release")
-def release_one(
-    context: typer.Context, domain: str, reason: AuditReason = "by command", as_: As = None
-) -> None:
+def release_one(context: typer.Context, domain: str, reason: AuditReason, as_: As = None) -> None:
     """Release a recipient domain; waiting deliveries continue within a minute."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import release_domain
 
     opened = open_all(context, as_, Action.DOMAIN_RELEASE)
     release_domain(opened.engine, opened.actor, domain, reason=reason)
+    console.print(_("{name} is released.", name=domain))
 
 
 def drain(
@@ -143,19 +143,24 @@ def drain(
     worker: Annotated[
         str, typer.Argument(help="The worker's name, such as bulk@host; see newsletter status.")
     ],
+    reason: AuditReason,
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the worker take batches again.")
     ] = False,
-    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Drain a worker: it finishes its current messages and takes no new batches, until --undo."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import drain_worker, undrain_worker
 
     change = undrain_worker if undo else drain_worker
     action = Action.WORKER_UNDRAIN if undo else Action.WORKER_DRAIN
     opened = open_all(context, as_, action)
     change(opened.engine, opened.actor, worker, reason=reason)
+    if undo:
+        console.print(_("{name} takes batches again.", name=worker))
+    else:
+        console.print(_("{name} takes no new batches.", name=worker))
 
 
 @suppressions.command("show")
@@ -299,20 +304,22 @@ def acknowledge(
     as_: As = None,
 ) -> None:
     """Acknowledge an alarm: it stays listed, and is no longer new until it ends or worsens."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import acknowledge_alarm
     from workers.overview import overview_source
 
     opened = open_all(context, as_, Action.ALARM_ACKNOWLEDGE)
     seen = overview_source(opened.settings, opened.engine)()
     acknowledge_alarm(opened.engine, opened.actor, alarm, reason=reason, seen=seen)
+    console.print(_("The alarm is acknowledged."))
 
 
 @alarms.command("reopen")
-def reopen(
-    context: typer.Context, alarm: AlarmKey, reason: AuditReason = "by command", as_: As = None
-) -> None:
+def reopen(context: typer.Context, alarm: AlarmKey, reason: AuditReason, as_: As = None) -> None:
     """Reopen an acknowledged alarm, so that it counts as new again."""
+    from newsletter.cli.console import console
     from newsletter.operations.actions import reopen_alarm
 
     opened = open_all(context, as_, Action.ALARM_REOPEN)
     reopen_alarm(opened.engine, opened.actor, alarm, reason=reason)
+    console.print(_("The alarm is open again."))

@@ -249,8 +249,8 @@ def show_subscribers(
 def remove(
     context: typer.Context,
     address: str,
+    reason: AuditReason,
     newsletter: NewsletterName = None,
-    reason: AuditReason = "asked to leave",
     as_: As = None,
     json: Json = False,
 ) -> None:

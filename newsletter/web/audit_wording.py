@@ -179,9 +179,6 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
 _CODES: Mapping[str, Message] = {
     **ORIGINS,
     "by one-time link": msg("By one-time link"),
-    "by command": msg("By command"),
-    "held by command": msg("Put on hold by command"),
-    "asked to leave": msg("Asked to unsubscribe"),
     **{role.value: name_of(role) for role in Role},
 }
 #: Descriptions of such codes that contain a name, by their beginning and end.

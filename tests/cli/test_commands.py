@@ -264,7 +264,7 @@ def test_what_needs_a_broker_of_others_says_so_and_starts_nothing(
     "words",
     [
         ("show", "99"), ("pause", "99"), ("cancel", "99"),
-        ("settle", "99", "--leave"), ("retry", "99"),
+        ("settle", "99", "--leave", "--reason", "x"), ("retry", "99", "--reason", "x"),
     ],
 )  # fmt: skip
 def test_a_mailing_that_is_not_there_is_told(words: tuple[str, ...]) -> None:
@@ -277,11 +277,13 @@ def test_a_mailing_that_is_not_there_is_told(words: tuple[str, ...]) -> None:
 def test_a_relay_that_no_setting_names_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     _init()
     monkeypatch.setenv("MAIL_TRANSPORTS", "smtp://mail.example.jp:587")
-    refused = _run("relay", "hold", "foo")
+    refused = _run("relay", "hold", "foo", "--reason", "x")
     assert refused.returncode == ExitCode.BAD_INPUT
     assert "MAIL_TRANSPORTS has: smtp:mail.example.jp:587" in refused.stderr
     assert "accepting mail" in _run("relay", "list").stdout
-    assert _run("relay", "hold", "smtp:mail.example.jp:587").returncode == 0
+    name = "smtp:mail.example.jp:587"
+    assert "--reason" in _run("relay", "hold", name).stderr
+    assert _run("relay", "hold", name, "--reason", "moving").stdout == f"{name} is on hold.\n"
     (listed,) = json.loads(_run("relay", "list", "--json").stdout)
     assert (listed["name"], listed["held"]) == ("smtp:mail.example.jp:587", True)
 

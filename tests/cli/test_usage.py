@@ -39,11 +39,11 @@ def _said(*words: str) -> str:
             "Use either --to ADDRESS or --group NAME.",
         ),
         (
-            ("mailing", "settle", "1", "--log", "missing"),
+            ("mailing", "settle", "1", "--log", "missing", "--reason", "x"),
             "'--log' cannot be used: there is no such file or folder.",
         ),
         (
-            ("mailing", "settle", "1", "--journals", "/etc/passwd"),
+            ("mailing", "settle", "1", "--journals", "/etc/passwd", "--reason", "x"),
             "'--journals' cannot be used: it is a file, not a folder.",
         ),
     ],

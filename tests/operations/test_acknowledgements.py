@@ -140,5 +140,5 @@ def test_the_command_line_lists_acknowledges_and_reopens(
     assert isinstance(acknowledged, dict)
     assert acknowledged["reason"] == "seen to"
     assert "Command line" in run_command(["alarm", "list"]).stdout
-    assert run_command(["alarm", "reopen", KEY]).exit_code == 0
+    assert run_command(["alarm", "reopen", KEY, "--reason", "again"]).exit_code == 0
     assert alarm()["acknowledged"] is None
