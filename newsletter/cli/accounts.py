@@ -9,7 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label
-from newsletter.cli.state import As, NewsletterName, open_all
+from newsletter.cli.state import As, NewsletterName, changing_all
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
@@ -41,12 +41,10 @@ def invite_somebody(
     from newsletter.accounts.invitations import invite
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.mailings.notices.accounts import mail_link
     from newsletter.newsletters.publications import find_newsletter
 
-    opened = open_all(context, as_, Action.ACCOUNT_INVITE)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_INVITE) as (opened, session):
         row = find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=None if everywhere else row.id)
         token = invite(
@@ -71,10 +69,8 @@ def make_link(context: typer.Context, address: str, as_: As = None) -> None:
     from newsletter.accounts.administration import find_account
     from newsletter.accounts.invitations import reset_link
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
 
-    opened = open_all(context, as_, Action.ACCOUNT_LINK)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_LINK) as (opened, session):
         token = reset_link(session, opened.actor, find_account(session, address))
     console.print(f"{opened.settings.public_url}/welcome/{token}", soft_wrap=True)
 
@@ -89,11 +85,9 @@ def reset_factor(
     """Remove a lost second factor from an account; its owner is notified by email."""
     from newsletter.accounts.administration import find_account, reset_second_factor
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 
-    opened = open_all(context, as_, Action.ACCOUNT_SECOND_FACTOR_RESET)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_SECOND_FACTOR_RESET) as (opened, session):
         number = find_account(session, address)
         reset_second_factor(session, opened.actor, number, reason=reason)
         tell_owner(session, opened.settings, number, AccountChange.SECOND_FACTOR_RESET)
@@ -105,10 +99,8 @@ def disable(context: typer.Context, address: str, as_: As = None) -> None:
     """Disable an account; its sessions and links end immediately."""
     from newsletter.accounts.administration import disable_account, find_account
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
 
-    opened = open_all(context, as_, Action.ACCOUNT_DISABLE)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_DISABLE) as (opened, session):
         disable_account(session, opened.actor, find_account(session, address))
     console.print(_("{address} can no longer sign in.", address=address))
 
@@ -118,10 +110,8 @@ def enable(context: typer.Context, address: str, as_: As = None) -> None:
     """Enable a disabled account again."""
     from newsletter.accounts.administration import enable_account, find_account
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
 
-    opened = open_all(context, as_, Action.ACCOUNT_ENABLE)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_ENABLE) as (opened, session):
         enable_account(session, opened.actor, find_account(session, address))
     console.print(_("{address} can sign in again.", address=address))
 
@@ -144,12 +134,10 @@ def change_role(
     from newsletter.accounts.administration import find_account, give_role, take_role
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import find_newsletter
 
-    opened = open_all(context, as_, Action.ACCOUNT_ROLES)
     change = take_role if take else give_role
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.ACCOUNT_ROLES) as (opened, session):
         row = None if everywhere else find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=row.id if row else None)
         change(session, opened.actor, find_account(session, address), grant)

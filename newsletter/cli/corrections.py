@@ -12,7 +12,7 @@ from newsletter.cli.issues import IssueFile, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterContext, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterContext, NewsletterName, changing
 from newsletter.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def correct(
     needs it, too: ask for it on the page of its draft, then run this command again.
     """
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import reading
     from newsletter.issues.drafts.saving import save_draft
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.readying import ready_draft
@@ -64,8 +64,7 @@ def correct(
     from newsletter.newsletters.issue_actions import begin_correction
 
     translations = _translations(note_in or ())
-    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_CORRECT)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.ISSUE_CORRECT) as (opened, session):
         sent = find_issue(session, opened.newsletter.id, issue)
         draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
         read = read_file(file, draft.issue.language)

@@ -8,7 +8,7 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, reading_newsletter
 
 app = typer.Typer(
     no_args_is_help=True, help="Manage a newsletter's own dictionary for the spelling check."
@@ -38,11 +38,9 @@ def add(
     context: typer.Context, words: _Words, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Add words; those that are there already stay."""
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.dictionary import add_word
 
-    opened = open_newsletter(context, newsletter, as_, Action.DICTIONARY_ADD)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.DICTIONARY_ADD) as (opened, session):
         for word in words:
             add_word(session, opened.actor, opened.newsletter.id, word)
 
@@ -52,10 +50,8 @@ def remove(
     context: typer.Context, words: _Words, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Remove words; where one is not there, none is removed."""
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.dictionary import remove_word
 
-    opened = open_newsletter(context, newsletter, as_, Action.DICTIONARY_REMOVE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.DICTIONARY_REMOVE) as (opened, session):
         for word in words:
             remove_word(session, opened.actor, opened.newsletter.id, word)

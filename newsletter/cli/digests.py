@@ -14,7 +14,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, styled
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, open_newsletter
 from newsletter.database.vocabulary import DigestDetail, Frequency
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ def resume(
 def _acting(
     context: typer.Context, newsletter: str | None, as_: str | None, action: Action
 ) -> Iterator[tuple[NewsletterContext, Session, Newsletter]]:
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import get_newsletter
 
-    opened = open_newsletter(context, newsletter, as_, action)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, action) as (opened, session):
         yield opened, session, get_newsletter(session, opened.newsletter.id)

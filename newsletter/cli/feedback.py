@@ -16,9 +16,9 @@ from newsletter.cli.state import (
     AuditReason,
     Json,
     NewsletterName,
-    open_all,
+    changing,
+    changing_all,
     open_database,
-    open_newsletter,
     settings_of,
 )
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
@@ -171,11 +171,9 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
     """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.feedback.undo import undo_bounce
 
-    opened = open_all(context, as_, Action.BOUNCE_UNDO)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.BOUNCE_UNDO) as (opened, session):
         action = undo_bounce(session, opened.actor, bounce, reason=reason)
     console.print(_("Undone: {action}", action=label(action)))
 
@@ -184,11 +182,9 @@ def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = Non
 def handle(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
     """Close what a reader wrote and nobody answered yet; the reason says what was done about it."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.feedback.open_requests import handle_request
 
-    opened = open_all(context, as_, Action.BOUNCE_HANDLE)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.BOUNCE_HANDLE) as (opened, session):
         handle_request(session, opened.actor, bounce, reason=reason)
     console.print(_("Closed."))
 
@@ -255,13 +251,11 @@ def settle(
 ) -> None:
     """Settle an incident: an outage is ignored; genuine bounces are processed one by one."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.feedback.incidents import settle_incident
     from newsletter.services import build_services
 
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
-    opened = open_all(context, as_, Action.INCIDENT_SETTLE)
-    with transaction(opened.engine) as session:
+    with changing_all(context, as_, Action.INCIDENT_SETTLE) as (opened, session):
         judged = settle_incident(
             session,
             opened.actor,
@@ -356,12 +350,10 @@ def policy(
 ) -> None:
     """Show or set when a newsletter stops sending to an address."""
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import transaction
     from newsletter.feedback.policy import FeedbackPolicy, load_policy, set_policy
 
     given = (soft_limit, soft_days, complaint_everywhere)
-    opened = open_newsletter(context, newsletter, as_, Action.POLICY_SET)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.POLICY_SET) as (opened, session):
         old = load_policy(session, opened.newsletter.id)
         new = FeedbackPolicy(
             soft_limit=old.soft_limit if soft_limit is None else soft_limit,

@@ -13,7 +13,14 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    changing,
+    open_newsletter,
+    reading_newsletter,
+)
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
@@ -101,23 +108,21 @@ def add(
     as_: As = None,
 ) -> None:
     """Add a field."""
-    from newsletter.database.engine import transaction
     from subscribers.fields.actions import add_field
     from subscribers.fields.model import Field
 
-    opened = open_newsletter(context, newsletter, as_, Action.FIELD_ADD)
-    field = Field(
-        key=key,
-        type=kind,
-        labels=_by_language(label),
-        options=_options(option or [], (), option_label, description),
-        required=bool(required),
-        ask_on_joining=bool(ask),
-        reader_may_change=bool(readers),
-        purpose=purpose or "",
-        retention_days=retention_days or None,
-    )
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.FIELD_ADD) as (opened, session):
+        field = Field(
+            key=key,
+            type=kind,
+            labels=_by_language(label),
+            options=_options(option or [], (), option_label, description),
+            required=bool(required),
+            ask_on_joining=bool(ask),
+            reader_may_change=bool(readers),
+            purpose=purpose or "",
+            retention_days=retention_days or None,
+        )
         _print(add_field(session, opened.actor, opened.newsletter.id, field))
 
 

@@ -15,6 +15,7 @@ from newsletter.cli.state import (
     As,
     Json,
     NewsletterName,
+    changing,
     open_database,
     open_newsletter,
     settings_of,
@@ -148,11 +149,9 @@ def ask(
 ) -> None:
     """Let forms ask for a field that they do not ask for, such as one that was added later."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.forms.actions import ask_in_forms
 
-    opened = open_newsletter(context, newsletter, as_, Action.FORM_CHANGE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.FORM_CHANGE) as (opened, session):
         changed = ask_in_forms(session, opened.actor, opened.newsletter.id, key, forms or ())
     if changed:
         console.print(labelled(_("Changed forms"), ", ".join(changed)))
@@ -193,11 +192,9 @@ def sites(
 ) -> None:
     """Set the websites on which forms may be embedded and may lead to; others are removed."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.forms.actions import set_sites
 
-    opened = open_newsletter(context, newsletter, as_, Action.FORM_SITES)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.FORM_SITES) as (opened, session):
         for origin in set_sites(session, opened.actor, opened.newsletter.id, site or []):
             console.print(origin)
 

@@ -9,7 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, open_newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Invitations to join (docs/subscribers.md).")
 
@@ -25,11 +25,9 @@ def make(
 ) -> None:
     """Create an invitation link; it is shown only once."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.invitations import make_invitation
 
-    opened = open_newsletter(context, newsletter, as_, Action.JOIN_INVITE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.JOIN_INVITE) as (opened, session):
         _row, token = make_invitation(
             session, opened.actor, opened.newsletter, uses=uses, days=days, note=note
         )
@@ -79,9 +77,7 @@ def revoke(
     context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """End an invitation link."""
-    from newsletter.database.engine import transaction
     from subscribers.invitations import revoke_invitation
 
-    opened = open_newsletter(context, newsletter, as_, Action.JOIN_REVOKE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.JOIN_REVOKE) as (opened, session):
         revoke_invitation(session, opened.actor, opened.newsletter.id, number)

@@ -19,6 +19,7 @@ from newsletter.cli.state import (
     As,
     Json,
     NewsletterName,
+    changing,
     has_database,
     open_database,
     open_newsletter,
@@ -438,7 +439,6 @@ def bring_picture(
     """Add a picture, and print the Markdown that shows it in an issue."""
     from newsletter.cli.console import console, print_json
     from newsletter.cli.files import read_octets
-    from newsletter.database.engine import transaction
     from newsletter.issues.library.images import LARGEST_PICTURE, encode_image
     from newsletter.issues.markdown.writer import blocks_to_markdown
     from newsletter.issues.model import Picture
@@ -446,8 +446,7 @@ def bring_picture(
 
     alt = alt or ask(_("What does the picture show?"), option="--alt")
     encoded = encode_image(read_octets(file, limit=LARGEST_PICTURE), source=str(file))
-    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_PICTURE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.ISSUE_PICTURE) as (opened, session):
         path = add_picture(session, opened.actor, opened.newsletter.id, encoded, alt=alt)
     url = f"{opened.settings.public_url}{path}"
     markdown = blocks_to_markdown((Picture(source=url, alt=alt.strip()),))
@@ -471,14 +470,12 @@ def bring_file(
     """Add a file, and print the Markdown that offers it in an issue."""
     from newsletter.cli.console import console, print_json
     from newsletter.cli.files import read_octets
-    from newsletter.database.engine import transaction
     from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
     from newsletter.issues.markdown.writer import blocks_to_markdown
     from newsletter.newsletters.issue_actions import add_file
 
     upload = read_upload(read_octets(file, limit=LARGEST_FILE), name=file.name)
-    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_FILE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.ISSUE_FILE) as (opened, session):
         path = add_file(session, opened.actor, opened.newsletter.id, upload)
     block = file_block(upload, f"{opened.settings.public_url}{path}")
     markdown = blocks_to_markdown((block,))

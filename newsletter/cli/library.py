@@ -13,6 +13,7 @@ from newsletter.cli.state import (
     As,
     Json,
     NewsletterName,
+    changing,
     open_database,
     open_newsletter,
     settings_of,
@@ -86,11 +87,9 @@ def add(
 ) -> None:
     """Add pictures and files, and print their addresses; all of them or none."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.library import add_content
 
-    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_FILE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.ISSUE_FILE) as (opened, session):
         paths = [
             add_content(
                 session,
@@ -138,9 +137,7 @@ def delete(
     context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a picture or file that nothing uses."""
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.library import delete_item
 
-    opened = open_newsletter(context, newsletter, as_, Action.LIBRARY_DELETE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.LIBRARY_DELETE) as (opened, session):
         delete_item(session, opened.actor, opened.newsletter.id, number)

@@ -10,13 +10,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
-from newsletter.cli.state import (
-    As,
-    AuditReason,
-    Json,
-    open_database,
-    settings_of,
-)
+from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
 

@@ -11,7 +11,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.language import text as words
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, open_newsletter
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 
@@ -147,11 +147,9 @@ def rewrite(
 ) -> None:
     """Change a note, unless somebody else did meanwhile."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.notes import change_note
 
-    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_NOTE_CHANGE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.SUBSCRIBER_NOTE_CHANGE) as (opened, session):
         change_note(session, opened.actor, opened.newsletter.id, number, text, revision=revision)
     console.print(_("The note was changed."))
 
@@ -165,10 +163,8 @@ def remove(
 ) -> None:
     """Delete a note."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.notes import delete_note
 
-    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_NOTE_DELETE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.SUBSCRIBER_NOTE_DELETE) as (opened, session):
         delete_note(session, opened.actor, opened.newsletter.id, number)
     console.print(_("The note was deleted."))

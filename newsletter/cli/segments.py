@@ -9,7 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, ngettext
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, reading_newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -24,12 +24,10 @@ def add(
 ) -> None:
     """Save a segment."""
     from newsletter.cli.console import console
-    from newsletter.database.engine import transaction
     from subscribers.actions import save_segment
     from subscribers.segments.saved import count_segment
 
-    opened = open_newsletter(context, newsletter, as_, Action.SEGMENT_SAVE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.SEGMENT_SAVE) as (opened, session):
         query = save_segment(
             session, opened.actor, opened.newsletter.id, name=name, query=query
         ).query
@@ -94,9 +92,7 @@ def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a saved segment; existing mailings keep its query."""
-    from newsletter.database.engine import transaction
     from subscribers.actions import delete_segment
 
-    opened = open_newsletter(context, newsletter, as_, Action.SEGMENT_DELETE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.SEGMENT_DELETE) as (opened, session):
         delete_segment(session, opened.actor, opened.newsletter.id, name)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, text
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterName, changing, open_newsletter
 from newsletter.database.vocabulary import SeriesTrigger
 
 if TYPE_CHECKING:
@@ -464,15 +463,10 @@ def send_test(
         )
 
 
-@contextmanager
 def _changing(
     context: typer.Context, newsletter: str | None, as_: str | None, purpose: Action | Permission
-) -> Iterator[tuple[NewsletterContext, Session]]:
-    from newsletter.database.engine import transaction
-
-    opened = open_newsletter(context, newsletter, as_, purpose, with_keys=True)
-    with transaction(opened.engine, long=True) as session:
-        yield opened, session
+) -> AbstractContextManager[tuple[NewsletterContext, Session]]:
+    return changing(context, newsletter, as_, purpose, with_keys=True, long=True)
 
 
 def _find(session: Session, opened: NewsletterContext, name: str) -> Series:

@@ -135,6 +135,18 @@ def open_all(context: typer.Context, as_: str | None, action: Action) -> Command
 
 
 @contextmanager
+def changing_all(
+    context: typer.Context, as_: str | None, action: Action
+) -> Iterator[tuple[CommandContext, Session]]:
+    """Change what all newsletters share in one transaction; see `open_all`."""
+    from newsletter.database.engine import transaction
+
+    opened = open_all(context, as_, action)
+    with transaction(opened.engine) as session:
+        yield opened, session
+
+
+@contextmanager
 def reading_newsletter(
     context: typer.Context, name: str | None, *, with_keys: bool = False
 ) -> Iterator[tuple[Session, Newsletter]]:
@@ -182,3 +194,21 @@ def open_newsletter(
         newsletter=newsletter,
         actor=find_actor(engine, as_, purpose, newsletter.id),
     )
+
+
+@contextmanager
+def changing(
+    context: typer.Context,
+    name: str | None,
+    as_: str | None,
+    purpose: Action | Permission,
+    *,
+    with_keys: bool = False,
+    long: bool = False,
+) -> Iterator[tuple[NewsletterContext, Session]]:
+    """Change what a newsletter has in one transaction; see `open_newsletter` and `transaction`."""
+    from newsletter.database.engine import transaction
+
+    opened = open_newsletter(context, name, as_, purpose, with_keys=with_keys)
+    with transaction(opened.engine, long=long) as session:
+        yield opened, session

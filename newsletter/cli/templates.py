@@ -13,8 +13,8 @@ from newsletter.cli.state import (
     As,
     Json,
     NewsletterName,
+    changing,
     open_database,
-    open_newsletter,
     reading_newsletter,
     settings_of,
 )
@@ -144,12 +144,10 @@ def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a template that nothing uses, with its versions."""
-    from newsletter.database.engine import transaction
     from newsletter.newsletters.templates import delete_template
     from newsletter.rendering.model import OWN
 
-    opened = open_newsletter(context, newsletter, as_, Action.TEMPLATE_DELETE)
-    with transaction(opened.engine) as session:
+    with changing(context, newsletter, as_, Action.TEMPLATE_DELETE) as (opened, session):
         delete_template(session, opened.actor, opened.newsletter.id, name.removeprefix(OWN))
 
 
