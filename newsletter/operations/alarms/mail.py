@@ -19,7 +19,11 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
     """Yield alarms of batches that have been due for too long."""
     work = seen.backlog
     for kind, since, name in (
-        ("urgent-waits", work.oldest_urgent_at, msg("Confirmation mail")),
+        (
+            "urgent-waits",
+            work.oldest_urgent_at,
+            msg("Urgent email (such as confirmations, invitations or tests)"),
+        ),
         ("mail-waits", work.oldest_due_at, msg("Email that is due")),
     ):
         if since is None or (age := (seen.taken_at - since).total_seconds()) < _DUE_LATE:
