@@ -31,7 +31,7 @@ def hours(desk: Desk) -> str:
 
 def test_a_snippet_is_written_as_it_stands_in_the_mail(desk: Desk, page: Page) -> None:
     page.goto(f"{desk.url}/newsletters/digest/snippets")
-    page.get_by_role("link", name="New snippet").click()
+    page.get_by_role("link", name="New snippet").first.click()
     page.get_by_label(NAME).fill("窓口")
     text = page.get_by_role("textbox", name="Text of the snippet")
     text.click()

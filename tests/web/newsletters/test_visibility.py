@@ -113,6 +113,8 @@ def test_a_new_newsletter_is_private_and_its_administrator_opens_it(
         "postal_address": "東京都千代田区",
         "time_zone": "Asia/Tokyo",
         "template": "digest",
+        "soft_limit": "5",
+        "soft_days": "60",
     }
     client.post("/newsletters/new", data=form)
     with reading(stage.engine) as session:

@@ -47,6 +47,8 @@ def test_an_administrator_names_the_languages_as_people_write_them(
             "postal_address": row.postal_address,
             "time_zone": row.time_zone,
             "template": row.template,
+            "soft_limit": "5",
+            "soft_days": "60",
         }
 
     refused = administrator.post(SETTINGS, data=form | {"languages": "英語、火星語"})
