@@ -164,6 +164,7 @@ function showSaved(unit, saved) {
     if (place && fresh) place.replaceChildren(...fresh.childNodes);
   }
   if (saved.state) unit.dataset.state = saved.state;
+  offerNext();
   // Saved once more, it replaces what was seen beside the fault.
   /** @type {HTMLInputElement} */ (unit.querySelector("[name=seen]")).value = saved.seen;
   if (saved.fault) return;
@@ -183,7 +184,16 @@ function showSaved(unit, saved) {
   }
 }
 
-const units = all(".unit");
+const units = all(".unit"),
+  nextButton = /** @type {HTMLButtonElement} */ (byId("next"));
+/** @param {HTMLElement} unit */
+const isOpen = (unit) => OPEN.has(String(unit.dataset.state));
+
+/** Offer the way to the next open part while there is one. */
+function offerNext() {
+  nextButton.disabled = !units.some(isOpen);
+}
+
 /** @param {HTMLElement} unit */
 function enter(unit) {
   unit.hidden = false;
@@ -206,7 +216,7 @@ async function next() {
     at = now ? units.indexOf(now) : -1;
   const saved = now ? save(now) : Promise.resolve(true);
   const order = [...units.slice(at + 1), ...units.slice(0, Math.max(at, 0))];
-  const found = order.find((each) => OPEN.has(String(each.dataset.state)));
+  const found = order.find(isOpen);
   if (found) enter(found);
   const isSaved = await saved;
   if (!isSaved) announce(words.notSaved);
@@ -217,7 +227,7 @@ async function next() {
 function filter() {
   const here = document.activeElement && document.activeElement.closest(".unit");
   units.forEach((each) => {
-    each.hidden = openOnly.checked && !OPEN.has(String(each.dataset.state)) && each !== here;
+    each.hidden = openOnly.checked && !isOpen(each) && each !== here;
   });
   all(".units").forEach((part) => {
     part.hidden = openOnly.checked && !part.querySelector(".unit:not([hidden])");
@@ -262,7 +272,8 @@ units.forEach((unit) => {
   });
 });
 
-byId("next").addEventListener("click", next);
+nextButton.addEventListener("click", next);
+offerNext();
 openOnly.addEventListener("change", filter);
 document.addEventListener(
   "keydown",

@@ -94,6 +94,7 @@ def _translate(page: Page, here: str) -> None:
         page.keyboard.press("Control+Enter")
     expect(page.get_by_text("4 of 4 parts; readers of this language get it")).to_be_visible()
     expect(page.locator("#unsaved")).to_have_text("Saved")
+    expect(page.get_by_role("button", name="Next open part")).to_be_disabled()
 
 
 def _send(page: Page, here: str) -> None:
