@@ -247,8 +247,8 @@ export function fillToolbar(bar, current, scope) {
 }
 
 /**
- * Let the tools of a table stand above the table that the caret is in, below the bar where that
- * covers its head.
+ * Let the tools of a table stand beside the mail at the table that the caret is in, where they cover
+ * nothing; without room there above the table, below the bar where that covers its head.
  *
  * @param {() => EditorView | null} current
  * @param {HTMLElement} tools
@@ -276,10 +276,17 @@ function standAtTable(current, tools, bar) {
       });
     }
     const at = table.getBoundingClientRect(),
-      { bottom, top } = bar.getBoundingClientRect();
-    const lowest = at.bottom - box.offsetHeight,
-      ceiling = top < at.top || top < window.innerHeight / 2 ? bottom + 4 : 0;
-    const { left, top: origin, width } = paper.getBoundingClientRect();
+      { bottom, top, right: edge } = bar.getBoundingClientRect();
+    const ceiling = top < at.top || top < window.innerHeight / 2 ? bottom + 4 : 0;
+    const { left, top: origin, right, width } = paper.getBoundingClientRect();
+    box.setAttribute("aria-orientation", "vertical");
+    if (right + 4 + box.offsetWidth <= edge) {
+      box.style.left = `${width + 4}px`;
+      box.style.top = `${Math.max(at.top, Math.min(ceiling, at.bottom - box.offsetHeight)) - origin}px`;
+      return;
+    }
+    box.setAttribute("aria-orientation", "horizontal");
+    const lowest = at.bottom - box.offsetHeight;
     box.style.left = `${Math.max(0, Math.min(at.left - left, width - box.offsetWidth))}px`;
     box.style.top = `${Math.min(Math.max(at.top - box.offsetHeight - 4, ceiling), Math.max(lowest, at.top - box.offsetHeight - 4)) - origin}px`;
   };
@@ -325,7 +332,11 @@ function roving(bar, leave) {
     }
     const among = stops(),
       at = among.findIndex((each) => each === document.activeElement);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: among.length - 1 }[event.key];
+    const [on, back] =
+      bar.getAttribute("aria-orientation") === "vertical"
+        ? ["ArrowDown", "ArrowUp"]
+        : ["ArrowRight", "ArrowLeft"];
+    const to = { [on]: at + 1, [back]: at - 1, Home: 0, End: among.length - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     among[(to + among.length) % among.length].focus();
