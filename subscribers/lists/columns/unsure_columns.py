@@ -192,6 +192,9 @@ class _Column:
 
     def _are_remarks(self, name: str) -> bool:
         """Return whether the values are remarks, by their lack of repetition or by the name."""
+        if mark_of(name) == "hint":
+            # Where the name speaks of a state or of mail, so do long values that occur once.
+            return False
         is_unique = len(self.values) == self.filled
         length = sum(map(len, self.values))
         if mark_of(name) == "remark":

@@ -45,6 +45,7 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Refus accord lettre d'info", "oui non oui"),
         ("Отказ: согласие на рассылку", "да нет да"),
         ("Zgoda", "TAK NIE TAK"),
+        ("lists.status", "confirmed,fallow"),
         ("市からのお知らせメールを希望しない", "TRUE FALSE"),
         ("I do not want your newsletter", "yes no"),
         ("Newsletter nicht gewünscht", "ja nein"),
