@@ -133,13 +133,7 @@ class DraftPages:
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             issue = as_sent(session, draft.id, issue)
-        return render_issue(
-            issue,
-            template=template or row.template,
-            templates_dir=self._settings.templates_dir,
-            publisher=publisher_of(row),
-            site=self._settings.public_url.rstrip("/"),
-        )
+        return self._render(issue, template, row)
 
     def render_as(
         self, visit: Visit, draft: Draft, written: EditorForm, key: str
@@ -156,16 +150,18 @@ class DraftPages:
             row = newsletter_of(session, visit)
             issue = as_sent(session, draft.id, issue)
             shown = self._workspace.shown_as(session, visit, row, issue, key)
-        publisher = publisher_of(row)
-        issue = resolve_snippets(issue, dict(publisher.snippets))
-        rendered = render_issue(
-            everything(issue) if shown.met is None else select_parts(issue, shown.met),
+        issue = resolve_snippets(issue, dict(publisher_of(row).snippets))
+        issue = everything(issue) if shown.met is None else select_parts(issue, shown.met)
+        return self._render(issue, template, row), shown.reader
+
+    def _render(self, issue: Issue, template: str, row: Newsletter) -> RenderedIssue:
+        return render_issue(
+            issue,
             template=template or row.template,
             templates_dir=self._settings.templates_dir,
-            publisher=publisher,
+            publisher=publisher_of(row),
             site=self._settings.public_url.rstrip("/"),
         )
-        return rendered, shown.reader
 
     def show(
         self,
