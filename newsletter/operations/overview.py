@@ -248,7 +248,7 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
         seen = Overview(
             taken_at=server_now(session),
             database=DatabaseHealth(kind=engine.dialect.name, milliseconds=0.0),
-            broker=BrokerHealth() if redis_url else None,
+            broker=look_at_broker(redis_url) if redis_url else None,
             round_at=beats[1] if beats else None,
             backlog=attention.backlog(session),
             processes=tuple(list_processes(session)),

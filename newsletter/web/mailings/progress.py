@@ -133,7 +133,8 @@ class MailingPage(WorkspacePage):
 
     def reasons(self, mailing: MailingSummary) -> Sequence[Alarm]:
         """Return the alarms that explain why a mailing is not being sent."""
-        if mailing.state is not MailingState.SENDING or not mailing.waiting:
+        is_sending = mailing.state is MailingState.SENDING and mailing.waiting > 0
+        if not is_sending and mailing.state is not MailingState.PLANNING:
             return ()
         return find_flow_alarms(
             look_at_flow(self.engine, mailing.mailing_id, redis_url=self.settings.redis_url)

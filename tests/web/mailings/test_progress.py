@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from lxml import html
 from sqlalchemy import Engine, event, select, update
 
@@ -25,6 +26,8 @@ from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.reports.reports import report_on, summarise
 from newsletter.mailings.trials.subjects import SubjectTrial
+from newsletter.operations.alarms import find_flow_alarms
+from newsletter.operations.overview import look_at_flow
 from newsletter.rendering.model import Subject
 from subscribers.segments.saved import change_segment, save_segment
 from tests.support.databases import each_database
@@ -85,6 +88,14 @@ def test_whoever_downloads_the_missed_stands_in_the_audit_log(
         ).one()
     assert (entry.actor, entry.object) == ("editor@example.jp", f"mailing {number}")
     assert entry.newsletter_id == stage.newsletter_id
+
+
+@pytest.mark.usefixtures("_servers")
+def test_redis_that_is_down_is_a_reason_why_nothing_flows(stage: Stage) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    seen = look_at_flow(stage.engine, number, redis_url="redis://127.0.0.1:1/0")
+    assert "redis-down" in {alarm.kind for alarm in find_flow_alarms(seen)}
 
 
 @each_database
