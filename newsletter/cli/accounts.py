@@ -9,7 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label
-from newsletter.cli.state import As, NewsletterName, changing_all
+from newsletter.cli.state import As, AskedReason, NewsletterName, changing_all
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
@@ -79,7 +79,7 @@ def make_link(context: typer.Context, address: str, as_: As = None) -> None:
 def reset_factor(
     context: typer.Context,
     address: str,
-    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
+    reason: AskedReason = "",
     as_: As = None,
 ) -> None:
     """Remove a lost second factor from an account; its owner is notified by email."""

@@ -13,7 +13,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, terminal_language, text
 from newsletter.cli.state import (
     As,
-    AuditReason,
+    AskedReason,
     Json,
     NewsletterName,
     changing,
@@ -168,7 +168,7 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 
 
 @app.command()
-def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
+def undo(context: typer.Context, bounce: int, reason: AskedReason = "", as_: As = None) -> None:
     """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
     from newsletter.cli.console import console
     from newsletter.feedback.undo import undo_bounce
@@ -179,7 +179,7 @@ def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = Non
 
 
 @app.command()
-def handle(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
+def handle(context: typer.Context, bounce: int, reason: AskedReason = "", as_: As = None) -> None:
     """Close what a reader wrote and nobody answered yet; the reason says what was done about it."""
     from newsletter.cli.console import console
     from newsletter.feedback.open_requests import handle_request
@@ -246,7 +246,7 @@ def settle(
             "--outage/--genuine", help="An outage of the receiving side, or genuine bounces."
         ),
     ],
-    reason: AuditReason,
+    reason: AskedReason = "",
     as_: As = None,
 ) -> None:
     """Settle an incident: an outage is ignored; genuine bounces are processed one by one."""

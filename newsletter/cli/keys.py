@@ -10,7 +10,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
-from newsletter.cli.state import As, Json, open_all, open_database, settings_of
+from newsletter.cli.state import As, AskedReason, Json, open_all, open_database, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; forget one.")
 
@@ -61,7 +61,7 @@ def list_known(context: typer.Context, json: Json = False) -> None:
 def forget(
     context: typer.Context,
     fingerprint: str,
-    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
+    reason: AskedReason = "",
     as_: As = None,
 ) -> None:
     """Forget a key: links in emails signed with it stop working."""

@@ -10,7 +10,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
-from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
+from newsletter.cli.state import As, AskedReason, AuditReason, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
 
@@ -219,7 +219,7 @@ def show_deliveries(
 def settle(
     context: typer.Context,
     mailing: int,
-    reason: AuditReason,
+    reason: AskedReason = "",
     resend: Annotated[
         bool | None, typer.Option("--resend/--leave", help="Send again, or mark as received.")
     ] = None,
@@ -324,7 +324,7 @@ def _tell_of_hosts(engine: Engine, mailing: int, brought: Brought) -> None:
 
 
 @app.command()
-def retry(context: typer.Context, mailing: int, reason: AuditReason, as_: As = None) -> None:
+def retry(context: typer.Context, mailing: int, reason: AskedReason = "", as_: As = None) -> None:
     """Send failed deliveries again."""
     from newsletter.cli.console import console
     from newsletter.mailings.orders.actions import retry as retry_mailing

@@ -11,7 +11,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, labelled, styled
-from newsletter.cli.state import As, AuditReason, Json, open_all, open_database, settings_of
+from newsletter.cli.state import As, AskedReason, Json, open_all, open_database, settings_of
 
 if TYPE_CHECKING:
     from newsletter.mailings.ledger.relays import RelayState
@@ -59,7 +59,7 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 
 
 @relays.command()
-def hold(context: typer.Context, name: str, reason: AuditReason, as_: As = None) -> None:
+def hold(context: typer.Context, name: str, reason: AskedReason = "", as_: As = None) -> None:
     """Hold a relay, such as smtp:mail.example.jp:587, until it is released."""
     from newsletter.cli.console import console
     from newsletter.operations.actions import hold_relay
@@ -72,7 +72,7 @@ def hold(context: typer.Context, name: str, reason: AuditReason, as_: As = None)
 
 
 @relays.command()
-def release(context: typer.Context, name: str, reason: AuditReason, as_: As = None) -> None:
+def release(context: typer.Context, name: str, reason: AskedReason = "", as_: As = None) -> None:
     """Send through a relay again."""
     from newsletter.cli.console import console
     from newsletter.operations.actions import release_relay
@@ -117,7 +117,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 
 
 @domains.command("hold")
-def hold_one(context: typer.Context, domain: str, reason: AuditReason, as_: As = None) -> None:
+def hold_one(context: typer.Context, domain: str, reason: AskedReason = "", as_: As = None) -> None:
     """Hold a recipient domain: nothing is sent to it until it is released."""
     from newsletter.cli.console import console
     from newsletter.operations.actions import hold_domain
@@ -128,7 +128,9 @@ def hold_one(context: typer.Context, domain: str, reason: AuditReason, as_: As =
 
 
 @domains.command("release")
-def release_one(context: typer.Context, domain: str, reason: AuditReason, as_: As = None) -> None:
+def release_one(
+    context: typer.Context, domain: str, reason: AskedReason = "", as_: As = None
+) -> None:
     """Release a recipient domain; waiting deliveries continue within a minute."""
     from newsletter.cli.console import console
     from newsletter.operations.actions import release_domain
@@ -143,7 +145,7 @@ def drain(
     worker: Annotated[
         str, typer.Argument(help="The worker's name, such as bulk@host; see newsletter status.")
     ],
-    reason: AuditReason,
+    reason: AskedReason = "",
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the worker take batches again.")
     ] = False,
@@ -207,7 +209,7 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
 def lift(
     context: typer.Context,
     number: Annotated[int, typer.Argument(help="The number shown by newsletter suppression show.")],
-    reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
+    reason: AskedReason = "",
     as_: As = None,
 ) -> None:
     """Lift the suppression of an address."""
@@ -315,7 +317,9 @@ def acknowledge(
 
 
 @alarms.command("reopen")
-def reopen(context: typer.Context, alarm: AlarmKey, reason: AuditReason, as_: As = None) -> None:
+def reopen(
+    context: typer.Context, alarm: AlarmKey, reason: AskedReason = "", as_: As = None
+) -> None:
     """Reopen an acknowledged alarm, so that it counts as new again."""
     from newsletter.cli.console import console
     from newsletter.operations.actions import reopen_alarm

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from newsletter.cli.language import gettext as _
+from newsletter.cli.prompts import ask
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,6 +27,14 @@ T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AuditReason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
+#: The same where an order needs a reason.
+AskedReason = Annotated[
+    str,
+    typer.Option(
+        help="The reason, for the audit log; asked for if omitted.",
+        callback=lambda given: given.strip() or ask(_("Reason"), option="--reason"),
+    ),
+]
 NewsletterName = Annotated[
     str | None, typer.Option("--newsletter", "-n", help="The newsletter, if there are several.")
 ]

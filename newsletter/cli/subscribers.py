@@ -20,7 +20,7 @@ from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
-    AuditReason,
+    AskedReason,
     Json,
     NewsletterName,
     open_all,
@@ -249,7 +249,7 @@ def show_subscribers(
 def remove(
     context: typer.Context,
     address: str,
-    reason: AuditReason,
+    reason: AskedReason = "",
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -285,7 +285,7 @@ def remove(
 def suppress(
     context: typer.Context,
     address: str,
-    reason: AuditReason,
+    reason: AskedReason = "",
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from newsletter.cli.prompts import UnansweredError
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.database.vocabulary import MailingState
@@ -27,4 +28,18 @@ def test_an_order_says_what_it_did_and_records_no_reason_that_nobody_gave(
     assert done.stdout == f"Mailing {number} is cancelled.\n"
     with reading(engine) as session:
         assert set(session.scalars(select(AuditEventRow.reason))) == {""}
+    engine.dispose()
+
+
+def test_an_order_that_needs_a_reason_asks_for_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(sqlite_url)
+    number = str(set_stage(engine, readers=1).mail())
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    refused = run_command(["mailing", "retry", number], typed="\n")
+    assert isinstance(refused.exception, UnansweredError)
+    run_command(["domain", "hold", "example.jp"], typed="their disk is full\n")
+    with reading(engine) as session:
+        assert set(session.scalars(select(AuditEventRow.reason))) == {"their disk is full"}
     engine.dispose()
