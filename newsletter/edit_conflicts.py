@@ -45,7 +45,7 @@ class Merged(Generic[_T]):
     value: _T
     clashes: Mapping[str, object]
 
-    def demand(self) -> _T:
+    def require(self) -> _T:
         """Return the merged value.
 
         Raises:

@@ -498,7 +498,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
             msg("The settings file does not exist."), place=Place(source=str(env_file))
         )
     source = Path(".env") if env_file is None else env_file
-    _demand_whole(source)
+    _require_whole(source)
     try:
         return Settings(_env_file=source)
     except ValidationError as error:
@@ -515,7 +515,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
         ) from None
 
 
-def _demand_whole(source: Path) -> None:
+def _require_whole(source: Path) -> None:
     """Check that no line of a file would be ignored, which would leave its setting at the default.
 
     Raises:

@@ -37,10 +37,10 @@ from subscribers.lists.records import Record
 from subscribers.people import (
     NOT_A_TAG,
     clean_name,
-    demand_basis,
     is_tag,
     is_time_zone,
     mark_changed,
+    require_basis,
 )
 from subscribers.series.enrolment import note_joined, note_tags
 
@@ -131,7 +131,7 @@ def edit_person(
     hold_group(session, newsletter_id)
     hold_relations(session, newsletter_id, subscriber_id)
     now = known_draft(session, newsletter_id, subscriber_id)
-    draft = merge_changes(shown, draft, now).demand()
+    draft = merge_changes(shown, draft, now).require()
     changed = [*write_values(session, newsletter_id, subscriber_id, draft.values)]
     row = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
     columns = _columns(draft)
@@ -172,7 +172,7 @@ def add_person(
         ListError: The address, a value or the consent is not valid; the place names it.
         ConflictError: The person is on the list, has unsubscribed, is suppressed, or was erased.
     """
-    demand_basis(ground.basis)
+    require_basis(ground.basis)
     try:
         key = parse_address(address).key
     except ListError as error:

@@ -122,7 +122,7 @@ def may_join(session: Session, newsletter: NewsletterRow, invitation: str) -> bo
     return _TOKEN.fullmatch(invitation) is not None and bool(session.scalar(holds))
 
 
-def demand_sight(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
+def require_sight(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
     """Check that a hidden newsletter may be shown: a link is required, even an expired one.
 
     Raises:
@@ -135,7 +135,7 @@ def demand_sight(session: Session, newsletter: NewsletterRow, invitation: str) -
         raise NotFoundError(msg("There is no newsletter “{slug}”.", slug=newsletter.slug))
 
 
-def demand_admission(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
+def require_admission(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
     """Check that a request to join is permitted, and count a use of its link.
 
     Raises:

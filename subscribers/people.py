@@ -23,7 +23,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from subscribers.suppression import demand_lifting, lift_suppressions, remove_suppressions
+from subscribers.suppression import lift_suppressions, remove_suppressions, require_lifting
 
 #: How many characters a tag, and the basis of a consent, have at most, as their columns do.
 LONGEST_TAG = LONGEST_BASIS = 64
@@ -111,7 +111,7 @@ def is_tag(text: str) -> bool:
     return 0 < len(text) <= LONGEST_TAG and text.isprintable()
 
 
-def demand_basis(basis: str) -> None:
+def require_basis(basis: str) -> None:
     """Refuse a basis of consent that says nothing, or more than is kept.
 
     Raises:
@@ -178,7 +178,7 @@ def lift_from(session: Session, standing: PersonRecord, *, because: str, rights:
         ForbiddenError: A suppression concerns newsletters that these rights do not include.
     """
     numbers = [row.id for row in standing.suppressions]
-    demand_lifting(session, rights, numbers)
+    require_lifting(session, rights, numbers)
     decisions = session.scalars(
         select(BounceDecisionRow).where(BounceDecisionRow.suppression_id.in_(numbers))
     ).all()

@@ -305,7 +305,7 @@ def lift_suppression(session: Session, suppression_id: int, *, reason: str) -> N
     remove_suppressions(session, [suppression_id])
 
 
-def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
+def require_lifting(session: Session, rights: Rights, numbers: Iterable[int | None]) -> None:
     """Require the operator's role for the newsletters of suppressions.
 
     Raises:
@@ -313,7 +313,7 @@ def demand_lifting(session: Session, rights: Rights, numbers: Iterable[int | Non
     """
     scopes = select(SuppressionRow.newsletter_id).where(SuppressionRow.id.in_(list(numbers)))
     for newsletter_id in session.scalars(scopes):
-        rights.demand(Permission.SEE_SUBSCRIBERS, newsletter_id)
+        rights.require(Permission.SEE_SUBSCRIBERS, newsletter_id)
 
 
 def lift_suppressions(

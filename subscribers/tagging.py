@@ -112,7 +112,7 @@ def tag_people(
         match = find_match(session, newsletter, settled)
         order.terms = {**asdict(settled), "match": match.value}
     else:
-        order.terms = {"chosen": sorted(_demand_chosen(whom))}
+        order.terms = {"chosen": sorted(_require_chosen(whom))}
     session.add(order)
     session.flush()
     whole = _found(session, newsletter, order)
@@ -125,7 +125,7 @@ def tag_people(
     return order
 
 
-def _demand_chosen(chosen: Collection[int]) -> set[int]:
+def _require_chosen(chosen: Collection[int]) -> set[int]:
     if not 0 < len(chosen) <= _MOST_NAMED:
         raise ListError(
             msg("Nobody was chosen.")

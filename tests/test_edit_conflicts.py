@@ -30,12 +30,12 @@ _ANY = st.builds(
 
 @given(_ANY, _ANY)
 def test_what_nobody_else_changed_is_taken_as_it_was_sent(shown: _Value, sent: _Value) -> None:
-    assert merge_changes(shown_of(shown), sent, shown).demand() == sent
+    assert merge_changes(shown_of(shown), sent, shown).require() == sent
 
 
 @given(_ANY, _ANY)
 def test_a_form_saved_as_it_was_shown_changes_nothing(shown: _Value, now: _Value) -> None:
-    assert merge_changes(shown_of(shown), shown, now).demand() == now
+    assert merge_changes(shown_of(shown), shown, now).require() == now
 
 
 @given(_ANY, _ANY, _ANY)
@@ -43,7 +43,7 @@ def test_saved_again_what_was_typed_holds_beside_what_another_changed(
     shown: _Value, sent: _Value, now: _Value
 ) -> None:
     begun = merge_changes(shown_of(shown), sent, now)
-    assert merge_changes(shown_of(now), begun.value, now).demand() == begun.value
+    assert merge_changes(shown_of(now), begun.value, now).require() == begun.value
     assert begun.value.name == (now.name if sent.name == shown.name else sent.name)
     kept = set(now.topics) - (set(shown.topics) - set(sent.topics))
     assert set(begun.value.topics) == kept | (set(sent.topics) - set(shown.topics))
@@ -54,17 +54,17 @@ def test_what_both_changed_is_refused_with_what_is_saved_now() -> None:
     sent = replace(shown, name="b", values={"city": "奈良"})
     now = replace(shown, name="c", values={"city": "大阪"})
     with pytest.raises(EditConflictError) as caught:
-        merge_changes(shown_of(shown), sent, now).demand()
+        merge_changes(shown_of(shown), sent, now).require()
     assert caught.value.clashes == {"name": "c", "values.city": "大阪"}
 
 
 @pytest.mark.parametrize("shown", ["", "no JSON", "[1]", "7"])
 def test_who_shows_nothing_has_all_taken(shown: str) -> None:
     sent = _Value(name="b", topics=("x",))
-    assert merge_changes(shown, sent, _Value(name="c")).demand() == sent
+    assert merge_changes(shown, sent, _Value(name="c")).require() == sent
 
 
 @pytest.mark.parametrize("shown", ["", "[", "[]", "[" * 100_000, '{"a":' * 100_000])
 def test_where_nothing_says_what_was_shown_all_is_taken_as_it_was_sent(shown: str) -> None:
     sent = _Value(name="a", topics=("x",))
-    assert merge_changes(shown, sent, _Value(name="b")).demand() == sent
+    assert merge_changes(shown, sent, _Value(name="b")).require() == sent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsletter import services
-from newsletter.bounces.webhooks import demand_secrets
+from newsletter.bounces.webhooks import require_secrets
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 from newsletter.message.dkim import DkimKey, read_key
@@ -15,7 +15,7 @@ from newsletter.settings import Settings
 from workers.clocks import LeaseWatch
 from workers.intake.listener import read_listen_address
 from workers.intake.mailbox import read_account
-from workers.transports import Route, demand_relay_files, open_route, relay_names
+from workers.transports import Route, open_route, relay_names, require_relay_files
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -60,7 +60,7 @@ def build(settings: Settings) -> WorkerServices:
     )
 
 
-def demand_settings(settings: Settings) -> None:
+def require_settings(settings: Settings) -> None:
     """Check the settings that would otherwise be read only when mail is sent or received.
 
     Raises:
@@ -70,17 +70,17 @@ def demand_settings(settings: Settings) -> None:
     read_listen_address(settings.bounce_listen)
     if settings.bounce_mailbox is not None:
         read_account(settings.bounce_mailbox.get_secret_value())
-    demand_secrets(settings.webhook_secrets)
+    require_secrets(settings.webhook_secrets)
 
 
-def demand_files(settings: Settings) -> None:
+def require_files(settings: Settings) -> None:
     """Check the files that hosts with workers must be able to read.
 
     Raises:
         SettingError: A file cannot be read, or has other content.
     """
     read_dkim_keys(settings)
-    demand_relay_files(settings)
+    require_relay_files(settings)
 
 
 def read_dkim_keys(settings: Settings) -> tuple[DkimKey, ...]:

@@ -75,7 +75,7 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii").rstrip("=")
 
 
-def demand_authorities(ca_file: str, place: Place) -> None:
+def require_authorities(ca_file: str, place: Place) -> None:
     """Check the file of an option ``ca``.
 
     Args:

@@ -93,7 +93,7 @@ def find_actor(
         rights = rights_of(session, account.id)
     needed = purpose.needed if isinstance(purpose, Action) else purpose
     if needed is not None:
-        rights.demand(needed, newsletter_id)
+        rights.require(needed, newsletter_id)
     return Actor(
         account_id=account.id,
         name=account.address,

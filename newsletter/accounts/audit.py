@@ -92,7 +92,7 @@ def record_event(
     if actor.account_id is not None and action.needed is not None:
         with session.no_autoflush:
             rights = rights_of(session, actor.account_id)
-        rights.demand(action.needed, newsletter_id)
+        rights.require(action.needed, newsletter_id)
     session.add(
         AuditEventRow(
             actor_id=actor.account_id,

@@ -61,7 +61,7 @@ class Rights:
         """
         return action.needed is None or self.cover(action.needed, newsletter_id)
 
-    def demand(self, permission: Permission, newsletter_id: int | None) -> None:
+    def require(self, permission: Permission, newsletter_id: int | None) -> None:
         """Check that something is permitted in a newsletter, or (None) in all of them.
 
         Raises:

@@ -173,7 +173,7 @@ def fetch_bounces(
             remedy=msg("Set it, for example, to imaps://user:secret@mail.example.jp/INBOX."),
         )
     account = read_account(settings.bounce_mailbox.get_secret_value())
-    account.demand_authorities()
+    account.require_authorities()
     engine = open_database(settings)
     services = build_services(settings, engine)
     joining = JoiningByMail.of(settings, engine, services.signer)

@@ -56,8 +56,8 @@ def correct(
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.readying import ready_draft
     from newsletter.mailings.corrections.effect import (
-        demand_readied,
         put_into_effect,
+        require_readied,
         review_correction,
     )
     from newsletter.mailings.corrections.notes import keep_note
@@ -73,7 +73,7 @@ def correct(
         preflight = ready_draft(session, opened.actor, draft, opened.settings)[1]
     with reading(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
-        readied = demand_readied(session, sent.id)
+        readied = require_readied(session, sent.id)
         review = review_correction(session, opened.newsletter, sent, readied, preflight)
     if not json:
         _show(review)

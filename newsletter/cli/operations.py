@@ -242,11 +242,11 @@ def status(
     from newsletter.database.engine import reading
     from newsletter.mailings.reports.progress import list_progress
     from newsletter.newsletters.publications import list_newsletters
-    from workers.composition import demand_settings
+    from workers.composition import require_settings
     from workers.overview import overview_source
 
     settings = settings_of(context)
-    demand_settings(settings)
+    require_settings(settings)
     engine = open_database(settings)
     look_now = overview_source(settings, engine)
     if check:

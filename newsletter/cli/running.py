@@ -49,14 +49,14 @@ def beat(context: typer.Context) -> None:
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     from newsletter.cli.embedded import ALL_ROLES, own_servers, supervised
     from newsletter.operations.broker import await_broker
-    from workers.composition import demand_files, demand_settings
+    from workers.composition import require_files, require_settings
 
     settings = settings_of(context)
-    demand_settings(settings)
+    require_settings(settings)
     open_with_keys(settings).dispose()
     if roles:
         # Otherwise the running processes would retry forever.
-        demand_files(settings)
+        require_files(settings)
     alone = roles == ALL_ROLES and beat
     if not settings.redis_url and not alone:
         raise SettingError(
@@ -112,10 +112,10 @@ def alive(context: typer.Context, kind: ProcessKind) -> None:
 def web(context: typer.Context) -> None:
     """Serve the web application, at WEB_HOST and WEB_PORT of the settings."""
     from newsletter.web.serve import serve
-    from workers.composition import demand_settings
+    from workers.composition import require_settings
 
     settings = settings_of(context)
-    demand_settings(settings)
+    require_settings(settings)
     open_with_keys(settings).dispose()
     serve(settings, before=lambda: _greet(settings))
 

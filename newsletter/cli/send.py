@@ -125,7 +125,7 @@ def send(
         decide_at,
         decide_place=Place(source="--decide-at"),
     )
-    _demand_company(
+    _require_company(
         ("--everywhere", "--at", everywhere and at is None),
         ("--decide-at", "--subject", bool(decide_at) and trial is None),
     )
@@ -161,7 +161,7 @@ def send(
             return
         now = watch_mailing(opened.engine, mailing_id, quiet=json, check=check)
     _print_outcome(now, json=json)
-    _demand_accepted(now)
+    _require_accepted(now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +309,7 @@ def send_test(
     _print_outcome(now, json=json)
     if not json:
         _print_shown_as(met or (), reader)
-    _demand_accepted(now)
+    _require_accepted(now)
 
 
 def _print_outcome(now: Progress, *, json: bool) -> None:
@@ -321,7 +321,7 @@ def _print_outcome(now: Progress, *, json: bool) -> None:
         show(now)
 
 
-def _demand_accepted(now: Progress) -> None:
+def _require_accepted(now: Progress) -> None:
     """Exit as incomplete if the relay did not accept all messages.
 
     Raises:
@@ -374,7 +374,7 @@ def _print_digest_readers(review: OrderReview) -> None:
         )
 
 
-def _demand_company(*pairs: tuple[str, str, bool]) -> None:
+def _require_company(*pairs: tuple[str, str, bool]) -> None:
     """Refuse options that have no effect without another option.
 
     Args:

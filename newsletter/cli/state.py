@@ -106,11 +106,11 @@ def open_with_keys(settings: Settings) -> Engine:
     Raises:
         SettingError: The key of links that are in use is missing.
     """
-    from newsletter.operations.signing_keys import demand_keys
+    from newsletter.operations.signing_keys import require_keys
     from newsletter.settings import signing_keys
 
     engine = open_database(settings)
-    demand_keys(engine, signing_keys(settings))
+    require_keys(engine, signing_keys(settings))
     return engine
 
 

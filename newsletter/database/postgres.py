@@ -133,7 +133,7 @@ def _connect(
     told = False
     while True:
         try:
-            return _demand_unicode(_PatientConnection.connect(*args, **options))
+            return _require_unicode(_PatientConnection.connect(*args, **options))
         except psycopg.OperationalError as error:
             if on_wait is None or time.monotonic() > deadline or turns_away(str(error)):
                 raise
@@ -143,7 +143,7 @@ def _connect(
             time.sleep(_PAUSE_SECONDS)
 
 
-def _demand_unicode(connection: _PatientConnection) -> _PatientConnection:
+def _require_unicode(connection: _PatientConnection) -> _PatientConnection:
     """Return the connection if the encoding of its database is UTF8.
 
     Raises:

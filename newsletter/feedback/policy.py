@@ -124,7 +124,7 @@ def set_policy(
     waited_for = select(NewsletterRow.id).where(NewsletterRow.id == newsletter.id)
     session.execute(waited_for.with_for_update(key_share=True)).one()
     kept = load_policy(session, newsletter.id)
-    policy = merge_changes(shown, policy, kept).demand()
+    policy = merge_changes(shown, policy, kept).require()
     if policy == kept:
         return
     save_policy(session, newsletter.id, policy)

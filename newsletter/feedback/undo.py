@@ -23,7 +23,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.feedback.search import UNDOABLE
 from newsletter.i18n.messages import msg
 from subscribers.leaving import take_back
-from subscribers.suppression import demand_lifting, lift_suppressions
+from subscribers.suppression import lift_suppressions, require_lifting
 
 
 def undo_bounce(
@@ -60,7 +60,7 @@ def undo_bounce(
         raise ConflictError(
             msg("Bounce {bounce} has no consequences that can be undone.", bounce=bounce_id)
         )
-    demand_lifting(session, rights, [decision.suppression_id])
+    require_lifting(session, rights, [decision.suppression_id])
     lift_suppressions(session, [decision], because=why)
     if decision.unsubscribed and row.newsletter_id is not None and row.subscriber_id is not None:
         take_back(session, row.newsletter_id, row.subscriber_id)

@@ -151,7 +151,7 @@ def note_of(session: Session, issue: IssueRow) -> Note:
     return note_in(written) if written else Note()
 
 
-def demand_written(session: Session, issue_id: int) -> Correction:
+def require_written(session: Session, issue_id: int) -> Correction:
     """Return the correction of an issue that is being written.
 
     Raises:
@@ -166,7 +166,7 @@ def demand_written(session: Session, issue_id: int) -> Correction:
     return row
 
 
-def demand_note(session: Session, issue: IssueRow) -> None:
+def require_note(session: Session, issue: IssueRow) -> None:
     """Check that an issue row that is a correction has a note for readers.
 
     Raises:

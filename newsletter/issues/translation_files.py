@@ -13,8 +13,8 @@ from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.model import Block, Conditional, Issue, Link, TranslatedUnit, Translation
 from newsletter.issues.translation_units import (
     TranslationUnit,
-    demand_same_readers,
     joined_unit,
+    require_same_readers,
     spoken_first,
     translated_unit,
     units_in,
@@ -81,7 +81,7 @@ class _Piece:
             if not said:
                 yield joined_unit(unit)
             elif unit.has_words or said != unit.body:
-                demand_same_readers(unit, said)
+                require_same_readers(unit, said)
                 yield translated_unit(unit, text="", body=said, links=())
         for link, said_links in links:
             unit = TranslationUnit(place=self.place, links=(link,))

@@ -190,7 +190,7 @@ def spoken_first(units: Iterable[TranslatedUnit]) -> tuple[TranslatedUnit, ...]:
     return (*joined.values(), *(each for each in given if not each.joined))
 
 
-def demand_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
+def require_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
     """Check that a translation has the same conditions as its original.
 
     Raises:

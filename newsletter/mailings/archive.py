@@ -246,7 +246,7 @@ def archive_issue(
         ConflictError: The issue is a correction of a sent one.
     """
     issue = get_issue(session, newsletter_id, issue_id)
-    _demand_own_place(issue.corrects)
+    _require_own_place(issue.corrects)
     before = issue.archived
     issue.archived = place
     draft = stored_draft_of(session, issue_id)
@@ -267,7 +267,7 @@ def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | 
     Raises:
         ConflictError: The draft is a correction of a sent issue.
     """
-    _demand_own_place(draft.corrects)
+    _require_own_place(draft.corrects)
     issue_id = publishing.place_draft(session, draft, place)
     if issue_id is not None:
         archive_issue(session, actor, draft.newsletter_id, issue_id, place)
@@ -282,7 +282,7 @@ def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | 
     )
 
 
-def _demand_own_place(corrects: int | None) -> None:
+def _require_own_place(corrects: int | None) -> None:
     if corrects is not None:
         raise ConflictError(
             msg("A correction stands in the archive where the sent issue stands."),

@@ -40,7 +40,7 @@ def create_newsletter(
         sharing = publications.find_newsletter(session, share_fields_with)
         rights = rights_of_actor(session, actor)
         for row in publications.list_sharing(session, sharing.id):
-            rights.demand(Permission.ADMINISTER, row.id)
+            rights.require(Permission.ADMINISTER, row.id)
     row = publications.create_newsletter(session, draft, sharing=sharing)
     record_event(
         session,
@@ -72,7 +72,7 @@ def change_settings(
     row = session.get_one(
         NewsletterRow, newsletter_id, with_for_update={"key_share": True}, populate_existing=True
     )
-    settings = publications.merge_settings(shown, settings, row).demand()
+    settings = publications.merge_settings(shown, settings, row).require()
     changed = publications.change_newsletter(row, settings)
     if changed:
         record_event(

@@ -27,7 +27,7 @@ from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.reuse import Pattern
 from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.drafts.translation_history import get_translation_revision
-from newsletter.issues.library.images import Encoded, demand_description, keep_image
+from newsletter.issues.library.images import Encoded, keep_image, require_description
 from newsletter.issues.library.stored_files import CheckedFile, keep_file
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
@@ -114,7 +114,7 @@ def add_picture(
         ContentError: The alternative text is missing although required.
     """
     if described:
-        demand_description(alt)
+        require_description(alt)
     path = keep_image(session, newsletter_id, encoded, alt=alt, name=name)
     record_event(
         session,

@@ -73,7 +73,7 @@ def change_item(
         raise ContentError(msg("Give it a name."), place=Place(source=row.name, field="name"))
     session.refresh(row, with_for_update=True)
     kept = ItemWords(name=row.name, alt=row.alt)
-    words = merge_changes(shown, item_words(name=name, alt=alt), kept).demand()
+    words = merge_changes(shown, item_words(name=name, alt=alt), kept).require()
     if words == kept:
         return get_item(session, newsletter_id, number)
     describe_item(row, words)

@@ -156,7 +156,7 @@ def set_recurrence(
     row = session.get(Recurrence, newsletter.id, with_for_update=True)
     kept = schedule_of(row)
     sent = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern_id)
-    wanted = merge_changes(shown, sent, kept).demand()
+    wanted = merge_changes(shown, sent, kept).require()
     if shown and wanted == kept and start is None:
         return
     rule = wanted.rule

@@ -134,7 +134,7 @@ def save_snippet(
             remedy=msg("Change that one, or choose another name."),
         )
     if row.name and row.name != name:
-        _demand_unused(session, newsletter_id, row.name)
+        _require_unused(session, newsletter_id, row.name)
     row.name, row.content, row.updated_at = name, content, now()
     session.add(row)
     session.flush()
@@ -175,7 +175,7 @@ def delete_snippet(session: Session, actor: Actor, newsletter_id: int, number: i
         NotFoundError: There is no such snippet.
     """
     row = find_snippet(session, newsletter_id, number)
-    _demand_unused(session, newsletter_id, row.name)
+    _require_unused(session, newsletter_id, row.name)
     session.delete(row)
     forget_uses(session, ContentUser.SNIPPET, number)
     record_event(
@@ -208,7 +208,7 @@ def find_snippet(session: Session, newsletter_id: int, number: int) -> SnippetRo
     return row
 
 
-def _demand_unused(session: Session, newsletter_id: int, name: str) -> None:
+def _require_unused(session: Session, newsletter_id: int, name: str) -> None:
     drafts = [use for use in find_uses(session, newsletter_id, name) if use.draft_id]
     if drafts:
         raise ConflictError(

@@ -44,7 +44,7 @@ def fingerprint(key: bytes) -> str:
     return sha256(b"newsletter signing key\0" + key).hexdigest()[:_DIGITS]
 
 
-def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
+def require_keys(engine: Engine, keys: Sequence[bytes]) -> None:
     """Record the present keys, and check that none is missing whose links are in use.
 
     Raises:

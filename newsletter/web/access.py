@@ -5,7 +5,7 @@ The dependency finds the session, checks the role, and requires a form token and
 every method that may change something. If the route's path has ``{newsletter}`` (a slug), the role
 is required in that newsletter, and an account without any role there gets the same reply as for an
 unknown newsletter. Otherwise the role is required in any newsletter, and the handler checks further
-with `Rights.demand`. A route for a single action requires the permission of that action (`doing`),
+with `Rights.require`. A route for a single action requires the permission of that action (`doing`),
 as its button does (`Visit.may_do`).
 """
 
@@ -243,7 +243,7 @@ class Requires(Guard):
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
         if self.permission and self.everywhere:
-            visit.rights.demand(self.permission, None)
+            visit.rights.require(self.permission, None)
         if not self.allows(visit.rights, visit.newsletter_id):
             raise ForbiddenError(msg("Your roles do not permit this."))
         request.state.visit = request.state.admitted = visit

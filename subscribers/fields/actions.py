@@ -173,7 +173,7 @@ def _hold(session: Session, actor: Actor, newsletter_id: int) -> int:
     group = hold_group(session, newsletter_id, alone=True)
     rights = rights_of_actor(session, actor)
     for number in newsletters_of_group(session, newsletter_id):
-        rights.demand(Permission.ADMINISTER, number)
+        rights.require(Permission.ADMINISTER, number)
     return group
 
 

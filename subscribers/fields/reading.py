@@ -70,7 +70,7 @@ def read_values(
     return {key: read_value(fields[key], value) for key, value in given.items()}
 
 
-def demand_required(known: Sequence[Field], values: Mapping[str, FieldValue | None]) -> None:
+def require_values(known: Sequence[Field], values: Mapping[str, FieldValue | None]) -> None:
     """Refuse values without a required one; only the given fields are checked.
 
     Raises:

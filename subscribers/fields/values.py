@@ -15,7 +15,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from subscribers.fields.model import FieldValue, current_values
-from subscribers.fields.reading import demand_required, read_values
+from subscribers.fields.reading import read_values, require_values
 from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
 
 
@@ -190,7 +190,7 @@ def write_own_values(
     ]
     values = read_values(own, {field.key: given[field.key] for field in own})
     if stays:
-        demand_required(own, values)
+        require_values(own, values)
     return [*write_values(session, newsletter_id, subscriber_id, values)]
 
 

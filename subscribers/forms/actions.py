@@ -79,7 +79,7 @@ def change_form(
         EditConflictError: Somebody else changed the same part of the form.
     """
     row = _hold(session, newsletter_id, form.slug)
-    form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).demand()
+    form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).require()
     before, after = form_of_row(row).kept, _check(session, newsletter_id, form).kept
     for name, value in after.items():
         setattr(row, name, value)
@@ -150,7 +150,7 @@ def set_sites(
     sent = Sites(origins=tuple({read_site(text) for text in sites if text.strip()}))
     session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
     before = list(list_sites(session, newsletter_id))
-    merged = merge_changes(shown, sent, Sites(origins=tuple(before))).demand()
+    merged = merge_changes(shown, sent, Sites(origins=tuple(before))).require()
     origins = sorted(merged.origins)
     if len(origins) > MOST_SITES:
         raise ListError(

@@ -13,7 +13,7 @@ from newsletter.database.tables import ConsentRow, JoinRequestRow, SubscriptionR
 from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ListError
 from subscribers.fields.model import FieldValue
-from subscribers.fields.reading import demand_required, read_value
+from subscribers.fields.reading import read_value, require_values
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
 from subscribers.forms.model import JoinForm
@@ -31,7 +31,7 @@ def read_answers(
     """
     asked = form.asked_of(list_fields(session, newsletter_id))
     answers = {field.key: read_value(field, given.get(field.key)) for field in asked}
-    demand_required(asked, answers)
+    require_values(asked, answers)
     return answers
 
 

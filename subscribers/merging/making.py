@@ -77,7 +77,7 @@ def merge_people(
     outlook = foresee_merge(
         session, actor, newsletter_id, kept_id=order.kept_id, merged_id=order.merged_id
     )
-    _demand_possible(outlook, order)
+    _require_possible(outlook, order)
     order = replace(order, take=order.take & {choice.name for choice in outlook.choices})
     group_id = session.get_one(NewsletterRow, newsletter_id).group_id
     session.add(
@@ -139,7 +139,7 @@ def _hold(session: Session, newsletter_id: int, order: MergeOrder) -> None:
         )
 
 
-def _demand_possible(outlook: MergeOutlook, order: MergeOrder) -> None:
+def _require_possible(outlook: MergeOutlook, order: MergeOrder) -> None:
     if outlook.done:
         raise ConflictError(msg("These two are merged already."))
     if order.revision is not None and order.revision != outlook.revision:

@@ -166,7 +166,7 @@ def _joined(match: Match, queries: Sequence[Query]) -> Query | None:
 def _read(
     condition: Condition, subjects: Mapping[str, Criterion], fields: Sequence[Field]
 ) -> Query:
-    _demand_value(condition, subjects.get(condition.subject))
+    _require_value(condition, subjects.get(condition.subject))
     query = parse_query(_condition_text(condition, subjects), fields)
     if isinstance(query, And | Or):
         raise ListError(
@@ -176,7 +176,7 @@ def _read(
     return query
 
 
-def _demand_value(condition: Condition, subject: Criterion | None) -> None:
+def _require_value(condition: Condition, subject: Criterion | None) -> None:
     """Refuse a condition without a value, which would match nobody or everybody.
 
     An empty value is allowed for subjects that can be empty, such as the name.

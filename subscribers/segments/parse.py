@@ -217,7 +217,7 @@ class _Parser:
         if token.kind == "word" and word == "field":
             return self._compared(self._custom(), token)
         if token.kind == "word" and word == TOPIC:
-            self._demand_topics(token)
+            self._require_topics(token)
             return self._compared(CustomField(key=TOPIC), token)
         if token.kind == "word" and word in set(BuiltIn):
             return self._compared(BuiltIn(word), token)
@@ -286,7 +286,7 @@ class _Parser:
             )
         return CustomField(key=token.text)
 
-    def _demand_topics(self, token: _Token) -> None:
+    def _require_topics(self, token: _Token) -> None:
         if self._known is not None and field_of(self._known, TOPIC) is None:
             raise _fault(token, msg("This newsletter has no topics."), self._what_there_is())
 

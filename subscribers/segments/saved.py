@@ -175,7 +175,7 @@ def names_of_queries(session: Session, newsletter_id: int) -> Mapping[str, str]:
     return {row.query: row.name for row in reversed(list_segments(session, newsletter_id))}
 
 
-def demand_fields(session: Session, newsletter_id: int, queries: Iterable[str]) -> None:
+def require_fields(session: Session, newsletter_id: int, queries: Iterable[str]) -> None:
     """Refuse queries with a field that was deleted since they were written.
 
     Nobody has a value of such a field, so the query would match nobody or, with ``not``, everybody.
@@ -200,7 +200,7 @@ def delete_segment(session: Session, newsletter_id: int, name: str) -> None:
         ConflictError: The segment is used for mail that is not sent yet; the remedy says where.
     """
     row = find_segment(session, newsletter_id, name)
-    demand_unused(session, newsletter_id, row)
+    require_unused(session, newsletter_id, row)
     session.execute(delete(SegmentRow).where(SegmentRow.id == row.id))
 
 
@@ -307,7 +307,7 @@ def uses_of_segment(session: Session, newsletter_id: int, row: SegmentRow) -> Se
     return list(islice(_uses(session, newsletter_id, row), _MOST))
 
 
-def demand_unused(session: Session, newsletter_id: int, row: SegmentRow) -> None:
+def require_unused(session: Session, newsletter_id: int, row: SegmentRow) -> None:
     """Refuse if a segment is used by name.
 
     Raises:

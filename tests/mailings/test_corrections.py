@@ -32,7 +32,7 @@ from newsletter.issues.model import Anchor, Conditional, Issue, Paragraph, Text
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, list_issues, save_issue
 from newsletter.mailings.corrections.copies import count_copies, somebody_lacks
-from newsletter.mailings.corrections.effect import demand_readied
+from newsletter.mailings.corrections.effect import require_readied
 from newsletter.mailings.corrections.mail import (
     CorrectionMail,
     compose_correction_mail,
@@ -277,7 +277,7 @@ class TestWhatIsRefused:
     def test_a_correction_is_not_sent_by_itself(self, stage: Stage) -> None:
         write_correction(stage, titled(RIGHT))
         with reading(stage.engine) as session:
-            slug = demand_readied(session, _issue(stage).id).slug
+            slug = require_readied(session, _issue(stage).id).slug
         with pytest.raises(ConflictError, match="not sent by itself"):
             replace(stage, issue=slug).mail()
 

@@ -31,8 +31,8 @@ from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     approve,
-    demand_approval,
     request_approval,
+    require_approval,
     send_back,
 )
 from newsletter.mailings.approvals.state import (
@@ -97,11 +97,11 @@ def _checked(scene: Scene) -> tuple[IssueRow, Preflight, str]:
     return issue, preflight, digest
 
 
-def _demand(scene: Scene) -> None:
+def _require(scene: Scene) -> None:
     issue, _, digest = _checked(scene)
     with reading(scene.engine) as session:
         newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-        demand_approval(session, newsletter, issue, digest)
+        require_approval(session, newsletter, issue, digest)
 
 
 def _standing(scene: Scene, account: int) -> IssueProgress:
@@ -358,14 +358,14 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
     _rule(scene)
     _ask(scene, people["葵"])
     _answer(scene, people["蓮"])
-    _demand(scene)
+    _require(scene)
     with transaction(scene.engine) as session:
         disable_account(session, COMMAND_LINE, people["蓮"])
     void = _standing(scene, people["葵"])
     assert (void.stage, void.step, void.approval_state) == (Stage.CHECKED, NextStep.ASK, "void")
     assert _status(scene) is IssueStatus.DRAFT
     with pytest.raises(ConflictError, match="disabled since"):
-        _demand(scene)
+        _require(scene)
     with pytest.raises(ConflictError, match="disabled since"):
         _answer(scene, people["凪"])
     with reading(scene.engine) as session:
@@ -377,9 +377,9 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
     with transaction(scene.engine) as session:
         enable_account(session, COMMAND_LINE, people["蓮"])
     with pytest.raises(ConflictError, match="not been approved"):
-        _demand(scene)
+        _require(scene)
     _answer(scene, people["凪"])
-    _demand(scene)
+    _require(scene)
 
 
 @on_one_database("sqlite")
@@ -456,7 +456,7 @@ def test_an_approval_that_is_given_at_this_moment_is_not_asked_away(
             running = thread.submit(_ask, scene, people["葵"], people["凪"])
             await_lock(scene.engine, running)
         running.result(timeout=60)
-    _demand(scene)
+    _require(scene)
 
 
 @on_one_database("sqlite")

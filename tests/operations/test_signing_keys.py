@@ -13,7 +13,7 @@ from newsletter.database.tables import MailingRow, SigningKeyRow
 from newsletter.database.types import now
 from newsletter.errors import NotFoundError, SettingError
 from newsletter.mailings.planning.planning import plan_mailing
-from newsletter.operations.signing_keys import demand_keys, fingerprint, forget_key, list_keys
+from newsletter.operations.signing_keys import fingerprint, forget_key, list_keys, require_keys
 from tests.support.stage import set_stage
 
 _OLD, _NEW = b"o" * 40, b"n" * 40
@@ -21,7 +21,7 @@ _OLD, _NEW = b"o" * 40, b"n" * 40
 
 def _use(engine: Engine) -> None:
     """Use a database with one key, and send something."""
-    demand_keys(engine, [_OLD])
+    require_keys(engine, [_OLD])
     stage = set_stage(engine)
     stage.subscribe("a@example.jp")
     plan_mailing(engine, stage.mail())
@@ -30,18 +30,18 @@ def _use(engine: Engine) -> None:
 def test_a_key_in_use_that_is_gone_is_named_with_what_to_do(engine: Engine) -> None:
     _use(engine)
     with pytest.raises(SettingError) as caught:
-        demand_keys(engine, [_NEW])
+        require_keys(engine, [_NEW])
     assert fingerprint(_OLD) in caught.value.what
     assert f"newsletter key forget {fingerprint(_OLD)}" in caught.value.remedy
     with reading(engine) as session:
         assert [key.fingerprint for key in list_keys(session)] == [fingerprint(_OLD)]
-    demand_keys(engine, [_NEW, _OLD])
+    require_keys(engine, [_NEW, _OLD])
 
 
 def test_a_key_that_was_given_up_may_be_gone(engine: Engine) -> None:
     _use(engine)
     forget_key(engine, COMMAND_LINE, fingerprint(_OLD), reason="stolen")
-    demand_keys(engine, [_NEW])
+    require_keys(engine, [_NEW])
     with pytest.raises(NotFoundError):
         forget_key(engine, COMMAND_LINE, "0" * 16, reason="stolen")
 
@@ -52,12 +52,12 @@ def test_a_key_whose_mail_is_older_than_a_year_may_be_gone(engine: Engine) -> No
         long_ago = now() - timedelta(days=400)
         session.execute(update(MailingRow).values(started_at=long_ago))
         session.execute(update(SigningKeyRow).values(first_seen_at=long_ago - timedelta(days=1)))
-    demand_keys(engine, [_NEW])
+    require_keys(engine, [_NEW])
 
 
 def test_a_former_key_may_go_when_the_new_one_signed_for_a_year(engine: Engine) -> None:
     _use(engine)
-    demand_keys(engine, [_NEW, _OLD])
+    require_keys(engine, [_NEW, _OLD])
     with transaction(engine) as session:
         for key, days in ((_OLD, 500), (_NEW, 400)):
             session.execute(
@@ -65,6 +65,6 @@ def test_a_former_key_may_go_when_the_new_one_signed_for_a_year(engine: Engine) 
                 .where(SigningKeyRow.fingerprint == fingerprint(key))
                 .values(first_seen_at=now() - timedelta(days=days))
             )
-    demand_keys(engine, [_NEW])
+    require_keys(engine, [_NEW])
     with pytest.raises(SettingError):
-        demand_keys(engine, [_OLD])
+        require_keys(engine, [_OLD])

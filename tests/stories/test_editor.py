@@ -49,7 +49,7 @@ def test_an_editor_sends_a_digest(
 
     _bring_in(house, page, digest, tmp_path)
     _mend_all(page)
-    _demand_approval(house)
+    _require_approval(house)
     page.reload()
     page.get_by_role("link", name="Request approval…").click()
     page.get_by_role("button", name="Send the test").click()
@@ -132,7 +132,7 @@ def _mend_all(page: Page) -> None:
     expect(findings.locator(".error")).to_have_count(0)
 
 
-def _demand_approval(house: House) -> None:
+def _require_approval(house: House) -> None:
     with transaction(house.engine) as session:
         session.execute(
             update(NewsletterRow)

@@ -16,8 +16,8 @@ from newsletter.issues.store import find_issue
 from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.mailings.corrections.effect import (
     CorrectionReview,
-    demand_readied,
     put_into_effect,
+    require_readied,
     review_correction,
 )
 from newsletter.mailings.corrections.mail import compose_correction_mail, send_correction_mail
@@ -92,7 +92,7 @@ def _checked(stage: Stage) -> tuple[IssueRow, IssueRow, Preflight, CorrectionRev
     with reading(stage.engine) as session:
         newsletter = get_newsletter(session, stage.newsletter_id)
         issue = find_issue(session, stage.newsletter_id, stage.issue)
-        readied = demand_readied(session, issue.id)
+        readied = require_readied(session, issue.id)
         preflight = check_stored(readied, newsletter, SETTINGS, ask_dns=False)
         review = review_correction(session, newsletter, issue, readied, preflight)
         return issue, readied, preflight, review

@@ -12,7 +12,7 @@ from newsletter.errors import SettingError
 from newsletter.settings import Settings
 from tests.bounces.webhook_cases import PROVIDERS
 from tests.bounces.webhook_model import Provider
-from workers.composition import demand_settings
+from workers.composition import require_settings
 
 #: A key as SendGrid has them, which Postal has not.
 _OF_ANOTHER_KIND = base64.b64encode(
@@ -39,7 +39,7 @@ _OF_ANOTHER_KIND = base64.b64encode(
 )
 def test_what_no_mail_could_come_or_go_by_is_named_with_what_to_do(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name) as refused:
-        demand_settings(Settings.model_validate({name.lower(): value}))
+        require_settings(Settings.model_validate({name.lower(): value}))
     assert refused.value.remedy
     assert value not in str(refused.value)
 
@@ -47,4 +47,4 @@ def test_what_no_mail_could_come_or_go_by_is_named_with_what_to_do(name: str, va
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
 def test_a_secret_of_each_provider_is_taken(provider: Provider) -> None:
     setting, secret = f"webhook_{provider.name}", provider.secret
-    demand_settings(Settings.model_validate({setting: f"{secret},{secret}"}))
+    require_settings(Settings.model_validate({setting: f"{secret},{secret}"}))

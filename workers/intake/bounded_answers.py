@@ -24,7 +24,7 @@ _ANSWER_OCTETS = 64 * 1024 * 1024
 _ANSWER_LINES = 3_000_000
 
 
-def demand_size(octets: int, lines: int = 0) -> None:
+def require_size(octets: int, lines: int = 0) -> None:
     """Refuse a reply with too many octets or lines.
 
     Raises:
@@ -61,7 +61,7 @@ class _Bounded(socket.socket):
         count = super().recv_into(buffer, nbytes or 0, flags)
         self._octets += count
         self._lines += bytes(memoryview(buffer)[:count]).count(b"\n")
-        demand_size(self._octets, self._lines)
+        require_size(self._octets, self._lines)
         return count
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
-from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded, demand_size
+from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded, require_size
 from workers.intake.mailbox import Account, Letter
 
 #: Our keyword for stored mail; on servers without keywords, only ``\\Seen`` is set.
@@ -170,7 +170,7 @@ class _Literals(imaplib.IMAP4):
         Raises:
             OSError: The literal exceeds the limit.
         """
-        demand_size(size)
+        require_size(size)
         return super().read(size)
 
 

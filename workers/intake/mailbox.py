@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
-from workers.mail_servers import demand_authorities, split_url
+from workers.mail_servers import require_authorities, split_url
 
 #: Port, and whether TLS is implicit, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
@@ -48,13 +48,13 @@ class Account:
         """The name for operators, without the password."""
         return f"{self.protocol}:{self.host}:{self.port}"
 
-    def demand_authorities(self) -> None:
+    def require_authorities(self) -> None:
         """Check the file of certificate authorities, without which no connection is possible.
 
         Raises:
             SettingError: The file cannot be read, or holds no certificate.
         """
-        demand_authorities(self.ca_file, _PLACE)
+        require_authorities(self.ca_file, _PLACE)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the context that verifies the server's certificate and name."""

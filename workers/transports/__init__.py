@@ -12,7 +12,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.settings import Settings
-from workers.mail_servers import demand_authorities, split_url
+from workers.mail_servers import require_authorities, split_url
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
 from workers.transports.relay import Relay
@@ -113,14 +113,14 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def demand_relay_files(settings: Settings) -> None:
+def require_relay_files(settings: Settings) -> None:
     """Check that the certificate files of all relays can be read on this host.
 
     Raises:
         SettingError: A file cannot be read, or is not a certificate file.
     """
     for url in settings.mail_transports:
-        demand_authorities(open_route(url.get_secret_value()).transport.ca_file, _PLACE)
+        require_authorities(open_route(url.get_secret_value()).transport.ca_file, _PLACE)
 
 
 def relay_names(settings: Settings) -> tuple[str, ...]:

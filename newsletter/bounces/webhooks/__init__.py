@@ -44,7 +44,7 @@ __all__ = [
     "ProviderEvent",
     "RefusedCallError",
     "adapters",
-    "demand_secrets",
+    "require_secrets",
 ]
 
 #: For each provider whose secret has a format: the function that reads it, and advice on finding
@@ -65,7 +65,7 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], Message]] = {
 }
 
 
-def demand_secrets(secrets: Mapping[str, Sequence[str]]) -> None:
+def require_secrets(secrets: Mapping[str, Sequence[str]]) -> None:
     """Refuse secrets that no call can match: every call would be refused and its bounce lost.
 
     Args:

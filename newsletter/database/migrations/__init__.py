@@ -56,13 +56,13 @@ def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> 
     config = _config(engine, versions)
     script, revision = ScriptDirectory.from_config(config), _revision(engine)
     if revision is not None and revision == script.get_current_head():
-        _demand_whole(engine)
+        _require_whole(engine)
         return
-    _demand_known(revision, script)
+    _require_known(revision, script)
     command.upgrade(config, to)
 
 
-def _demand_known(revision: str | None, script: ScriptDirectory) -> None:
+def _require_known(revision: str | None, script: ScriptDirectory) -> None:
     """Raise if the database has a schema that this version does not know."""
     if revision is None or revision in {step.revision for step in script.walk_revisions()}:
         return
@@ -92,7 +92,7 @@ def _demand_known(revision: str | None, script: ScriptDirectory) -> None:
     )
 
 
-def _demand_whole(engine: Engine) -> None:
+def _require_whole(engine: Engine) -> None:
     """Raise if the database is marked as current but lacks columns: many statements would fail.
 
     It may have been made by a development version, or restored in part.

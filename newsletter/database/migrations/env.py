@@ -58,7 +58,7 @@ def run() -> None:
             if connection.dialect.name == "sqlite":
                 with _triggers_kept(connection):
                     context.run_migrations()
-                _demand_whole(connection)
+                _require_whole(connection)
             else:
                 context.run_migrations()
 
@@ -98,7 +98,7 @@ def _triggers_kept(connection: Connection) -> Iterator[None]:
                 connection.exec_driver_sql("UPDATE person_words_upto SET upto = 0")
 
 
-def _demand_whole(connection: Connection) -> None:
+def _require_whole(connection: Connection) -> None:
     lost = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if lost:
         raise ConflictError(

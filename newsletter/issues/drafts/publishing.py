@@ -17,7 +17,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Archived, ContentUser
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
+from newsletter.issues.corrections import correction_slug, discard_correction, require_written
 from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
@@ -83,7 +83,7 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     """
     own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
     if draft.corrects and own is None:
-        correction = demand_written(session, draft.corrects)
+        correction = require_written(session, draft.corrects)
         slug = correction_slug(session.get_one(IssueRow, draft.corrects), correction.number)
     is_chosen = bool(slug)
     slug = slug or (own.slug if own else "") or default_slug(draft.issue)

@@ -34,8 +34,8 @@ from newsletter.issues.sources.normalise import without_controls
 from newsletter.issues.translation_fields import block_with, fields_of_block
 from newsletter.issues.translation_units import (
     TranslationUnit,
-    demand_same_readers,
     joined_unit,
+    require_same_readers,
     translated_unit,
 )
 from newsletter.issues.translations import (
@@ -211,7 +211,7 @@ def save_units(
         status = statuses.get(fields.source)
         try:
             if status is None:
-                _demand_untouched(fields)
+                _require_untouched(fields)
             elif (changed := _read(fields, status)) != status.translated:
                 changes[fields.source] = changed
         except (ContentError, ConflictError) as error:
@@ -224,7 +224,7 @@ def save_units(
     return SavedUnits(draft=draft, saved=len(changes), faults=faults)
 
 
-def _demand_untouched(fields: UnitFields) -> None:
+def _require_untouched(fields: UnitFields) -> None:
     """Raise if a unit's original was changed or removed since the translator saw it."""
     if fields.text.strip() or fields.body.strip() or fields.blocks not in {"", "[]"}:
         raise ConflictError(
@@ -244,7 +244,7 @@ def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
     if fields.joined:
         now = joined_unit(unit)
         if not unit.is_translated_by(now):
-            demand_same_readers(unit, ())
+            require_same_readers(unit, ())
     said = before and replace(before, source=unit.source, original=unit.markdown)
     if now == said and not confirmed:
         return before
@@ -286,7 +286,7 @@ def _read_words(fields: UnitFields, unit: TranslationUnit) -> TranslatedUnit | N
     if not unit.has_words and (body, links) == (unit.body, unit.links):
         return None
     if body:
-        demand_same_readers(unit, body)
+        require_same_readers(unit, body)
     return translated_unit(unit, text=text, body=body, links=links)
 
 

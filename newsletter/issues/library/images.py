@@ -153,7 +153,7 @@ def _without_metadata(picture: Image.Image) -> Image.Image:
     return bare
 
 
-def demand_description(alt: str) -> None:
+def require_description(alt: str) -> None:
     """Check that there is alternative text.
 
     Raises:

@@ -20,7 +20,7 @@ from newsletter.issues.markdown.blocks import BlockReader
 from newsletter.issues.markdown.dialect import ReadCount
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.front_matter import read_front_matter
-from newsletter.issues.markdown.syntax import demand_few_headings, parse
+from newsletter.issues.markdown.syntax import parse, require_few_headings
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -153,7 +153,7 @@ def _read_parts(body: str, first_line: int, source: str) -> _Part:
     for node in parsed.nodes:
         if _opens_part(node):
             headings += 1
-            demand_few_headings(headings, reader.place(node))
+            require_few_headings(headings, reader.place(node))
             open_parts.append(_open_part(node, open_parts, reader))
         elif node.type == PART_CONDITION and below_heading:
             open_parts[-1].condition = str(node.meta["condition"])

@@ -48,7 +48,7 @@ class Parsed:
     inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
 
 
-def demand_bounded(
+def require_bounded(
     text: str, *, source: str, first_line: int = 0, count: ReadCount | None = None
 ) -> None:
     """Refuse a text that is longer than any newsletter; the arguments are those of `parse`.
@@ -73,7 +73,7 @@ def demand_bounded(
     )
 
 
-def demand_few_headings(count: int, place: Place) -> None:
+def require_few_headings(count: int, place: Place) -> None:
     """Refuse more chapters, sections and items than any newsletter has.
 
     Raises:
@@ -95,7 +95,7 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
             long.
     """
     count = count or ReadCount()
-    demand_bounded(text, source=source, first_line=first_line, count=count)
+    require_bounded(text, source=source, first_line=first_line, count=count)
     place = Place(source=source, line=first_line + 1)
     try:
         tokens, env = _read(text, count)

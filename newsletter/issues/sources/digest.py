@@ -21,7 +21,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.editions import check_day
 from newsletter.issues.markdown.inline import link_bare_addresses
-from newsletter.issues.markdown.syntax import demand_bounded, demand_few_headings
+from newsletter.issues.markdown.syntax import require_bounded, require_few_headings
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -144,7 +144,7 @@ def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]
     Raises:
         ContentError: The text has no date or no title, or too many lines or headings.
     """
-    demand_bounded(text, source=source)
+    require_bounded(text, source=source)
     return _Reader(text, source).read()
 
 
@@ -226,7 +226,7 @@ class _Reader:
         )
         # The lead is the first part and has no heading.
         headings = sum(1 for _part in walk_parts(issue)) - 1
-        demand_few_headings(headings, Place(source=self._source))
+        require_few_headings(headings, Place(source=self._source))
         return issue, tuple(self._unplaced)
 
     def _read_date(self) -> tuple[str, date]:

@@ -132,30 +132,30 @@ def _segment(data: bytes, start: int, end: int, charset: bytes) -> str:  # noqa:
     try:
         match charset:
             case b"$B" | b"$@":
-                _demand(_PAIRS, octets)
+                _require(_PAIRS, octets)
                 return "".join(_pairs_text(bytes(octet | 0x80 for octet in octets)))
             case b"$(D":
-                _demand(_PAIRS, octets)
+                _require(_PAIRS, octets)
                 return "".join(map(_jis_x_0212, _by_two(bytes(octet | 0x80 for octet in octets))))
             case b"$(O":
                 return (b"\x1b$(O" + octets).decode("iso2022_jp_3")
             case b"$(P" | b"$(Q":
                 return (b"\x1b" + charset + octets).decode("iso2022_jp_2004")
             case b"(I":
-                _demand(_KANA, octets)
+                _require(_KANA, octets)
                 high = bytes(octet | 0x80 if octet > 0x20 else octet for octet in octets)  # noqa: PLR2004 - a space
                 return high.decode(_SHIFT_JIS)
             case b"(J":
                 return (b"\x1b(J" + octets).decode(_ISO_2022)
             case _:
-                _demand(re.compile(rb"[^\x1b]*"), octets)
+                _require(re.compile(rb"[^\x1b]*"), octets)
                 return octets.decode("ascii")
     except UnicodeDecodeError as error:
         place = start + min(error.start, len(octets))
         raise UnicodeDecodeError(_ISO_2022, data, place, place + 1, error.reason) from None
 
 
-def _demand(pattern: re.Pattern[bytes], octets: bytes) -> None:
+def _require(pattern: re.Pattern[bytes], octets: bytes) -> None:
     match = pattern.match(octets)
     end = match.end() if match else 0
     if end < len(octets):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Actor
 from newsletter.database.tables import IssueRow, NewsletterRow
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import demand_note, note_of
+from newsletter.issues.corrections import note_of, require_note
 from newsletter.issues.drafts.publishing import UnfitDraftError
 from newsletter.issues.drafts.saving import Draft
 from newsletter.mailings.approvals.content import content_digest
@@ -34,7 +34,7 @@ def ready_draft(
         IssueSentError: The issue was sent or ordered, with other content.
     """
     issue = publish_draft(session, actor, draft)
-    demand_note(session, issue)
+    require_note(session, issue)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
     known = stored_findings(
         session,

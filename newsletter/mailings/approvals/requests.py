@@ -37,13 +37,13 @@ from newsletter.mailings.approvals.state import (
     plan_of,
     state_of,
 )
-from newsletter.mailings.ledger.schedule import demand_hour
+from newsletter.mailings.ledger.schedule import require_hour
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.orders.variant_checks import demand_subjects
+from newsletter.mailings.orders.variant_checks import require_subjects
 from newsletter.mailings.trials.subjects import (
     SubjectTrial,
-    demand_clicks,
-    demand_trial_hours,
+    require_clicks,
+    require_trial_hours,
 )
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
@@ -116,12 +116,12 @@ def request_approval(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Reload the page."),
         )
-    first = demand_hour(session, newsletter, plan.schedule) if plan else None
+    first = require_hour(session, newsletter, plan.schedule) if plan else None
     if plan is not None and plan.trial is not None:
-        demand_clicks(newsletter, rendered)
-        demand_trial_hours(newsletter, plan.trial, schedule=plan.schedule, first=first)
+        require_clicks(newsletter, rendered)
+        require_trial_hours(newsletter, plan.trial, schedule=plan.schedule, first=first)
         content, fields = issue_from_json(issue.content), publisher_of(newsletter).fields
-        demand_subjects(content, plan.trial, fields)
+        require_subjects(content, plan.trial, fields)
         digest = _digest(session, newsletter, issue, rendered, plan.trial)
     if plan is not None:
         query = segment_text(session, newsletter.id, plan.segment)
@@ -301,7 +301,7 @@ def _answerable(
     return approval
 
 
-def demand_approval(
+def require_approval(
     session: Session, newsletter: NewsletterRow, issue: IssueRow, digest: str
 ) -> None:
     """Check that an issue is approved, if its newsletter requires that.

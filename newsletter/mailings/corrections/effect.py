@@ -32,12 +32,12 @@ from newsletter.i18n.values import LanguageName
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.conditions import conditions_of
 from newsletter.issues.corrections import (
-    demand_note,
-    demand_written,
     note_in,
     note_of,
     readied_correction,
     remove_readied,
+    require_note,
+    require_written,
 )
 from newsletter.issues.drafts.publishing import remove_draft
 from newsletter.issues.drafts.saving import correct_draft, correction_draft
@@ -48,7 +48,7 @@ from newsletter.issues.search import Indexed, index_words
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translations import language_met
 from newsletter.mailings.approvals.content import content_digest
-from newsletter.mailings.approvals.requests import demand_approval
+from newsletter.mailings.approvals.requests import require_approval
 from newsletter.mailings.corrections.notes import with_earlier
 from newsletter.mailings.planning.content import (
     COMMON,
@@ -101,13 +101,13 @@ class _VariantsMissingError(Exception):
     """A mailing was planned after its variants were rendered."""
 
 
-def demand_readied(session: Session, issue_id: int) -> IssueRow:
+def require_readied(session: Session, issue_id: int) -> IssueRow:
     """Return the stored correction of a sent issue.
 
     Raises:
         ConflictError: There is no correction, or its draft was not made ready yet.
     """
-    demand_written(session, issue_id)
+    require_written(session, issue_id)
     readied = readied_correction(session, issue_id)
     if readied is None:
         raise ConflictError(
@@ -130,25 +130,25 @@ def review_correction(
         session: The database session.
         newsletter: The issue's newsletter.
         issue: The sent issue.
-        readied: The stored correction; see `demand_readied`.
+        readied: The stored correction; see `require_readied`.
         preflight: The check of the correction.
 
     Raises:
         ConflictError: Preflight found errors, the note or approval is missing, nothing changes, a
             part has a condition that the sent issue does not have, or the draft was changed since.
     """
-    _demand_newest(session, issue, readied)
-    demand_note(session, readied)
+    _require_newest(session, issue, readied)
+    require_note(session, readied)
     rendered = _cleared(preflight)
     digest = content_digest(newsletter, rendered, note=note_of(session, readied))
-    demand_approval(session, newsletter, readied, digest)
-    _demand_change(issue, readied)
+    require_approval(session, newsletter, readied, digest)
+    _require_change(issue, readied)
     after = issue_from_json(readied.content)
     mailings = sent_as(session, issue.id)
     for mailing in mailings:
-        _demand_known_conditions(session, mailing, rendered)
+        _require_known_conditions(session, mailing, rendered)
     return CorrectionReview(
-        correction=demand_written(session, issue.id),
+        correction=require_written(session, issue.id),
         before=issue_from_json(issue.content),
         after=after,
         rendered=rendered,
@@ -215,7 +215,7 @@ def _put_into_effect(
     # The same lock that orders take, so that no mailing is overlooked.
     issue = session.get_one(IssueRow, issue_id, with_for_update=True, populate_existing=True)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    readied = demand_readied(session, issue.id)
+    readied = require_readied(session, issue.id)
     review = review_correction(session, newsletter, issue, readied, preflight)
     if review.digest != digest or readied.version != checked.version:
         raise _changed()
@@ -330,7 +330,7 @@ def _render_variants(
 ) -> Mapping[int, _Rendered]:
     """Render the variants used by batches of an issue's mailings; no locks are held."""
     with reading(engine) as session:
-        note = note_in(demand_written(session, issue_id))
+        note = note_in(require_written(session, issue_id))
         needed = {
             mailing.id: (
                 with_earlier(session, mailing.id, rendered.recipe, after, note)
@@ -365,7 +365,7 @@ def _variants_of(session: Session, mailing: MailingRow) -> set[int]:
     return {with_subject(part, subject) for part in parts for subject in subjects} - {COMMON}
 
 
-def _demand_known_conditions(
+def _require_known_conditions(
     session: Session, mailing: MailingRow, rendered: RenderedIssue
 ) -> None:
     """Raise if a part has a condition that was not evaluated when the mailing was planned."""
@@ -395,9 +395,9 @@ def _demand_known_conditions(
             )
 
 
-def _demand_newest(session: Session, issue: IssueRow, readied: IssueRow) -> None:
+def _require_newest(session: Session, issue: IssueRow, readied: IssueRow) -> None:
     """Raise if the draft was changed after it was made ready: the changes would be lost."""
-    demand_written(session, issue.id)
+    require_written(session, issue.id)
     draft = correction_draft(session, issue.id)
     if draft is not None and (issue_to_json(draft.issue), draft.template) != (
         readied.content,
@@ -413,7 +413,7 @@ def _changed() -> ConflictError:
     )
 
 
-def _demand_change(issue: IssueRow, readied: IssueRow) -> None:
+def _require_change(issue: IssueRow, readied: IssueRow) -> None:
     if (issue.content, issue.template) == (readied.content, readied.template):
         raise ConflictError(
             msg("The correction changes nothing in the issue."),

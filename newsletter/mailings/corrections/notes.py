@@ -18,7 +18,7 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import is_form_of, language_of_words
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import LanguageName
-from newsletter.issues.corrections import Note, demand_written, readied_correction
+from newsletter.issues.corrections import Note, readied_correction, require_written
 from newsletter.issues.model import Block, Issue, LineBreak, Paragraph, Text
 from newsletter.issues.translations import complete_translations, translated
 from newsletter.mailings.archive import languages_sent
@@ -61,7 +61,7 @@ def keep_note(
                 msg("The issue was not sent in {language}.", language=LanguageName(tag)),
                 remedy=msg("Write the note in the languages in which readers have the issue."),
             )
-    row = demand_written(session, issue_id)
+    row = require_written(session, issue_id)
     if (row.note, row.note_translations) == (words, others):
         return
     row.note, row.note_translations = words, others

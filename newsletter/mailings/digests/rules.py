@@ -124,8 +124,8 @@ def set_digest(
     if frequency not in DIGESTS:
         raise ListError(msg("A digest is weekly or monthly."), place=Place(field="frequency"))
     rule = session.get(DigestRule, (newsletter.id, frequency), with_for_update=True)
-    terms = merge_changes(shown, terms, terms_of(rule, frequency)).demand()
-    _demand_terms(frequency, terms)
+    terms = merge_changes(shown, terms, terms_of(rule, frequency)).require()
+    _require_terms(frequency, terms)
     if rule is None:
         rule = DigestRule(newsletter_id=newsletter.id, frequency=frequency, paused=False)
     rule.offered, rule.day, rule.hour = terms.offered, terms.day, terms.hour
@@ -242,7 +242,7 @@ def _move_on(session: Session, newsletter: NewsletterRow, rule: DigestRule) -> N
     rule.next_on, rule.due_at = day, due
 
 
-def _demand_terms(frequency: Frequency, terms: DigestTerms) -> None:
+def _require_terms(frequency: Frequency, terms: DigestTerms) -> None:
     try:
         dates_of(frequency, terms.day)
     except ListError as error:

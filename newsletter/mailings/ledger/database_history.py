@@ -111,7 +111,7 @@ def _may_ask(engine: Engine) -> bool:
         return False
 
 
-def demand_continuity(session: Session, earlier: HistoryMark) -> None:
+def require_continuity(session: Session, earlier: HistoryMark) -> None:
     """Check that the database continues an earlier mark.
 
     Raises:

@@ -51,7 +51,7 @@ from newsletter.mailings.ledger.database_history import (
     NO_MARK,
     HistoryMark,
     count_claim,
-    demand_continuity,
+    require_continuity,
 )
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.planning.content import COMMON
@@ -148,7 +148,7 @@ def claim_batch(
     moment = now()
     with transaction(engine) as session:
         mailing = session.get(MailingRow, mailing_id, with_for_update={"read": True})
-        demand_continuity(session, since)
+        require_continuity(session, since)
         if mailing is None or mailing.state is not MailingState.SENDING:
             return None
         if identity not in {None, mailing.identity}:

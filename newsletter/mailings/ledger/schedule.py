@@ -164,7 +164,9 @@ def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) 
     return min(due_in(zone, schedule.hour, fallback=newsletter.time_zone) for zone in zones)
 
 
-def demand_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:
+def require_hour(
+    session: Session, newsletter: NewsletterRow, schedule: Schedule
+) -> datetime | None:
     """Return the result of `first_hour`, after checking that the schedule may be ordered now.
 
     Raises:

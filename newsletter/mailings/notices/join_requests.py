@@ -34,7 +34,7 @@ from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
 from subscribers.forms.requests import read_answers
 from subscribers.forms.store import FormStep, count_step
 from subscribers.frequency import read_frequency
-from subscribers.invitations import by_invitation, demand_admission, may_join
+from subscribers.invitations import by_invitation, may_join, require_admission
 from subscribers.join_limits import JoinLimits, count_address, count_sender, is_first_use, was_used
 from subscribers.joining import JoinRequest, Origin, request_join
 from subscribers.suppression import erased_among
@@ -175,7 +175,7 @@ class JoinRequests:
             ForbiddenError: The newsletter requires an invitation, and there is no valid one.
         """
         evidence, domain = applicant.evidence, applicant.address.domain
-        self._demand_invitation(newsletter, applicant.invitation)
+        self._require_invitation(newsletter, applicant.invitation)
         if evidence.trap:
             return Answer.MAILED
         age = age_of_form(self.signer, newsletter.id, evidence.stamp)
@@ -275,7 +275,7 @@ class JoinRequests:
             if erased_among(session, [applicant.address.key], self.pseudonyms):
                 session.rollback()
 
-    def _demand_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
+    def _require_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
         """Raise without a valid invitation, before the address is looked up."""
         with reading(self.engine) as session:
             if not may_join(session, newsletter, invitation):
@@ -298,7 +298,7 @@ class JoinRequests:
                 templates_dir=self.templates_dir,
             )
             return
-        demand_admission(session, newsletter, applicant.invitation)
+        require_admission(session, newsletter, applicant.invitation)
         template = NoticeTemplate.CONFIRMATION
         draft = NoticeDraft(
             template=template,

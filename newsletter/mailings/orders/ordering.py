@@ -29,19 +29,19 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
-from newsletter.mailings.approvals.requests import demand_approval
+from newsletter.mailings.approvals.requests import require_approval
 from newsletter.mailings.approvals.state import differs_from_approved, find_approval
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.ledger.schedule import Schedule, demand_hour
+from newsletter.mailings.ledger.schedule import Schedule, require_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
 from newsletter.mailings.orders.variant_checks import check_subjects, variants_now
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure, has_audience
-from newsletter.mailings.planning.variants import VariantCount, count_variants, demand_few
+from newsletter.mailings.planning.variants import VariantCount, count_variants, require_few
 from newsletter.mailings.reports.cached_figures import Figure, Figures
-from newsletter.mailings.trials.subjects import SubjectTrial, demand_trial
+from newsletter.mailings.trials.subjects import SubjectTrial, require_trial
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
-from subscribers.segments.saved import demand_fields, names_of_queries
+from subscribers.segments.saved import names_of_queries, require_fields
 
 #: Permitted lengths of a key: long enough that two programs cannot choose the same by chance.
 _KEY_LENGTHS = range(16, 65)
@@ -118,9 +118,9 @@ def review_order(
     rendered = _cleared(preflight)
     segment, trial = plan.segment, plan.trial
     digest = content_digest(newsletter, rendered, trial)
-    demand_approval(session, newsletter, issue, digest)
-    first = demand_hour(session, newsletter, plan.schedule)
-    demand_fields(session, newsletter.id, [segment])
+    require_approval(session, newsletter, issue, digest)
+    first = require_hour(session, newsletter, plan.schedule)
+    require_fields(session, newsletter.id, [segment])
     count = audience_figure(session, newsletter, segment, figures, urgent=plan.urgent)
     if not count.value.reached:
         raise _no_recipients_error()
@@ -130,10 +130,10 @@ def review_order(
         variants = variants_now(
             session, newsletter, whole, segment=segment, urgent=plan.urgent, figures=figures
         )
-        demand_few(len(variants))
+        require_few(len(variants))
     decide_at, tried = None, 0
     if trial is not None:
-        decide_at = demand_trial(
+        decide_at = require_trial(
             newsletter,
             issue_from_json(issue.content),
             rendered,
@@ -189,19 +189,19 @@ def place_order(
         ListError: The segment is not valid.
         OrderError: The key is too short or too long.
     """
-    _demand_key(order.key)
+    _require_key(order.key)
     if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)
     try:
         with transaction(engine) as session:
             newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-            _demand_consent(newsletter, issue, preflight, order)
+            _require_consent(newsletter, issue, preflight, order)
             session.get_one(IssueRow, issue.id, with_for_update=True)
             # Checked again under the lock: the same order may be placed twice at the same time.
             if (known := order_of(session, order.key)) is not None:
                 return known
-            _demand_sendable(session, newsletter, issue, rendered, order)
+            _require_sendable(session, newsletter, issue, rendered, order)
             mailing_id = create_mailing(
                 session,
                 newsletter,
@@ -235,7 +235,7 @@ def place_order(
         return known
 
 
-def _demand_key(key: str) -> None:
+def _require_key(key: str) -> None:
     if len(key) not in _KEY_LENGTHS:
         raise OrderError(
             msg("The key has {count} characters.", count=len(key)),
@@ -247,7 +247,7 @@ def _demand_key(key: str) -> None:
         )
 
 
-def _demand_consent(
+def _require_consent(
     newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, order: Order
 ) -> None:
     """Raise if the order does not accept preflight's warnings."""
@@ -257,7 +257,7 @@ def _demand_consent(
         )
 
 
-def _demand_sendable(
+def _require_sendable(
     session: Session,
     newsletter: NewsletterRow,
     issue: IssueRow,
@@ -272,13 +272,13 @@ def _demand_sendable(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Check it again, then send it."),
         )
-    demand_approval(session, newsletter, issue, digest)
-    first = demand_hour(session, newsletter, plan.schedule)
+    require_approval(session, newsletter, issue, digest)
+    first = require_hour(session, newsletter, plan.schedule)
     if not order.again and (earlier := earlier_mailings(session, issue.id)):
         raise already_sent_error(earlier[0])
-    variants = _demand_readers(session, newsletter, rendered, plan)
+    variants = _require_readers(session, newsletter, rendered, plan)
     if plan.trial is not None:
-        demand_trial(
+        require_trial(
             newsletter,
             issue_from_json(issue.content),
             rendered,
@@ -349,7 +349,7 @@ def _warnings(
     return (*preflight.of(Severity.WARNING), *others)
 
 
-def _demand_readers(
+def _require_readers(
     session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, plan: SendingPlan
 ) -> int:
     """Return the number of variants that the order's audience would get.
@@ -357,7 +357,7 @@ def _demand_readers(
     Raises:
         ConflictError: The audience is empty, or there are too many variants.
     """
-    demand_fields(session, newsletter.id, [plan.segment])
+    require_fields(session, newsletter.id, [plan.segment])
     if not has_audience(session, newsletter, plan.segment):
         raise _no_recipients_error()
     if rendered.variants is None:
@@ -366,7 +366,7 @@ def _demand_readers(
     variants = len(
         count_variants(session, newsletter, conditions, plan.segment, urgent=plan.urgent)
     )
-    demand_few(variants)
+    require_few(variants)
     return variants
 
 

@@ -21,9 +21,9 @@ from newsletter.database.tables import MailingRow, NewsletterRow, SubjectTrialRo
 from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.ledger.schedule import MISSED, Schedule, demand_hour, due_in
+from newsletter.mailings.ledger.schedule import MISSED, Schedule, due_in, require_hour
 from newsletter.mailings.planning.content import no_such_mailing, redate_content
-from newsletter.mailings.trials.subjects import demand_decision, find_trial
+from newsletter.mailings.trials.subjects import find_trial, require_decision
 
 
 class _Mailing(Protocol):
@@ -108,7 +108,7 @@ def reschedule(
             )
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         schedule = Schedule(hour=hour, everywhere=bool(mailing.local_hour))
-        first = demand_hour(session, newsletter, schedule) or before
+        first = require_hour(session, newsletter, schedule) or before
         details: dict[Detail, object] = {"at": [before.isoformat(), first.isoformat()]}
         decided = _move_decision(trial, newsletter, mailing_id, decide, first, first - before)
         if decided is not None:
@@ -151,5 +151,5 @@ def _move_decision(
     before = trial.decide_at
     zone = newsletter.time_zone
     trial.decide_at = due_in(zone, decide, fallback=zone) if decide else before + later
-    demand_decision(trial.decide_at, begins=begins)
+    require_decision(trial.decide_at, begins=begins)
     return [before.isoformat(), trial.decide_at.isoformat()]

@@ -33,8 +33,8 @@ from newsletter.mailings.notices.queue import PRIORITY
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.shown_as import (
     UNKNOWN,
-    demand_shown_as,
     find_shown_as,
+    require_shown_as,
     with_values,
 )
 from newsletter.newsletters.issue_actions import record_on_issue
@@ -135,7 +135,7 @@ def order_test(
             sees_people=sees_people,
             language=preflight.rendered.language,
         )
-    demand_shown_as(shown, shown_as)
+    require_shown_as(shown, shown_as)
     if group and shown.person is not None:
         raise ConflictError(
             msg("What one subscriber gets holds personal data and is not sent to a group."),
@@ -195,9 +195,9 @@ def queue_test(
     if erased_among(session, [address.key for address in addresses], pseudonyms):
         raise ConflictError(msg("One of the addresses has asked not to receive email any more."))
     if newsletter.approval_required:
-        _demand_colleagues(session, addresses)
+        _require_colleagues(session, addresses)
     moment = now()
-    _demand_few(session, newsletter.id, moment, len(addresses))
+    _require_few(session, newsletter.id, moment, len(addresses))
     mailing = MailingRow(
         newsletter_id=newsletter.id,
         issue_id=issue_id,
@@ -238,7 +238,7 @@ def queue_test(
     return mailing.id
 
 
-def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
+def _require_colleagues(session: Session, addresses: Sequence[Address]) -> None:
     """Raise if a test of an unapproved issue goes to an address that is not an account's."""
     if {address.key for address in addresses} - _accounts_of(session, addresses).keys():
         raise ConflictError(
@@ -259,7 +259,7 @@ def _accounts_of(session: Session, addresses: Sequence[Address]) -> dict[str, in
     )
 
 
-def _demand_few(session: Session, newsletter_id: int, moment: datetime, more: int) -> None:
+def _require_few(session: Session, newsletter_id: int, moment: datetime, more: int) -> None:
     sent = session.scalar(
         select(func.coalesce(func.sum(MailingRow.planned), 0)).where(
             MailingRow.newsletter_id == newsletter_id,
@@ -345,7 +345,7 @@ def save_group(
     known = {group.name: group for group in list_groups(session, newsletter_id)}
     sent = TestGroups(addresses={name: "\n".join(each.address for each in members)})
     if shown:
-        merge_changes(shown, sent, TestGroups.of(known.values())).demand()
+        merge_changes(shown, sent, TestGroups.of(known.values())).require()
     group = known.get(name) or TestGroupRow(newsletter_id=newsletter_id, name=name)
     group.addresses = sent.addresses[name]
     session.add(group)

@@ -30,7 +30,7 @@ from newsletter.mailings.planning.variants import (
     condition_name,
     condition_query,
     count_variants,
-    demand_few,
+    require_few,
 )
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.trials.subjects import LETTERS, SubjectTrial
@@ -86,7 +86,7 @@ def check_variants(
         return PriorFindings(findings=faults)
     try:
         variants = variants_now(session, newsletter, issue, figures=figures)
-        demand_few(len(variants))
+        require_few(len(variants))
     except ConflictError as error:
         many = _finding("variants-many", Severity.ERROR, _MAIL, error.message, _FEWER)
         return PriorFindings(findings=(many,))
@@ -393,7 +393,7 @@ def check_subjects(
     return found
 
 
-def demand_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) -> None:
+def require_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) -> None:
     """Check the subjects of a trial.
 
     Raises:

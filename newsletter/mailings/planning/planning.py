@@ -51,9 +51,9 @@ from newsletter.mailings.planning.variants import (
     MOST_VARIANTS,
     VariantsMissingError,
     clause_beside_queries,
-    demand_few,
     missing_variants,
     render_missing,
+    require_few,
     variant_column,
 )
 from newsletter.mailings.trials.subjects import (
@@ -62,7 +62,7 @@ from newsletter.mailings.trials.subjects import (
     frames_of,
     trial_column,
 )
-from subscribers.segments.saved import demand_fields
+from subscribers.segments.saved import require_fields
 
 #: The SQLSTATE of PostgreSQL's serialization failures.
 _SERIALIZATION_FAILURE = "40001"
@@ -139,7 +139,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             return 0
         started_at = now()
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
-        demand_fields(session, newsletter.id, _queries(mailing))
+        require_fields(session, newsletter.id, _queries(mailing))
         people = audience(mailing, time_zone=newsletter.time_zone)
         variant = None
         if mailing.conditions is not None:
@@ -161,7 +161,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             if trial is not None:
                 waves = _with_trial(waves, trial, started_at)
             is_digest = mailing.kind is MailingKind.DIGEST
-            _demand_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
+            _require_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
             planned = _snapshot(session, mailing, people, waves, variant)
         _cut_batches(session, mailing, waves)
         set_aside(session, mailing, time_zone=newsletter.time_zone)
@@ -267,12 +267,12 @@ def _needed(waves: Sequence[_Wave], trial: SubjectTrialRow | None) -> frozenset[
     return numbers if trial is None else frames_of(trial, numbers)
 
 
-def _demand_variants(
+def _require_variants(
     session: Session, mailing_id: int, needed: frozenset[int], *, is_digest: bool
 ) -> None:
     if needed <= {COMMON}:
         return
-    demand_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
+    require_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
     if missing := missing_variants(session, mailing_id, needed):
         raise VariantsMissingError(mailing_id, missing)
 

@@ -236,7 +236,7 @@ def sent_shown_as(
     return shown, common
 
 
-def demand_shown_as(shown: ShownAs, key: str) -> None:
+def require_shown_as(shown: ShownAs, key: str) -> None:
     """Check that a key was understood.
 
     Raises:

@@ -460,7 +460,7 @@ def other_subjects(session: Session, mailing_id: int) -> Sequence[Subject]:
     return [Subject(**each) for each in trial.subjects[1:]] if trial else []
 
 
-def demand_few(count: int, *, most: int = MOST_VARIANTS) -> None:
+def require_few(count: int, *, most: int = MOST_VARIANTS) -> None:
     """Check the number of variants.
 
     Raises:

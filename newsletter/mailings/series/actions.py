@@ -87,7 +87,7 @@ def change_series(
             an activated series would change.
     """
     row = hold_series(session, newsletter.id, series_id, revision=revision)
-    demand_not_ended(row)
+    require_not_ended(row)
     before = (row.trigger, row.subject, row.yearly, row.offset_days)
     _write(session, newsletter, row, plan)
     after = (row.trigger, row.subject, row.yearly, row.offset_days)
@@ -153,11 +153,11 @@ def add_step(
         ListError: The title is missing.
     """
     row = hold_series(session, newsletter.id, series_id, revision=revision)
-    demand_not_ended(row)
+    require_not_ended(row)
     steps = list_steps(session, row.id)
     if len(steps) >= _MOST_STEPS:
         raise ConflictError(msg("A series has at most {limit} steps.", limit=_MOST_STEPS))
-    _demand_hour(row, timing)
+    _require_hour(row, timing)
     issue = written.issue if written else _empty_issue(newsletter, title)
     draft = create_draft(
         session,
@@ -206,7 +206,7 @@ def change_step(
             of a series by dates has no time of day.
     """
     row, step = hold_step(session, newsletter_id, step_id, revision=revision)
-    _demand_hour(row, timing)
+    _require_hour(row, timing)
     step.delay_days, step.hour, step.own_clock = timing.delay_days, timing.hour, timing.own_clock
     row.revision += 1
     session.flush()
@@ -324,11 +324,11 @@ def hold_step(
         raise NotFoundError(msg("There is no such step."))
     row = hold_series(session, newsletter_id, step.series_id, revision=revision)
     session.refresh(step)
-    demand_not_ended(row)
+    require_not_ended(row)
     return row, step
 
 
-def demand_not_ended(row: SeriesRow) -> None:
+def require_not_ended(row: SeriesRow) -> None:
     """Check that a series has not ended.
 
     Raises:
@@ -356,7 +356,7 @@ def record(
     )
 
 
-def _demand_hour(row: SeriesRow, timing: Timing) -> None:
+def _require_hour(row: SeriesRow, timing: Timing) -> None:
     if row.trigger is SeriesTrigger.DATE and not timing.hour:
         raise ConflictError(
             msg("A step of a series that a date begins needs a time of day."),

@@ -31,9 +31,9 @@ from newsletter.mailings.series.actions import hold_series, hold_step, record
 from newsletter.mailings.series.due import day_of
 from newsletter.mailings.series.running import (
     count_members,
-    demand_right_to_run,
     enrol_since,
     move_series,
+    require_right_to_run,
 )
 from newsletter.mailings.series.standing import open_version
 from newsletter.mailings.series.steps import find_step, list_steps, writers_since_effect
@@ -179,7 +179,7 @@ def activate(
         ForbiddenError: This person may not send, or may not approve where approval is required.
         ListError: A condition is not valid any more.
     """
-    demand_right_to_run(session, actor, newsletter)
+    require_right_to_run(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
     steps = list_steps(session, series.id)
     if not steps:
@@ -224,7 +224,7 @@ def apply_step(
             changed the series or the issue meanwhile.
         ForbiddenError: As for `activate`.
     """
-    demand_right_to_run(session, actor, newsletter)
+    require_right_to_run(session, actor, newsletter)
     series, step = hold_step(session, newsletter.id, step_id, revision=revision)
     if series.state is SeriesState.DRAFT:
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
@@ -303,7 +303,7 @@ def _put_into_effect(
             remedy=msg("Reload the page."),
         )
     for check in checks:
-        _demand_second_person(session, actor, newsletter, check.step)
+        _require_second_person(session, actor, newsletter, check.step)
         rendered = _sound(check)
         open_version(
             session, newsletter, series, check.step, rendered, batch_size=settings.batch_size
@@ -319,7 +319,7 @@ def _sound(check: StepCheck) -> RenderedIssue:
     return check.preflight.rendered
 
 
-def _demand_second_person(
+def _require_second_person(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> None:
     """Raise if approval is required and the actor wrote the step's changes."""

@@ -53,9 +53,9 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.planning.content import COMMON
 from newsletter.mailings.planning.variants import (
     VariantsMissingError,
-    demand_few,
     missing_variants,
     render_missing,
+    require_few,
     variant_column,
 )
 from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
@@ -379,7 +379,7 @@ class _Chunk:
     ) -> Mapping[int, int]:
         needed = frozenset(each.variant for each in people)
         if needed - {COMMON}:
-            demand_few(len(needed))
+            require_few(len(needed))
             for part in parts_of(self.session, step):
                 if missing := missing_variants(self.session, part.id, needed):
                     raise VariantsMissingError(part.id, missing)

@@ -115,7 +115,7 @@ def enrol_members(
         ConflictError: The series is not active, begins by dates, or was changed by another person
             meanwhile.
     """
-    demand_right_to_run(session, actor, newsletter)
+    require_right_to_run(session, actor, newsletter)
     series = hold_series(session, newsletter.id, series_id, revision=revision)
     if series.state is not SeriesState.ACTIVE:
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
@@ -159,13 +159,13 @@ def needed_to_run(newsletter: NewsletterRow) -> Permission:
     return Permission.APPROVE if newsletter.approval_required else Permission.SEND
 
 
-def demand_right_to_run(session: Session, actor: Actor, newsletter: NewsletterRow) -> None:
+def require_right_to_run(session: Session, actor: Actor, newsletter: NewsletterRow) -> None:
     """Check the permission of `needed_to_run`.
 
     Raises:
         ForbiddenError: The actor does not have it.
     """
-    rights_of_actor(session, actor).demand(needed_to_run(newsletter), newsletter.id)
+    rights_of_actor(session, actor).require(needed_to_run(newsletter), newsletter.id)
 
 
 def move_series(

@@ -185,7 +185,7 @@ def own_subject(issue: Issue) -> Subject:
     return Subject(title=issue.title, preheader=issue.preheader)
 
 
-def demand_trial(
+def require_trial(
     newsletter: NewsletterRow,
     issue: Issue,
     rendered: RenderedIssue,
@@ -210,18 +210,18 @@ def demand_trial(
         ConflictError: Clicks are not counted, the mail has no link, two subjects are the same,
             there are too many variants, or the time of the decision does not fit the schedule.
     """
-    demand_clicks(newsletter, rendered)
+    require_clicks(newsletter, rendered)
     if len({own_subject(issue), *trial.others}) <= len(trial.others):
         raise ConflictError(
             msg("Two of the subjects are the same."),
             place=Place(field="subject"),
             remedy=msg("Change one of them, or its preheader."),
         )
-    demand_few_frames(1 + len(trial.others), variants)
-    return demand_trial_hours(newsletter, trial, schedule=schedule, first=first)
+    require_few_frames(1 + len(trial.others), variants)
+    return require_trial_hours(newsletter, trial, schedule=schedule, first=first)
 
 
-def demand_trial_hours(
+def require_trial_hours(
     newsletter: NewsletterRow,
     trial: SubjectTrial,
     *,
@@ -239,11 +239,11 @@ def demand_trial_hours(
             remedy=msg("Choose one time for all, or do not compare subjects."),
         )
     decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
-    demand_decision(decide_at, begins=first or now())
+    require_decision(decide_at, begins=first or now())
     return decide_at
 
 
-def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
+def require_decision(decide_at: datetime, *, begins: datetime) -> None:
     """Check the time of a decision.
 
     Raises:
@@ -263,7 +263,7 @@ def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
         )
 
 
-def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
+def require_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
     """Check that clicks can decide between subjects.
 
     Raises:
@@ -284,7 +284,7 @@ def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
         )
 
 
-def demand_few_frames(subjects: int, variants: int) -> None:
+def require_few_frames(subjects: int, variants: int) -> None:
     """Check the number of variants together with subjects.
 
     Raises:

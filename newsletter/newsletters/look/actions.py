@@ -16,10 +16,10 @@ from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.library.images import (
-    demand_description,
     encode_image,
     find_image,
     keep_image,
+    require_description,
 )
 from newsletter.issues.library.uses import record_uses
 from newsletter.newsletters.look.contrast import find_unreadable
@@ -117,7 +117,7 @@ def keep_look_picture(
         ContentError: The file is not a picture or too large, or has no alternative text.
     """
     encoded = encode_image(data, source=source)
-    demand_description(alt)
+    require_description(alt)
     path = keep_image(session, newsletter_id, encoded, alt=alt, name=source)
     return LookPicture(
         url=site.rstrip("/") + path,

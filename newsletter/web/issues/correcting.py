@@ -21,8 +21,8 @@ from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
 from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.corrections.effect import (
-    demand_readied,
     put_into_effect,
+    require_readied,
     review_correction,
 )
 from newsletter.mailings.corrections.mail import (
@@ -138,7 +138,7 @@ def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
             with reading(engine) as session:
                 row = newsletter_of(session, visit)
                 issue = get_issue(session, row.id, issue_id)
-                readied = demand_readied(session, issue.id)
+                readied = require_readied(session, issue.id)
                 known = stored_findings(
                     session,
                     row,
@@ -280,7 +280,7 @@ def _look(
         draft = correction_draft(session, issue.id)
         values: dict[str, Any] = {"review": None, "readied": None, "groups": ()}
         try:
-            readied = demand_readied(session, issue.id)
+            readied = require_readied(session, issue.id)
             preflight = page.workspace.preflight(session, readied, newsletter)
             review = review_correction(session, newsletter, issue, readied, preflight)
             values = {

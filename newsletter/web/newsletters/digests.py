@@ -136,7 +136,7 @@ class _Page:
         try:
             with transaction(self.engine) as session:
                 row = newsletter_of(session, visit)
-                self.demand_template(row, terms.template)
+                self.require_template(row, terms.template)
                 set_digest(session, visit.actor, row, frequency, terms, shown=form.shown)
         except EditConflictError as error:
             merged = merge_changes(form.shown, terms, kept).value
@@ -147,7 +147,7 @@ class _Page:
             return self.show(visit, request, error=error, typed=typed, begun=form.shown)
         return _back(request, f"/{frequency}", "saved")
 
-    def demand_template(self, row: Newsletter, name: str) -> None:
+    def require_template(self, row: Newsletter, name: str) -> None:
         """Refuse an unknown template.
 
         Raises:

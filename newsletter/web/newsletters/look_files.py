@@ -22,7 +22,7 @@ from newsletter.newsletters.look.model import LookPicture, look_of, look_version
 from newsletter.newsletters.look.properties import StyleSheet, social_picture, style_sheet
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.web.routing import Router
-from subscribers.invitations import demand_sight
+from subscribers.invitations import require_sight
 
 _KEPT = "public, max-age=31536000, immutable"
 _ASKED_AGAIN = "public, max-age=300"
@@ -61,7 +61,7 @@ def look_files_router(engine: Engine) -> Router:
     def picture(slug: str, request: Request, v: str = "") -> Response:
         with reading(engine) as session:
             row = find_newsletter(session, slug)
-            demand_sight(session, row, "")
+            require_sight(session, row, "")
             look = look_of(row)
             header, logo = (_content(session, each) for each in (look.header, look.logo))
         return _answer(
@@ -79,7 +79,7 @@ def look_files_router(engine: Engine) -> Router:
             found = style_sheet(look_of(row), language)
             version = _sheet_version(row, found)
             if v != version:
-                demand_sight(session, row, "")
+                require_sight(session, row, "")
         return _answer(
             request,
             found.text.encode,

@@ -189,7 +189,7 @@ def read_object(form: OrderForm, on: str) -> str:
     return name
 
 
-def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None:
+def require_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None:
     """Refuse an order that the account's roles do not permit.
 
     Raises:
@@ -205,7 +205,7 @@ def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None
             newsletter_id = find_suppression_row(session, int(on)).newsletter_id
     for action in form.buttons:
         if action.needed is not None:
-            visit.rights.demand(action.needed, newsletter_id)
+            visit.rights.require(action.needed, newsletter_id)
 
 
 def carry_out(
@@ -224,8 +224,8 @@ def carry_out(
 
     Raises:
         OrderError: The reason or the selection is missing, or the relay is not configured.
-        ForbiddenError: See `demand_right`.
-        NotFoundError: See `demand_right`; or there is no such verb.
+        ForbiddenError: See `require_right`.
+        NotFoundError: See `require_right`; or there is no such verb.
         ConflictError: The present state forbids the order.
     """
     action = next((each for each in form.buttons if each == button), None)
@@ -233,7 +233,7 @@ def carry_out(
         raise NotFoundError(msg("There is no such action."))
     if form.lists is not None and not positions:
         raise OrderError(msg("Choose at least one delivery."))
-    demand_right(engine, visit, form, on)
+    require_right(engine, visit, form, on)
     if action is Action.DELIVERY_RETRY:
         actions.retry(engine, visit.actor, int(on), reason=reason, positions=positions)
     elif action in {Action.DELIVERY_RESEND, Action.DELIVERY_LEAVE}:

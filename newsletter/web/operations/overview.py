@@ -25,9 +25,9 @@ from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.operations.actions import (
     OrderForm,
     carry_out,
-    demand_right,
     find_form,
     read_object,
+    require_right,
 )
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, add_routes
@@ -172,7 +172,7 @@ def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
         form = find_form(name)
         try:
             target = read_object(form, on)
-            demand_right(engine, visit, form, target)
+            require_right(engine, visit, form, target)
         except (ListError, ConflictError) as error:
             return page.refuse(visit, request, error)
         return page.ask(visit, request, name, form, target)

@@ -95,7 +95,7 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
 
     @router.get("/subscribe/{slug}/{name}/embed")
     def show_to_script(slug: str, name: str, request: Request) -> Response:
-        joining.demand_site(joining.find(slug, name), request)
+        joining.require_site(joining.find(slug, name), request)
         client = None if asked_by_head(request) else client_of(request)
         shown = joining.find(slug, name, counted_for=client)
         markup = joining.markup(shown, joining.language(shown, request), scripted=True)

@@ -44,7 +44,7 @@ from subscribers.forms.model import JoinForm, origin_of
 from subscribers.forms.proof import SOONEST, stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
-from subscribers.invitations import demand_sight, may_join
+from subscribers.invitations import may_join, require_sight
 from subscribers.join_limits import count_display, counts_displays, kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
@@ -154,7 +154,7 @@ class JoinPages:
         """
         with reading(self._engine) as session:
             newsletter = find_newsletter(session, slug)
-            demand_sight(session, newsletter, invitation)
+            require_sight(session, newsletter, invitation)
             form = find_form(session, newsletter.id, name)
             fields = form.asked_of(list_fields(session, newsletter.id))
             sites = list_sites(session, newsletter.id)
@@ -347,7 +347,7 @@ class JoinPages:
         Raises:
             ForbiddenError: The website does not belong to the newsletter.
         """
-        self.demand_site(shown, request)
+        self.require_site(shown, request)
         filled = read_filled(form, shown, self.language(shown, request))
         outcome = self.take(shown, filled, request)
         if isinstance(outcome, Fault):
@@ -369,7 +369,7 @@ class JoinPages:
             answer = JSONResponse(content)
         return share(answer, shown, request)
 
-    def demand_site(self, shown: ShownForm, request: Request) -> None:
+    def require_site(self, shown: ShownForm, request: Request) -> None:
         """Refuse scripts on websites that do not belong to the newsletter.
 
         Raises:

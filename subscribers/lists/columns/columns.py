@@ -307,7 +307,7 @@ _NOT_TO_IGNORE = frozenset(
 )
 
 
-def _demand_addresses(columns: Mapping[str, str], addressed: Sequence[str], place: Place) -> None:
+def _require_addresses(columns: Mapping[str, str], addressed: Sequence[str], place: Place) -> None:
     """Refuse a list without a column of addresses, or whose column of addresses holds none.
 
     Args:
@@ -402,7 +402,7 @@ def form_of(
             )
     _refuse_doubles(columns, place)
     if "address" not in chosen.values():
-        _demand_addresses(columns, addressed, place)
+        _require_addresses(columns, addressed, place)
     own = guess.known is not None and guess.known.own
     state = None if own else state_of_file(guess.known, names, file_name)
     whole = whole_column(guess.known, names)

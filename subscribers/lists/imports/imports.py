@@ -38,8 +38,8 @@ from subscribers.lists.imports.import_report import (
 from subscribers.lists.imports.sharing import (
     FieldChoices,
     choices_of,
-    demand_fields,
     hold_fields,
+    require_fields,
     share_values,
 )
 from subscribers.lists.imports.staging import Staged, empty_stage, encode
@@ -48,7 +48,7 @@ from subscribers.lists.parsers.column_guesses import is_header
 from subscribers.lists.parsers.tables import csv_records
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
 from subscribers.lists.records import Problem, Record
-from subscribers.people import demand_basis
+from subscribers.people import require_basis
 from subscribers.suppression import is_anybody_erased
 
 #: Rows validated and written together: enough that the overhead of statements is small, and few
@@ -163,7 +163,7 @@ def import_records(
         ConflictError: Another process imports the same list, or a field was deleted meanwhile.
     """
     hooks = hooks or ChunkHooks()
-    demand_basis(options.basis)
+    require_basis(options.basis)
     reader, custom = _reader(engine, newsletter_id, options)
     with reading(engine) as session:
         hashing = options.pseudonyms if is_anybody_erased(session) else None
@@ -349,7 +349,7 @@ class _Run:
             self._row_id = self._add_row(connection, f"dry run {uuid4().hex}")
         others = hold_fields(connection, self._terms.newsletter_id)
         if not self._options.new_fields:
-            demand_fields(connection, self._terms.newsletter_id, self._choices)
+            require_fields(connection, self._terms.newsletter_id, self._choices)
         self.report.repeated += chunk.repeated
         people = len({change.line for change in self.report.changes})
         terms = replace(

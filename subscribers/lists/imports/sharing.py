@@ -87,7 +87,7 @@ def hold_fields(connection: Connection, newsletter_id: int) -> Sequence[int]:
     return others
 
 
-def demand_fields(connection: Connection, newsletter_id: int, judged_by: FieldChoices) -> None:
+def require_fields(connection: Connection, newsletter_id: int, judged_by: FieldChoices) -> None:
     """Refuse to write values that were validated with fields that changed since.
 
     Raises:

@@ -16,10 +16,10 @@ from newsletter.spreadsheets import kind_of
 from subscribers.lists.parsers.encodings import (
     ENCODINGS,
     ListEncoding,
-    demand_encoding,
     guess_wide,
     mixed_encodings,
     recognise,
+    require_encoding,
 )
 
 #: Octets from the first non-ASCII one on that are examined to recognise the encoding.
@@ -80,7 +80,7 @@ def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEnc
         ListError: See `text_lines`; or the chosen encoding is not supported.
     """
     if chosen:
-        return ListEncoding(encoding=demand_encoding(chosen))
+        return ListEncoding(encoding=require_encoding(chosen))
     start = _read_start(stream, source)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or guess_wide(start[:_BLOCK]):
         return ListEncoding(encoding="utf-16")

@@ -183,7 +183,7 @@ class ListEncoding:
         return msg("{encoding} ({words})", encoding=name, words=Listing(self.words))
 
 
-def demand_encoding(name: str) -> str:
+def require_encoding(name: str) -> str:
     """Return Python's name of an encoding, given by any of its names.
 
     Raises:

@@ -24,9 +24,9 @@ from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.parsers.encodings import (
     BYTE_ORDER_MARKS,
     ListEncoding,
-    demand_encoding,
     mixed_encodings,
     recognise,
+    require_encoding,
 )
 from subscribers.lists.parsers.headings import distinct_names
 from subscribers.lists.parsers.html_cells import HtmlRow, HtmlTable, TableTarget
@@ -72,7 +72,7 @@ def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> List
     start = stream.read(_START)
     stream.seek(0)
     if chosen:
-        return ListEncoding(encoding=demand_encoding(chosen))
+        return ListEncoding(encoding=require_encoding(chosen))
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return ListEncoding(encoding=encoding)
@@ -82,7 +82,7 @@ def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> List
     named = declared[1].decode("ascii", "replace") if declared else ""
     for name in [named, "utf-8"] if start.isascii() else ["utf-8", named]:
         with suppress(ListError, UnicodeDecodeError):
-            encoding = demand_encoding(name)
+            encoding = require_encoding(name)
             codecs.getincrementaldecoder(encoding)().decode(start)
             return ListEncoding(encoding=encoding)
     at = next((at for at, octet in enumerate(start) if octet > 127), 0)  # noqa: PLR2004 - ASCII

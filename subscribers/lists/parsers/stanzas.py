@@ -19,7 +19,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from newsletter.errors import ListError
-from subscribers.lists.parsers.encodings import demand_encoding
+from subscribers.lists.parsers.encodings import require_encoding
 from subscribers.lists.parsers.headings import HEAD_LINES, distinct_names
 from subscribers.lists.records import Record
 from subscribers.lists.words.formats import guess_field
@@ -192,7 +192,7 @@ def _decoded(octets: bytes, parameters: str) -> str:
     encoding = "utf-8"
     if named := _CHARSET.search(parameters):
         with suppress(ListError):
-            encoding = demand_encoding(named[1])
+            encoding = require_encoding(named[1])
     for name in (encoding, "utf-8"):
         with suppress(UnicodeError):
             return octets.decode(name)

@@ -21,7 +21,7 @@ from xml.parsers import expat
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
-from subscribers.lists.parsers.encodings import BYTE_ORDER_MARKS, demand_encoding, not_in
+from subscribers.lists.parsers.encodings import BYTE_ORDER_MARKS, not_in, require_encoding
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import is_heading, titles_against
 from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED, Names
@@ -98,7 +98,7 @@ class _Document:
         self._encoding = marked or "utf-8"
         if not marked:
             with suppress(ListError):
-                self._encoding = demand_encoding(named)
+                self._encoding = require_encoding(named)
 
     def read(self, rows: _Rows) -> None:
         """Parse the file and pass its elements to rows."""

@@ -16,7 +16,7 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.stored import dump_message, load_message
 from subscribers.fields.model import Field, Option, check_definition, field_named
-from subscribers.fields.reading import demand_required, read_value, read_values, written_value
+from subscribers.fields.reading import read_value, read_values, require_values, written_value
 from subscribers.frequency import read_frequency_word
 from tests.support import fields
 from tests.support.fields import a_field
@@ -131,8 +131,8 @@ def test_what_is_kept_is_read_back_the_same(
 def test_a_required_field_is_missed_where_it_is_asked() -> None:
     city = a_field("city", required=True, labels={"ja": "市区町村"})
     with pytest.raises(ListError, match="市区町村"):
-        demand_required([city], read_values([city], {"city": "  "}))
-    demand_required([fields.AGE], {})
+        require_values([city], read_values([city], {"city": "  "}))
+    require_values([fields.AGE], {})
 
 
 def test_a_fault_names_the_field_in_its_readers_language() -> None:

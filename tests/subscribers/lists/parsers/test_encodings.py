@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.errors import ListError
 from subscribers.lists.parsers.decoding import find_encoding, text_lines
-from subscribers.lists.parsers.encodings import demand_encoding
+from subscribers.lists.parsers.encodings import require_encoding
 
 _LISTS = {
     "french": "nom;prénom;ville\nDupré;Hélène;Besançon\nLefèvre;François;Orléans\n",
@@ -110,7 +110,7 @@ def test_letters_that_two_encodings_read_alike_well_are_asked_about(
     octets = _octets(text, encoding)
     with pytest.raises(ListError, match=rf"l\.csv:2: .*{pattern}.*--encoding {encoding}"):
         list(text_lines(io.BytesIO(octets), source="l.csv"))
-    chosen = demand_encoding(encoding)
+    chosen = require_encoding(encoding)
     lines = text_lines(io.BytesIO(octets), source="l.csv", encoding=chosen)
     assert "".join(lines) == octets.decode(encoding)
 
@@ -145,13 +145,13 @@ def test_octets_that_are_in_no_encoding_are_refused() -> None:
     [("Latin1", "cp1252"), ("sjis", "cp932"), ("euc-kr", "cp949"), ("windows-1251", "cp1251")],
 )
 def test_an_encoding_is_chosen_by_any_of_its_names(name: str, encoding: str) -> None:
-    assert demand_encoding(name) == encoding
+    assert require_encoding(name) == encoding
 
 
 @pytest.mark.parametrize("name", ["", "hex", "klingon", "rot13"])
 def test_what_is_no_encoding_of_lists_is_refused_with_those_that_are(name: str) -> None:
     with pytest.raises(ListError, match="cp1252"):
-        demand_encoding(name)
+        require_encoding(name)
 
 
 def test_a_file_of_an_office_program_is_named_before_its_encoding_is_sought() -> None:

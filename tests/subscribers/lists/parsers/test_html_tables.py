@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
-from subscribers.lists.parsers.encodings import demand_encoding
+from subscribers.lists.parsers.encodings import require_encoding
 from subscribers.lists.parsers.files import encoding_of, list_records
 from tests.subscribers.lists.columns.test_states import import_list, states_of
 from tests.support.stage import Stage
@@ -99,7 +99,7 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in(encoding: str, said: str) 
     people = _row("メールアドレス", "氏名") + _row("a@x.jp", "山田&nbsp;花子")
     octets = f"<html>{meta}<table>{people}</table>".encode(encoding)
     found = encoding_of(io.BytesIO(octets), file_name="l.xls", source="l.xls")
-    assert demand_encoding(found.encoding) == demand_encoding(encoding)
+    assert require_encoding(found.encoding) == require_encoding(encoding)
     records = [*list_records(io.BytesIO(octets), file_name="l.xls", source="l.xls")]
     assert records[1].values == {"メールアドレス": "a@x.jp", "氏名": "山田 花子"}
 
