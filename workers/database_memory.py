@@ -167,8 +167,8 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
         make_folder(data_dir)
         with (data_dir / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            is_first = not path.exists()
-            kept = change(_with_identity(data_dir, recall(data_dir)))
+            known = recall(data_dir)
+            kept = change(_with_identity(data_dir, known))
             words = asdict(kept)
             words |= words.pop("mark")
             with draft.open("w", encoding="ascii") as file:
@@ -177,7 +177,8 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
                 # Forced to the disk: without this file, SQLite's file would count as a backup.
                 os.fsync(file.fileno())
             draft.replace(path)
-            if is_first:
+            if known.mark == NO_MARK:
+                # A later file may be lost for an earlier one, but not for one without a mark.
                 force_folder(data_dir)
 
 
