@@ -114,7 +114,7 @@ def count_display(
     )
 
 
-def counts_displays(
+def may_count_display(
     session: Session, pseudonyms: Pseudonyms, limits: JoinLimits, client: str, newsletter_id: int
 ) -> bool:
     """Return whether another display would be counted, without writing anything."""

@@ -45,7 +45,7 @@ from subscribers.forms.proof import SOONEST, stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
 from subscribers.invitations import may_join, require_sight
-from subscribers.join_limits import count_display, counts_displays, kept_network
+from subscribers.join_limits import count_display, kept_network, may_count_display
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
 
@@ -176,7 +176,7 @@ class JoinPages:
         """Count the display of a form, if its limits permit and no lock prevents it."""
         pseudonyms, limits = self.requests.pseudonyms, self.requests.limits
         with reading(self._engine) as session:
-            if not counts_displays(session, pseudonyms, limits, client, newsletter_id):
+            if not may_count_display(session, pseudonyms, limits, client, newsletter_id):
                 return
         try:
             with transaction(waiting_at_most(self._engine, _TALLY_SECONDS)) as session:
