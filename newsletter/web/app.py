@@ -30,6 +30,7 @@ from newsletter.web.accounts.welcome import welcome_router
 from newsletter.web.error_pages import guard_headers, show_failures
 from newsletter.web.feedback.bounces import bounces_router, rates_router
 from newsletter.web.feedback.webhooks import fetch, webhooks_router
+from newsletter.web.guide import guide_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
@@ -296,6 +297,7 @@ def _include_writing(
     workspace, engine = sending.workspace, sending.engine
     drafts = DraftPages(workspace, pages)
     add_routes(app, home_router(workspace, pages))
+    add_routes(app, guide_router(pages))
     add_routes(app, reuse_router(engine, pages))
     add_routes(app, links_router(engine, pages))
     add_routes(app, issue_list_router(engine, pages))

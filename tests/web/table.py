@@ -45,6 +45,7 @@ OPEN_PAGES = {
 #: Looked at by an administrator.
 SIGNED_IN_PAGES = {
     "/home": ["/home"],
+    "/guide": ["/guide"],
     "/account": ["/account"],
     "/account/second-factor": ["/account/second-factor"],
     "/accounts": ["/accounts"],
