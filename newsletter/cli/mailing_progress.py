@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, styled, text
 from newsletter.cli.state import look_again
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
@@ -18,16 +18,36 @@ from newsletter.i18n.values import Number
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from newsletter.i18n.messages import Message
     from newsletter.mailings.reports.progress import Progress
+    from newsletter.operations.acknowledgements import AlarmPlace
 
 _POLL_SECONDS = 0.3
+#: Seconds without progress after which the cause is looked for, and between two looks.
+_STILL_SECONDS = 3.0
+#: Alarms of processes that a command without Redis starts and checks itself.
+_STARTED_HERE = frozenset({"no-worker", "no-beat", "no-rounds"})
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
 
 
 def watch_mailing(
-    engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
+    engine: Engine,
+    mailing_id: int,
+    *,
+    quiet: bool,
+    redis_url: str = "",
+    check: Callable[[], None] = lambda: None,
 ) -> Progress:
     """Show a progress bar until the mailing rests, or only deferred deliveries are left.
+
+    While it makes no progress, the faults that explain it are printed on stderr.
+
+    Args:
+        engine: The database.
+        mailing_id: The mailing.
+        quiet: Whether no progress bar is shown.
+        redis_url: The URL of Redis; empty if the command runs its own.
+        check: Called before each look; its errors end the command.
 
     Raises:
         NewsletterError: The mailing cannot be watched any more; the error says that it is ordered.
@@ -38,6 +58,7 @@ def watch_mailing(
     with _outlived_by(mailing_id), progress_bar(_("Sending"), quiet=quiet) as bar:
         # The time counts from the first message, since workers start and plan before.
         task = bar.add_task("", total=None, start=False)
+        obstacles = _Obstacles(engine, mailing_id, redis_url)
         while True:
             check()
             now = look_again(lambda: progress(engine, mailing_id))
@@ -46,7 +67,47 @@ def watch_mailing(
             bar.update(task, total=now.planned or None, completed=now.settled)
             if now.state in _RESTING or _only_deferred(now):
                 return now
+            obstacles.tell(now)
             time.sleep(_POLL_SECONDS)
+
+
+class _Obstacles:
+    """Tells once of each fault that keeps a watched mailing from making progress."""
+
+    def __init__(self, engine: Engine, mailing_id: int, redis_url: str) -> None:
+        self._engine, self._mailing_id, self._redis_url = engine, mailing_id, redis_url
+        self._before: Progress | None = None
+        self._look_at = time.monotonic() + _STILL_SECONDS
+        self._told: set[AlarmPlace] = set()
+
+    def tell(self, now: Progress) -> None:
+        """Print the faults that are new, if the mailing made no progress for some seconds."""
+        if now != self._before:
+            self._before, self._look_at = now, time.monotonic() + _STILL_SECONDS
+        elif time.monotonic() >= self._look_at:
+            self._tell_new()
+            self._look_at = time.monotonic() + _STILL_SECONDS
+
+    def _tell_new(self) -> None:
+        from newsletter.cli.console import errors
+        from newsletter.cli.overview import alarm_line
+        from newsletter.operations.alarms import find_flow_alarms
+        from newsletter.operations.overview import look_at_flow
+
+        seen = look_again(
+            lambda: look_at_flow(self._engine, self._mailing_id, redis_url=self._redis_url)
+        )
+        found = [
+            alarm
+            for alarm in find_flow_alarms(seen)
+            if alarm.place not in self._told
+            and (self._redis_url or alarm.kind not in _STARTED_HERE)
+        ]
+        if found and not self._told:
+            errors.print(text(_ordered(self._mailing_id)), soft_wrap=True)
+        for alarm in found:
+            errors.print(alarm_line(alarm), soft_wrap=True)
+            self._told.add(alarm.place)
 
 
 @contextmanager
@@ -57,12 +118,7 @@ def _outlived_by(mailing_id: int) -> Iterator[None]:
     from newsletter.cli.console import errors
     from newsletter.cli.failures import explained
 
-    order = msg(
-        "Mailing {mailing} was ordered and continues as long as workers run: do not order it "
-        "again. Watch it with: newsletter status --watch. End it with: "
-        "newsletter mailing cancel {mailing}.",
-        mailing=mailing_id,
-    )
+    order = _ordered(mailing_id)
     try:
         yield
     except KeyboardInterrupt:
@@ -75,6 +131,15 @@ def _outlived_by(mailing_id: int) -> Iterator[None]:
         raise cause from error
 
 
+def _ordered(mailing_id: int) -> Message:
+    return msg(
+        "Mailing {mailing} was ordered and continues as long as workers run: do not order it "
+        "again. Watch it with: newsletter status --watch. End it with: "
+        "newsletter mailing cancel {mailing}.",
+        mailing=mailing_id,
+    )
+
+
 def _only_deferred(now: Progress) -> bool:
     return bool(now.planned) and 0 < now.of(DeliveryState.DEFERRED) == now.waiting
 
@@ -83,6 +148,7 @@ def as_json(now: Progress) -> dict[str, Any]:
     """Return a mailing's progress as JSON, with all states, including those without deliveries."""
     return {
         "mailing": now.mailing_id,
+        "kind": now.kind.value,
         "state": now.state.value,
         "halt_reason": str(now.halt_reason or ""),
         "scheduled_at": now.scheduled_at.isoformat() if now.scheduled_at else None,
@@ -96,13 +162,15 @@ def show(*mailings: Progress) -> None:
     from newsletter.cli.console import console, planned_in_utc
 
     for now in mailings:
+        values = {
+            "subject": styled(now.subject),
+            "mailing": now.mailing_id,
+            "state": styled(label(now.state)),
+        }
         console.print(
-            _(
-                "{subject}  mailing {mailing}, {state}",
-                subject=styled(now.subject),
-                mailing=now.mailing_id,
-                state=styled(label(now.state)),
-            )
+            _("{subject}  mailing {mailing} (test), {state}", **values)
+            if now.kind is MailingKind.TEST
+            else _("{subject}  mailing {mailing}, {state}", **values)
         )
         counted = [
             _("{count} {state}", count=Number(count), state=label(state))

@@ -45,8 +45,6 @@ _CODES = {
 }
 _STATES = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 _SHOWN_DOMAINS = 8
-#: Rates from here on are shown without decimals.
-_ROUND_FROM = 10
 
 
 def watch(look: Callable[[], Overview]) -> None:
@@ -78,7 +76,7 @@ def check(seen: Overview, *, json: bool) -> ExitCode:
         print_json(alarms_as_json(open_alarms))
     else:
         for alarm in open_alarms:
-            console.print(_alarm_line(alarm), soft_wrap=True)
+            console.print(alarm_line(alarm), soft_wrap=True)
     if not open_alarms:
         return ExitCode.OK
     return _CODES[open_alarms[0].severity]
@@ -136,7 +134,7 @@ def show_overview(seen: Overview) -> RenderableType:
     """Return the overview as lines and tables."""
     alarms = find_alarms(seen)
     parts: list[RenderableType] = [_headline(seen, alarms)]
-    parts.extend(_alarm_line(alarm) for alarm in alarms)
+    parts.extend(alarm_line(alarm) for alarm in alarms)
     parts += [Text(), _figures(seen), Text(), _processes(seen, alarms)]
     parts += [Text(), _relays(seen, alarms)]
     if seen.domains:
@@ -161,7 +159,8 @@ def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
     return styled(f" {count} ", _STYLES[worst]) + f"  {clock}"
 
 
-def _alarm_line(alarm: Alarm) -> RenderableType:
+def alarm_line(alarm: Alarm) -> RenderableType:
+    """Return an alarm with its remedy as one line."""
     severity = styled(f" {text(_SEVERITIES[alarm.severity])} ", _STYLES[alarm.severity])
     line = f"{severity} {styled(text(alarm.what))}  {styled(text(alarm.remedy), 'dim')}"
     acknowledged = _acknowledged(alarm)
@@ -178,7 +177,7 @@ def _figures(seen: Overview) -> RenderableType:
         for state in DeliveryState
         if seen.day.get(state)
     )
-    rate = styled(_rate(seen.per_minute))
+    rate = styled(_number(seen.per_minute))
     table.add_row(_dim(_("Rate")), _("{rate} a minute, last 5 minutes", rate=rate))
     table.add_row(_dim(_("24 hours")), day or _("nothing sent"))
     waits = [_("{count} batches due", count=styled(text(Number(work.due))))]
@@ -206,7 +205,7 @@ def _broker_words(seen: Overview) -> str:
         return _dim(_("not configured; a broker is started when needed"))
     if broker.problem:
         return styled(broker.problem, "red")
-    depths = ", ".join(f"{name} {depth:,}" for name, depth in broker.depths.items())
+    depths = ", ".join(f"{name} {_number(depth)}" for name, depth in broker.depths.items())
     used = text(Size(broker.used_memory))
     return f"{broker.milliseconds:.1f} ms, {used}, {broker.policy or _('policy unknown')}; {depths}"
 
@@ -241,7 +240,7 @@ def _processes(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
             state = styled(_("draining"), "cyan")
         else:
             state = styled(_("running"), "green")
-        sends = "–" if process.kind is ProcessKind.BEAT else _("waiting")
+        sends = "–" if each.lost or process.kind is ProcessKind.BEAT else _("waiting")
         if activity.mailing_id is not None:
             sends = _(
                 "mailing {mailing}, batch {batch}",
@@ -275,7 +274,7 @@ def _relays(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
             state = styled(_("defers much mail"), "yellow")
         elif is_silent:
             state = styled(_("no answer yet"), "yellow")
-        table.add_row(relay.name, state, _rate(relay.tally.per_minute), *_counts(relay.tally.day))
+        table.add_row(relay.name, state, _number(relay.tally.per_minute), *_counts(relay.tally.day))
     if not seen.relays:
         table.add_row(_dim(_("Nothing has been sent yet.")))
     return table
@@ -307,7 +306,7 @@ def _deferred(seen: Overview) -> RenderableType:
             group.status or "–",
             group.reply_class.value,
             text(worded_reply(group.example))[:70],
-            f"{group.count:,}",
+            _number(group.count),
         )
     return table
 
@@ -319,7 +318,7 @@ def _unsettled(seen: Overview) -> RenderableType:
 
     def add(mailing: UnsettledMailing, what: str, command: str) -> None:
         name = f"{mailing.mailing_id} {mailing.subject[:40]}"
-        table.add_row(name, what, command, f"{mailing.count:,}")
+        table.add_row(name, what, command, _number(mailing.count))
 
     for mailing in seen.uncertain:
         add(
@@ -336,11 +335,11 @@ def _unsettled(seen: Overview) -> RenderableType:
 
 
 def _counts(counts: Mapping[DeliveryState, int]) -> list[str]:
-    return [f"{counts.get(state, 0):,}" for state in _STATES]
+    return [_number(counts.get(state, 0)) for state in _STATES]
 
 
-def _rate(per_minute: float) -> str:
-    return f"{per_minute:.1f}" if 0 < per_minute < _ROUND_FROM else f"{per_minute:,.0f}"
+def _number(count: float) -> str:
+    return text(Number(count))
 
 
 def _ago(seen: Overview, moment: datetime) -> str:

