@@ -69,6 +69,8 @@ class Process:
 class Activity:
     """The activity of a process: its present batch, and the replies since it started.
 
+    A process that is not alive has no present batch.
+
     Attributes:
         disk: The disk of its DATA_DIR; None if unknown.
     """
@@ -257,6 +259,7 @@ def _came_after(other: ProcessState, lost: ProcessState) -> bool:
 
 
 def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -> ProcessState:
+    alive = row.stopped_at is None and _is_recent(row.seen_at, moment)
     return ProcessState(
         process=Process(
             kind=row.kind,
@@ -267,8 +270,8 @@ def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -
             version=row.version,
         ),
         activity=Activity(
-            mailing_id=row.mailing_id,
-            batch_number=row.batch_number,
+            mailing_id=row.mailing_id if alive else None,
+            batch_number=row.batch_number if alive else None,
             answered=row.answered,
             disk=_disk(row),
         ),

@@ -251,14 +251,14 @@ def _moment(
 ) -> Markup:
     """Return a moment in the reader's time zone; with ``seconds``, the day is omitted for today.
 
-    The current year is omitted, unless the moment must be ``full``, such as for printing.
+    Today and the current year are shown if the moment must be ``full``, such as in a record.
     """
     if value is None:
         return Markup("–")
     zone = _zone_of(context)
     local, today = value.astimezone(zone), now().astimezone(zone)
     language = Language(context["lang"])
-    if seconds and local.date() == today.date():
+    if seconds and not full and local.date() == today.date():
         shown = formats.format_clock(local, language, seconds=True)
     else:
         year = full or local.year != today.year

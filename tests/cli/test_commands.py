@@ -373,6 +373,7 @@ def test_a_test_mail_is_that_of_the_readers_whom_the_command_names_and_is_marked
     sent = _run("issue", "test", "--to", "aoi@example.jp", "--met", 'language = "ja"')
     assert sent.returncode == 0, sent.stderr
     assert "With the parts for these readers: Language is Japanese" in sent.stdout
+    assert "便り  mailing 1 (test), finished" in _run("mailing", "list").stdout
     mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
     [mail] = mailbox.list()
     assert mail.recipient == "aoi@example.jp"

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, and_, event, exists, func, select
 
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BatchRow, DeliveryRow
-from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.progress import Progress, progress
 from tests.support.orders import cancel
@@ -115,6 +115,7 @@ def test_a_cancelling_that_dies_half_way_has_cancelled_nothing(engine: Engine) -
 def test_what_is_planned_so_far_is_not_settled() -> None:
     planning = Progress(
         mailing_id=1,
+        kind=MailingKind.ISSUE,
         subject="",
         state=MailingState.PLANNING,
         planned=0,

@@ -20,6 +20,7 @@ from newsletter.database.tables import (
     MailingRow,
     RelayRow,
     TallyRow,
+    WorkerHeartbeatRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -515,16 +516,22 @@ def test_what_waits_for_a_worker_is_seen_with_its_age(stage: Stage) -> None:
 
 
 def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engine) -> None:
+    began = now() - timedelta(hours=1)
     staying, leaving = (
-        Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=pid) for pid in (1, 2)
+        replace(process(ProcessKind.WORKER, "bulk@one").process, pid=pid, started_at=began)
+        for pid in (1, 2)
     )
     for worker in (staying, leaving):
         heartbeats.beat(engine, worker, Activity(mailing_id=5, batch_number=1))
     heartbeats.record_stop(engine, leaving)
     (left,) = look(engine, redis_url="").processes
     assert (left.process.pid, left.alive, left.activity.mailing_id) == (1, True, 5)
-    silent = replace(left, seen_at=now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1))
+    with transaction(engine) as session:
+        before = now() - timedelta(seconds=heartbeats.LOST_SECONDS + 1)
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=before))
+    (silent,) = look(engine, redis_url="").processes
     assert silent.lost
+    assert silent.activity.mailing_id is None
 
 
 def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_place() -> None:
@@ -597,6 +604,23 @@ def test_a_mailing_that_nobody_sends_accuses_no_relay() -> None:
     assert [one.kind for one in found] == ["no-worker", "mailing-silent"]
     assert "No relay" not in str(found[1].what)
     assert str(found[1].remedy).startswith("Start a worker first")
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"processes": well().processes[:1]}, "Start a worker first"),
+        ({"broker": BrokerHealth(problem="refused")}, "Restore Redis first"),
+        ({}, "Email is being sent, 10 a minute"),
+    ],
+)
+def test_mail_that_waits_is_said_to_leave_only_where_something_can_send_it(
+    change: dict[str, Any], remedy: str
+) -> None:
+    work = Backlog(due=3, leased=1, oldest_due_at=now() - timedelta(minutes=4))
+    found = find_alarms(replace(well(), backlog=work, **change))
+    (waits,) = (one for one in found if one.kind == "mail-waits")
+    assert str(waits.remedy).startswith(remedy)
 
 
 def test_rounds_that_fail_send_nobody_to_start_the_worker_that_runs() -> None:

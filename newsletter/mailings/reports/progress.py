@@ -27,6 +27,7 @@ class Progress:
     """
 
     mailing_id: int
+    kind: MailingKind
     subject: str
     state: MailingState
     planned: int
@@ -86,6 +87,7 @@ def list_progress(
 def _progress(session: Session, row: MailingRow) -> Progress:
     return Progress(
         mailing_id=row.id,
+        kind=row.kind,
         subject=row.title,
         state=row.state,
         planned=row.planned,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number, Percent
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
+from newsletter.operations.alarms.routes import known_cause
 from newsletter.operations.attention import MOST, UnsettledMailing
 from newsletter.operations.overview import Overview
 
@@ -33,7 +34,9 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
         flows = seen.per_minute > 0 and kind == "mail-waits"
         severity = AlarmSeverity.CRITICAL if age > _DUE_STUCK else AlarmSeverity.WARNING
         remedy = msg("Check workers and relays; add workers if they cannot keep up.")
-        if work.leased and not answered:
+        if cause := known_cause(seen):
+            remedy = cause
+        elif work.leased and not answered:
             remedy = msg(
                 "Workers are processing batches, but no relay is responding. Check the relays."
             )
@@ -232,5 +235,6 @@ def _minutes(seen: Overview, since: datetime) -> int:
     return max(1, round((seen.taken_at - since).total_seconds() / 60))
 
 
-def _count(number: int) -> str:
-    return f"{number:,}" + ("+" if number >= MOST else "")
+def _count(number: int) -> Message | Number:
+    """Return a count, with a plus sign if counting stopped there."""
+    return msg("{count}+", count=Number(number)) if number >= MOST else Number(number)

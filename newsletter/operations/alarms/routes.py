@@ -92,7 +92,7 @@ def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
 
 def of_silence(seen: Overview) -> Iterator[Alarm]:
     """Yield alarms of mailings for which no relay replies, before the relay's timeout."""
-    known = _known_cause(seen)
+    known = known_cause(seen)
     for silence in seen.silent:
         words = (
             msg("Nothing was sent of mailing {mailing_id}, {subject}, for {seconds} s")
@@ -114,7 +114,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
         )
 
 
-def _known_cause(seen: Overview) -> Message | None:
+def known_cause(seen: Overview) -> Message | None:
     """Return the remedy if the silence has another known cause than a relay; otherwise None."""
     if seen.is_unwritable or any(disk.fault for disk in seen.disks.values()):
         return msg(

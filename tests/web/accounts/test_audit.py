@@ -17,7 +17,7 @@ from tests.web.conftest import SignIn
 
 
 def _cells(page: str, name: str) -> list[str]:
-    cells = re.findall(rf'<td data-label="{name}">(.*?)</td>', page, flags=re.DOTALL)
+    cells = re.findall(rf'<td[^>]* data-label="{name}">(.*?)</td>', page, flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
 
 
@@ -49,4 +49,5 @@ def test_an_action_is_named_in_words_and_its_code_is_no_part_of_them(
         record_event(session, COMMAND_LINE, Action.ISSUE_APPROVED)
     page = sign_in("admin@example.jp", Role.ADMINISTRATOR).get("/audit?action=issue.approved").text
     assert _cells(page, "What") == ["Approved"]
+    assert str(now().year) in _cells(page, "When")[0]
     assert 'title="issue.approved"' in page
