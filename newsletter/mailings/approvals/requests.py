@@ -319,7 +319,7 @@ def require_approval(
     if state is not ApprovalState.APPROVED:
         raise ConflictError(
             msg("The issue in its present form has not been approved by a second person."),
-            remedy=msg("Request approval on the sending page of the issue."),
+            remedy=msg("Request approval first."),
         )
 
 

@@ -198,10 +198,10 @@ class DraftPages:
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
             snippets = kept_snippets(row)
             library = search_library(session, row.id, with_uses=False).items
-            beside = self._beside(session, visit, row, draft, checked)
             day = (checked.issue if checked else draft.issue).issue_date
             proposed = propose_time(session, row, day)
             chosen = choice or SendChoice.asked_in(request)
+            beside = self._beside(session, visit, row, draft, checked, chosen)
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
                 chosen = SendChoice.of(planned, proposed=proposed)
@@ -313,13 +313,16 @@ class DraftPages:
         row: Newsletter,
         draft: Draft,
         checked: CheckedIssue | None,
+        choice: SendChoice | None = None,
     ) -> dict[str, Any]:
         """Return the line of states, which is that of the draft's issue if both are equal."""
         preflight = checked.preflight if checked else None
         issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
         if checked and issue is not None and issue.content == issue_to_json(checked.issue):
             preflight = self._workspace.preflight(session, issue, row)
-        line = self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
+        line = self._workspace.line(
+            session, visit, row, draft.issue_id, preflight, draft.id, choice=choice
+        )
         # A draft without a prepared issue can be a correction, too.
         return line | {"line_corrects": draft.corrects}
 

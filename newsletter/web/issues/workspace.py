@@ -24,6 +24,7 @@ from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.comments import open_threads, part_of, parts_of, threads_of
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.state import approvers, people_of, plan_of
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Viewer, standing_of
@@ -134,13 +135,21 @@ class Workspace:
         issue_id: int | None,
         preflight: Preflight | None,
         draft_id: int | None = None,
+        choice: SendChoice | None = None,
     ) -> dict[str, Any]:
-        """Return the values for the line of states."""
+        """Return the values for the line of states.
+
+        ``choice`` is how it is to be sent, as chosen on the page: other subjects to compare are not
+        approved with the mail, so that approval is the next step again.
+        """
         viewer = Viewer(account_id=visit.account_id, rights=visit.rights)
-        standing = standing_of(session, newsletter, issue_id, preflight, viewer)
+        plan = _plan_in(choice)
+        standing = standing_of(session, newsletter, issue_id, preflight, viewer, plan=plan)
         to_send = standing
         if standing.mailing is not None:
-            to_send = standing_of(session, newsletter, issue_id, preflight, viewer, anew=True)
+            to_send = standing_of(
+                session, newsletter, issue_id, preflight, viewer, anew=True, plan=plan
+            )
         if draft_id is None and issue_id is not None:
             found = stored_draft_of(session, issue_id)
             draft_id = found.id if found else None
@@ -231,6 +240,14 @@ class WorkspacePage:
     def figures(self) -> Figures:
         """The cache of figures that are slow to compute."""
         return self.workspace.figures
+
+
+def _plan_in(choice: SendChoice | None) -> SendingPlan | None:
+    """Return the chosen plan; None if none is chosen, or it is not valid."""
+    try:
+        return choice.plan() if choice else None
+    except NewsletterError:
+        return None
 
 
 def _planned(standing: IssueProgress) -> str:

@@ -53,9 +53,8 @@ class SendingPage(WorkspacePage):
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             proposed = propose_time(session, newsletter, issue.issue_date)
-            choice = choice or SendChoice.asked_in(request)
-            if choice is None:
-                choice = SendChoice.of(last_plan(session, issue.id), proposed=proposed)
+            chosen = choice or SendChoice.asked_in(request)
+            choice = chosen or SendChoice.of(last_plan(session, issue.id), proposed=proposed)
             choice = choice.begun_with(proposed)
             preflight = self.workspace.preflight(session, issue, newsletter)
             content, key = issue_from_json(issue.content), asked_as(request)
@@ -83,7 +82,9 @@ class SendingPage(WorkspacePage):
                 tested_group=request.query_params.get("group", ""),
                 typed_group=typed_group,
                 settings_url=settings_path(visit),
-                **self.workspace.line(session, visit, newsletter, issue.id, preflight),
+                **self.workspace.line(
+                    session, visit, newsletter, issue.id, preflight, choice=chosen
+                ),
                 **choice_of(request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice, content),
             )

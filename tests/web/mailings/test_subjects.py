@@ -104,6 +104,30 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
     assert editor.get(f"{send}/confirm", params=_choice(hours=5) | lookalike).status_code == 200
 
 
+def test_subjects_chosen_after_the_approval_can_be_asked_for_where_they_are_refused(
+    stage: Stage, issue_id: int, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    editor.post(
+        f"/newsletters/digest/issues/{issue_id}/open", data={"csrf": csrf_of(editor.get(send).text)}
+    )
+    draft = "/newsletters/digest/drafts/1"
+    form = fields_of(editor.get(draft).text)
+    editor.post(f"{draft}/approval", data=form | {"when": "now"})
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text) | SEEN)
+
+    refused = editor.post(f"{draft}/order", data=fields_of(editor.get(draft).text) | _choice())
+    assert refused.status_code == 409
+    assert "Request approval first" in refused.text
+    assert "It can be sent" not in refused.text
+    asked = editor.post(f"{draft}/approval", data=fields_of(refused.text) | _choice())
+    assert "Approval was requested" in asked.text
+    assert OTHER in approver.get(f"{send}/review").text
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
