@@ -154,8 +154,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgres(connection: Connection) -> None:
-    seconds = connection.get_execution_options().get(_LOCK_SECONDS)
-    if seconds is not None:
+    options = connection.get_execution_options()
+    seconds = options.get(_LOCK_SECONDS)
+    if seconds is not None and not options.get("read_only"):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from starlette.middleware import Middleware
 
 from newsletter.accounts.sealing import Sealer
+from newsletter.database.engine import waiting_at_most
 from newsletter.errors import ForbiddenError
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.reports.cached_figures import Figures
@@ -73,7 +74,7 @@ from newsletter.web.newsletters.templates import templates_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
-from newsletter.web.routing import add_routes
+from newsletter.web.routing import READER_SECONDS, add_routes
 from newsletter.web.slow_clients import AnswersInPieces
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.editing import editing_router, erasing_router
@@ -138,8 +139,7 @@ def create_app(
     # Registered before the routes with a newsletter's name in their path.
     _include_newsletters(app, settings, engine, pages)
     _include_writing(app, sending, pseudonyms, pages)
-    add_routes(app, leaving_router(settings, engine, signer, pages))
-    add_routes(app, preferences_router(settings, engine, signer, pseudonyms, pages))
+    _include_choosing(app, settings, engine, signer, pages)
     add_routes(app, api_router(settings, engine))
     _include_feedback(app, settings, engine, figures, pages, fetch)
     _include_reading(app, settings, engine, signer, pages)
@@ -217,10 +217,19 @@ def _include_joining(
 ) -> None:
     joining = JoinPages(settings, engine, signer, pages)
     add_routes(app, joining_router(joining, pages))
-    add_routes(app, confirming_router(settings, engine, signer, pages))
+    patient = waiting_at_most(engine, READER_SECONDS)
+    add_routes(app, confirming_router(settings, patient, signer, pages))
     # Registered before the page of a person, whose path would also match.
     add_routes(app, forms_router(settings, engine, pages, joining))
     add_routes(app, invitations_router(settings, engine, pages))
+
+
+def _include_choosing(
+    app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
+) -> None:
+    patient = waiting_at_most(engine, READER_SECONDS)
+    add_routes(app, leaving_router(settings, patient, signer, pages))
+    add_routes(app, preferences_router(settings, patient, signer, signer.pseudonyms, pages))
 
 
 def _include_reading(

@@ -37,6 +37,7 @@ from newsletter.errors import (
 from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
+from newsletter.web.routing import submitted_to
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
 
 #: Paths of readers' links for unsubscribing and preferences.
 _READERS_LINKS = ("/u/", "/p/")
+#: Paths whose forms the page of a busy database contains again, so that nothing is filled in twice.
+_READERS_FORMS = (*_READERS_LINKS, "/c/", "/address/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,11 +131,25 @@ class _FailurePages:
         answer.headers["Retry-After"] = "60"
         return answer
 
+    def once_more(self, request: Request) -> Response:
+        """Show a button that sends a reader's form again, with all that was filled in."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        answer = self.pages.show(
+            "errors/once_more.html",
+            status=503,
+            language=self.pages.language_of(request),
+            action=f"{request.url.path}{query}",
+            fields=submitted_to(request).multi_items(),
+        )
+        answer.headers["Retry-After"] = "60"
+        return answer
+
 
 def show_failures(app: FastAPI, pages: Pages) -> None:
     """Register the error pages."""
     failed = _FailurePages(pages=pages)
     _show_own_failures(app, failed)
+    _show_absence_of_database(app, failed)
     _show_failures_of_requests(app, failed)
 
 
@@ -171,10 +188,17 @@ def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
         del error
         return failed.later(request, "busy")
 
+
+def _show_absence_of_database(app: FastAPI, failed: _FailurePages) -> None:
+    """Register the pages for a database that is away, or held by others."""
+
     def away(request: Request, error: SQLAlchemyError) -> Response:
         if not is_away(error):
             raise error
         _log.warning("the database cannot be used: %s", reason_of(error))
+        is_form = request.method == "POST" and request.url.path.startswith(_READERS_FORMS)
+        if is_form and _is_browser(request):
+            return failed.once_more(request)
         is_public = request.url.path == "/" or request.url.path.startswith(_OF_READERS)
         return failed.later(request, "busy" if is_public else "away")
 

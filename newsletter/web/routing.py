@@ -31,6 +31,9 @@ from newsletter.networks import network_of
 LARGEST = 64 * 1024
 #: Octets of a form's field that is not a file; such fields are held in memory.
 _LARGEST_FIELD = 12_000_000
+#: Seconds that a reader's request waits for the database while another process writes to it. Longer
+#: than most transactions take, and shorter than people wait for a page.
+READER_SECONDS = 10
 #: Fields of a form; a reader's field may have 200 options, each of which is one form field.
 _MOST_FIELDS = 1000
 
@@ -60,7 +63,15 @@ async def read_form(request: Request) -> FormData:
     asynchronous route that reads its form would block all requests while it waits for the database.
     """
     async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
-        return FormData([(n, value) for n, value in form.multi_items() if isinstance(value, str)])
+        fields = FormData([(n, value) for n, value in form.multi_items() if isinstance(value, str)])
+    request.state.submitted = fields
+    return fields
+
+
+def submitted_to(request: Request) -> FormData:
+    """Return the fields that `read_form` read; none if the route reads no form."""
+    fields: FormData = getattr(request.state, "submitted", FormData())
+    return fields
 
 
 SubmittedForm = Annotated[FormData, Depends(read_form)]

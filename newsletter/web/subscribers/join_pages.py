@@ -36,7 +36,7 @@ from newsletter.tokens import TokenSigner
 from newsletter.web.error_pages import content_policy
 from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
-from newsletter.web.routing import client_of
+from newsletter.web.routing import READER_SECONDS, client_of
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
@@ -57,10 +57,7 @@ HONEYPOT = "website"
 _ADDRESS_LENGTH = 320
 _ZONE_LENGTH = 64
 _EVIDENCE_LENGTH = 8_192
-#: Seconds that a submission waits for the database while another process writes to it. Longer than
-#: most transactions take, and shorter than people wait for a page.
-_REQUEST_SECONDS = 10
-#: The same for counting the display of a form, without which the form can be shown.
+#: Seconds that counting the display of a form waits for the database; it can be shown without.
 _TALLY_SECONDS = 0.5
 _BUSY_STATUS = 503
 _BUSY = msg(
@@ -254,7 +251,7 @@ class JoinPages:
 
     def take(self, shown: ShownForm, filled: Filled, request: Request) -> Fault | str:
         """Process a submission; return the address of the confirmation mail, or an error."""
-        requests = replace(self.requests, engine=waiting_at_most(self._engine, _REQUEST_SECONDS))
+        requests = replace(self.requests, engine=waiting_at_most(self._engine, READER_SECONDS))
         try:
             address = parse_address(filled.address)
             answer = requests.take(
