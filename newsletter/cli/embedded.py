@@ -31,7 +31,8 @@ from newsletter.settings import Settings
 from workers.command import WorkerRole, beat_command, worker_command
 
 _PR_SET_PDEATHSIG = 1
-_READY_SECONDS = 40
+#: A process that ends is noticed at once; one that is only slow, on a busy machine, is waited for.
+_READY_SECONDS = 180
 _STOP_SECONDS = 12
 _WATCH_SECONDS = 0.5
 #: Servers, which are stopped after their clients.

@@ -167,10 +167,14 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
         assert words not in review.text
     answered = _answer(approver, review, readied)
     assert answered.status_code == 200
+    home = editor.get("/home").text
+    assert "Approved, to put into effect" in home
+    assert "Approved, to send" not in home
     look = _go_on(editor, draft, "look")
     editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
     with reading(stage.engine) as session:
         assert session.scalars(select(CorrectionRow.effective_at)).one() is not None
+    assert "Approved, to put into effect" not in editor.get("/home").text
     # The mail that asked for approval leads there still.
     assert approver.get(review.url).url.path == sent
 
