@@ -158,9 +158,10 @@ const open = (name) => inOrder(() => openNow(name));
 /** @param {string} name @returns {Promise<boolean>} */
 async function openNow(name) {
   if (name === shown) return true;
+  // Loaded before it is given the value: until then the mail is in sight, and typed in.
+  if (name === "markdown") await markdown.open();
   if ((name === "mail" || name === "markdown") && name !== holder && !(await hand(name)))
     return false;
-  if (name === "markdown") await markdown.open();
   shown = name;
   mailBox.hidden = name !== "mail";
   byId("toolbar").hidden = name !== "mail";

@@ -345,6 +345,7 @@ def test_the_notice_of_a_paste_stays_until_it_is_closed(mail: Page) -> None:
     expect(notice).to_contain_text("Pictures could not be pasted: 1")
     expect(mail.locator("#state")).to_have_text("Saved")
     mail.get_by_role("tab", name="Markdown").click()
+    expect(mail.locator(".mail")).to_be_hidden()
     mail.get_by_role("tab", name="Write", exact=True).click()
     expect(mail.locator(".mail")).to_be_visible()
     expect(notice).to_contain_text("Pictures could not be pasted: 1")

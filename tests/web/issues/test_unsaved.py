@@ -168,3 +168,25 @@ def test_a_link_or_form_leaves_the_page_once_what_was_typed_is_saved(
     page.wait_for_load_state()
     expect(page.locator(".mail")).to_contain_text("無料")
     expect(page.locator("#unsaved")).to_be_hidden()
+
+
+def test_what_is_typed_while_the_markdown_is_still_loaded_stands_in_it(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/markdown_editor*.js", hold)
+    expect(page.locator(".mail")).to_be_visible()
+    with page.expect_request("**/markdown_editor*.js"):
+        page.get_by_role("tab", name="Markdown").click()
+
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    held[0].continue_()
+    expect(page.locator(".markdown-editor .cm-content")).to_contain_text("要予約")
+    page.get_by_role("tab", name="Write", exact=True).click()
+    expect(page.locator(".mail")).to_contain_text("要予約")
