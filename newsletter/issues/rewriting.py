@@ -45,11 +45,12 @@ from newsletter.issues.walking import map_within
 Rewrite = Callable[[str], str]
 
 
-def with_blocks(issue: Issue, change: Callable[[Block], Block]) -> Issue:
-    """Return the issue with every block changed, nested blocks first."""
+def with_blocks(issue: Issue, change: Callable[[Block], Block | None]) -> Issue:
+    """Return the issue with every block changed, nested blocks first; None removes a block."""
 
     def each(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        return tuple(change(map_within(block, each)) for block in blocks)
+        changed = (change(map_within(block, each)) for block in blocks)
+        return tuple(block for block in changed if block is not None)
 
     parts = (replace(part, body=each(part.body)) for part in to_outline(issue))
     return with_outline(replace(issue, lead=each(issue.lead)), tuple(parts))

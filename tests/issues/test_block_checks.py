@@ -13,6 +13,7 @@ from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import Issue
 
 HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n前文\n\n"
@@ -89,6 +90,18 @@ def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None
 
     assert sentences
     assert not [each for each in sentences if "「」" in each]
+
+
+@pytest.mark.parametrize("body", ["| | |\n| --- | --- |\n| | |", "| | |\n| --- | --- |"])
+def test_a_table_without_words_is_not_written_yet_and_can_be_deleted_whole(body: str) -> None:
+    _, issue = _issue(body)
+
+    (finding,) = check_blocks(issue)
+
+    assert finding.is_unwritten
+    assert finding.fix
+    assert finding.act.in_language(Language.ENGLISH) == "Delete the table"
+    assert "|" not in to_markdown(finding.fix(issue))
 
 
 @pytest.mark.parametrize(

@@ -360,10 +360,11 @@ def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
 def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
     yield from _check_head(table, place)
     empty = sum(not any(row) for row in table.rows)
-    if not empty:
-        return
     cells = map(inline_words, (*table.head, *chain(*table.rows)))
     first = next((words for words in cells if words.strip()), "")
+    mended = _without_empty_rows(table)
+    if mended == table:
+        return
     # The line of a table without text is found by the bar at its beginning.
     about = first or "|"
     message = nmsg(
@@ -380,8 +381,8 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         within=(about,),
         message=message if first else msg("There is nothing in a table."),
         remedy=msg("Fill it in, or delete it."),
-        fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),
-        act=msg("Delete empty rows"),
+        fix=partial(with_blocks, change=lambda block: mended if block == table else block),
+        act=msg("Delete empty rows") if mended else msg("Delete the table"),
     )
 
 
@@ -402,12 +403,10 @@ def _check_head(table: Table, place: IssuePlace) -> Iterator[Finding]:
         )
 
 
-def _filled(block: Block) -> Block:
-    match block:
-        case Table(rows=rows):
-            return replace(block, rows=tuple(filter(any, rows)))
-        case _:
-            return block
+def _without_empty_rows(table: Table) -> Table | None:
+    """Return the table without its empty rows; None if nothing is left."""
+    rows = tuple(filter(any, table.rows))
+    return replace(table, rows=rows) if rows or any(table.head) else None
 
 
 def _check_columns(columns: Columns, place: IssuePlace) -> Iterator[Finding]:

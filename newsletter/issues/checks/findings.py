@@ -129,8 +129,8 @@ class Finding:
         return f"{self.code}|{self.place.anchor}|{self.place.field}|{self.about}"
 
 
-#: Codes of errors about content that is not written yet, such as in a new issue.
-UNWRITTEN = frozenset({"title-empty", "issue-empty"})
+#: Codes of findings about content that is not written yet, as in a new issue or a new table.
+UNWRITTEN = frozenset({"title-empty", "issue-empty", "table-row-empty"})
 
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
