@@ -74,7 +74,7 @@ from newsletter.web.newsletters.templates import templates_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
-from newsletter.web.routing import READER_SECONDS, add_routes
+from newsletter.web.routing import READER_SECONDS, add_routes, places_of_accounts
 from newsletter.web.slow_clients import AnswersInPieces
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.editing import editing_router, erasing_router
@@ -119,13 +119,13 @@ def create_app(
     # The last middleware is the innermost one: the others see a response until its last piece.
     within = [Middleware(HeadRequests), Middleware(AnswersInPieces)]
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=within)
-    pages = Pages(settings.templates_dir)
-    figures = figures or Figures(engine)
+    pages, figures = Pages(settings.templates_dir), figures or Figures(engine)
     pseudonyms = signer.pseudonyms
     _include_joining(app, settings, engine, signer, pages)
     sealer = Sealer(signing_keys(settings))
+    app.state.streams, app.state.places = Counter[int](), places_of_accounts()
     # The server replaces this function with one that returns whether it is stopping.
-    app.state.is_ending, app.state.streams = (lambda: False), Counter[int]()
+    app.state.is_ending = lambda: False
     app.state.access = Access(engine=engine, sealer=sealer, public_url=settings.public_url)
     _include_accounts(app, settings, engine, sealer, signer, pages)
     workspace = Workspace(settings=settings, engine=engine, figures=figures)

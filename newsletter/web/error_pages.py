@@ -42,7 +42,13 @@ from newsletter.web.routing import submitted_to
 _log = logging.getLogger(__name__)
 
 _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
-_BY_STATUS = {400: "unreadable", _NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
+_BY_STATUS = {
+    400: "unreadable",
+    _NOT_FOUND: "missing",
+    _NOT_ALLOWED: "missing",
+    413: "large",
+    503: "busy",
+}
 #: Kinds of failure that signed-in accounts see within the layout of their pages.
 _WITHIN = frozenset({"missing", "unreadable", "refused"})
 _OF_READERS = (

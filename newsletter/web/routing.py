@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import wraps
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from starlette.types import Message, Receive, Scope
 
 from newsletter.database.engine import is_overtaken
 from newsletter.networks import network_of
+from newsletter.web.places import Places
 
 #: Octets of the largest body, unless the route sets another limit with `up_to`.
 LARGEST = 64 * 1024
@@ -106,12 +108,32 @@ class GuardedRoute(APIRoute):
             request.scope["headers"] = [*map(_without_charset, request.scope["headers"])]
             bounded = _BoundedRequest(request.scope, _bounded(request, limit), octets=limit)
             try:
-                return await handle(bounded)
+                async with _place_of(request):
+                    return await handle(bounded)
             finally:
                 # If a form was read, its files may be on disk.
                 await bounded.close()
 
         return guarded
+
+
+#: Requests of one account that are answered at once, further ones that wait, and for how many
+#: seconds. A page with its frames and pictures sends some ten at once.
+_AT_ONCE, _WAITING, _PATIENCE = 6, 60, 60.0
+
+
+def places_of_accounts() -> Places:
+    """Return the places of the accounts, for ``app.state.places``."""
+    return Places(_AT_ONCE, waiting=_WAITING)
+
+
+def _place_of(request: Request) -> AbstractAsyncContextManager[None]:
+    """Return the place of an admitted account's request; others need none."""
+    visit = getattr(request.state, "visit", None)
+    if visit is None:
+        return nullcontext()
+    places: Places = request.app.state.places
+    return places.taken(visit.account_id, patience=_PATIENCE)
 
 
 class _BoundedRequest(Request):

@@ -8,15 +8,16 @@ are one network.
 
 from __future__ import annotations
 
-import asyncio
 import time
 import zlib
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from fastapi import HTTPException, Request
+
+from newsletter.web.places import Places
 
 #: Bodies of one network that are read at once, and seconds that a further call waits.
 _AT_ONCE, _PATIENCE = 8, 10.0
@@ -31,8 +32,7 @@ class UnprovenCalls:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._reading: Counter[str] = Counter()
-        self._room = asyncio.Condition()
+        self._places = Places(_AT_ONCE)
         #: The number of successive refusals and the time of the first, by network.
         self._refusals: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
@@ -49,25 +49,8 @@ class UnprovenCalls:
                 "Too many calls that proved nothing.",
                 headers={"Retry-After": str(int(_REMEMBERED)), "Connection": "close"},
             )
-        async with self._room:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await self._room.wait_for(lambda: self._reading[network] < _AT_ONCE)
-            except TimeoutError:
-                raise HTTPException(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "Too many calls at once.",
-                    headers={"Retry-After": str(int(_REMEMBERED)), "Connection": "close"},
-                ) from None
-            self._reading[network] += 1
-        try:
+        async with self._places.taken(network, patience=_PATIENCE):
             yield
-        finally:
-            async with self._room:
-                self._reading[network] -= 1
-                if not self._reading[network]:
-                    del self._reading[network]
-                self._room.notify_all()
 
     def note(self, network: str, *, proven: bool) -> None:
         """Count a refusal; an authenticated call resets the count."""

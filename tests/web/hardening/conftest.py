@@ -33,10 +33,15 @@ class House:
 
     def head(self, text: str, *, seconds: float = 60) -> str:
         """Send the head of a request and nothing of its body; return the answer's first line."""
-        parts = urlsplit(self.url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as peer:
-            peer.sendall(text.encode())
+        with self.connect(text, seconds=seconds) as peer:
             return peer.recv(4096).decode("latin-1").partition("\r\n")[0]
+
+    def connect(self, text: str, *, seconds: float = 60) -> socket.socket:
+        """Send the beginning of a request, or all of it; return its connection."""
+        parts = urlsplit(self.url)
+        peer = socket.create_connection((parts.hostname, parts.port), timeout=seconds)
+        peer.sendall(text.encode())
+        return peer
 
 
 @pytest.fixture(scope="module")

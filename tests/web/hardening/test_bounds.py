@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.join_limits import JoinLimits, count_address, count_sender
 from tests.support.rendering import render_stored
-from tests.web.conftest import add_account
+from tests.web.conftest import add_account, csrf_of
 from tests.web.hardening.conftest import SECRET, House
 
 Enter = Callable[[str, Role], httpx.Client]
@@ -205,3 +207,25 @@ def test_one_session_follows_few_pages_at_once(house: House, enter: Enter) -> No
         for answer in opened:
             answer.close()
     assert statuses == [200] * 6 + [429] * 2
+
+
+def test_one_account_leaves_room_for_readers(house: House, enter: Enter) -> None:
+    """Its orders wait for a database that somebody else writes to; readers only read."""
+    client = enter("busy@example.jp", Role.EDITOR)
+    order = client.build_request(
+        "POST",
+        "/newsletters/digest/dictionary",
+        headers={"X-CSRF-Token": csrf_of(client.get("/account").text), "Connection": "close"},
+        data={"word": "役場"},
+    )
+    lines = [f"{name}: {value}" for name, value in order.headers.items()]
+    text = "\r\n".join([f"POST {order.url.path} HTTP/1.1", *lines, "", order.content.decode()])
+    with ExitStack() as opened:
+        with transaction(house.engine) as session:
+            session.connection()
+            sent = [opened.enter_context(house.connect(text)) for _ in range(80)]
+            # Not all orders may wait in their thread yet when the first page is asked for.
+            pages = [httpx.get(f"{house.url}/archive/digest", timeout=60) for _ in range(3)]
+        answers = Counter(peer.recv(4096)[9:12] for peer in sent)
+    assert [page.status_code for page in pages] == [200] * 3
+    assert answers == {b"303": 66, b"503": 14}
