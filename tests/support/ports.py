@@ -14,6 +14,8 @@ from pathlib import Path
 _FIRST, _END = 15_000, 32_000
 """Below the ports that Linux gives to outgoing connections (32768 to 60999, ip(7)): a port handed
 out here cannot become the local end of somebody's connection before its server binds it."""
+#: How long nothing is looked at, in seconds: at first, by how much longer each time, and at most.
+_FIRST_PAUSE, _LONGER, _LONGEST_PAUSE = 0.01, 1.1, 0.06
 
 
 class _Claims:
@@ -70,9 +72,15 @@ def await_port(port: int, *, seconds: float = 60) -> None:
 
 
 def await_condition(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Poll until ``condition`` holds, and fail with ``what`` was waited for when it does not."""
+    """Poll until ``condition`` holds, and fail with ``what`` was waited for when it does not.
+
+    What does not hold soon is looked at less often: most conditions ask a database, and what is
+    waited for needs the cores.
+    """
     deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * _LONGER, _LONGEST_PAUSE)

@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from tests.support.tiers import waits
+
 #: Folders and files whose tests share a server that takes seconds to start; all others, but for the
 #: next ones, go to whichever process is free, one by one.
 _TOGETHER = ("tests/stories", "tests/faults/test_relay.py")
@@ -17,15 +19,13 @@ _BY_FILE = (
     *("tests/web/hardening", "tests/web/feedback/test_webhooks.py", "tests/web/test_sweep.py"),
     *(f"tests/web/issues/test_{name}.py" for name in ("mail_editor", "paste", "surface")),
 )
-#: Tests that wait for others' timeouts and leave their core idle: one process at a time does them,
-#: while the next one keeps the cores busy.
-_WAITING = "tests/faults"
 
 
 class SharedServers(LoadScopeScheduling):  # type: ignore[misc]
     """Gives tests out one by one in their order, and those that share a server at once.
 
-    The first process begins with those that wait, the others with the rest.
+    The first process begins with those that wait and leave their core idle, while the others keep
+    both cores busy with the rest.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -37,7 +37,7 @@ class SharedServers(LoadScopeScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: WorkerController) -> None:
         # Those that wait come first in order (tests/support/tiers.py).
         if node is not self.nodes[0]:
-            others = (scope for scope in self.workqueue if not scope.startswith(_WAITING))
+            others = (scope for scope in self.workqueue if not waits(scope))
             for scope in islice(others, 1):
                 self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)

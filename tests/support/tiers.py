@@ -24,6 +24,17 @@ import urllib3.util.connection  # noqa: F401 - binds a socket when it is first i
 #: Tests ask for a database by these; "database_url" becomes one of the others only as they run.
 _DATABASES = frozenset({"_sqlite_template", "database_url"})
 _FAULTS = Path(__file__).parent.parent / "faults"
+#: Folders, files and tests that wait for timeouts more than they work.
+_WAITING = (
+    "tests/faults/",
+    *("tests/cli/test_away_brokers.py::", "tests/cli/test_away_databases.py::"),
+    "tests/cli/test_bounces.py::test_a_mail_that_cannot_be_kept_is_given_back_with_the_reason",
+    "tests/cli/test_full_disk.py::",
+    "tests/database/test_silent_database.py::",
+    "tests/web/operations/test_metrics.py::test_probes_say_of_a_database_that_hangs",
+    "tests/workers/intake/test_requests.py::test_what_the_pipe_cannot_keep",
+    "tests/workers/test_intervals.py::test_beat_goes_on_when_the_clock_is_set",
+)
 #: Audit events (PEP 578) of what leaves the test's own process.
 _LEAVES_THE_PROCESS = frozenset(
     {
@@ -59,13 +70,18 @@ def tier_of(item: pytest.Item) -> Tier:
     return Tier.UNIT
 
 
+def waits(test: str) -> bool:
+    """Return whether a test, or all of a folder's, leave their core idle most of the time."""
+    return test.startswith(_WAITING)
+
+
 def assign(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, and put the longest tiers first."""
+    """Mark each test with its tier; put those that wait first, then the longest tiers."""
     tiers = {item: tier_of(item) for item in items}
     for item, tier in tiers.items():
         item.add_marker(tier.value)
     order = list(Tier)
-    items.sort(key=lambda item: order.index(tiers[item]))
+    items.sort(key=lambda item: (not waits(item.nodeid), order.index(tiers[item])))
 
 
 class _Guard:
