@@ -32,6 +32,7 @@ from newsletter.mailings.ledger.schedule import (
     read_hour,
     start_due_mailings,
 )
+from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
@@ -136,6 +137,31 @@ def test_on_the_days_on_which_clocks_move_everybody_has_one_instant(
 ) -> None:
     due = due_in(zone, read_hour(hour), fallback="Asia/Tokyo")
     assert f"{due.astimezone(UTC):%Y-%m-%d %H:%M}" == instant
+
+
+def test_mail_is_dated_when_it_is_due_and_not_when_the_first_of_all_was(stage: Stage) -> None:
+    reader = SubscriptionRow.subscriber_id == stage.subscriber_id("reader0@example.jp")
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).where(reader).values(time_zone="Asia/Tokyo"))
+        session.execute(update(SubscriptionRow).where(~reader).values(time_zone="America/New_York"))
+    hour = (now() + timedelta(days=30)).replace(tzinfo=None)
+    for schedule in (
+        Schedule(hour=hour, everywhere=True),
+        Schedule(spread=timedelta(hours=100)),
+    ):
+        mailing = stage.mail(schedule=schedule)
+        with transaction(stage.engine) as session:
+            session.get_one(MailingRow, mailing).state = MailingState.PLANNING
+        plan_mailing(stage.engine, mailing)
+        with reading(stage.engine) as session:
+            own = load_content(session, mailing).date
+            query = select(BatchRow).where(BatchRow.mailing_id == mailing)
+            batches = session.scalars(query).all()
+        assert len(batches) > 1
+        dates = [batch.dated_at or own for batch in batches]
+        assert all(
+            abs(date - batch.due_at) < HOUR for date, batch in zip(dates, batches, strict=True)
+        )
 
 
 def test_spread_batches_come_due_evenly(stage: Stage) -> None:

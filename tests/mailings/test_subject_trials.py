@@ -225,6 +225,7 @@ def test_by_hand_it_is_decided_earlier_once_and_the_rest_is_due_at_once(engine: 
     assert decision_of(stage, mailing) == (1, TrialVerdict.BY_HAND)
     (rest,) = [each for each in batches_of(stage, mailing) if subject_in(each.variant)][-1:]
     assert rest.due_at <= datetime.now(UTC)
+    assert rest.dated_at == rest.due_at
     with reading(engine) as session:
         report = report_trial(session, mailing)
     assert report is not None

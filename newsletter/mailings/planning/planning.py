@@ -163,7 +163,7 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
             is_digest = mailing.kind is MailingKind.DIGEST
             _require_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
             planned = _snapshot(session, mailing, people, waves, variant)
-        _cut_batches(session, mailing, waves)
+        _cut_batches(session, mailing, waves, started_at)
         set_aside(session, mailing, time_zone=newsletter.time_zone)
         mailing.planned = planned
         if state is MailingState.PLANNING:
@@ -304,7 +304,9 @@ def _snapshot(
     return session.connection().execute(rows, execution_options=counted).rowcount
 
 
-def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> None:
+def _cut_batches(
+    session: Session, mailing: MailingRow, waves: Sequence[_Wave], started_at: datetime
+) -> None:
     numbers = count(1)
     first = 1
     batches = []
@@ -323,8 +325,10 @@ def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) 
                 "first_position": start,
                 "last_position": end,
                 "state": BatchState.HELD if wave.held else BatchState.PENDING,
-                "due_at": wave.due_at + place * step,
+                "due_at": (due_at := wave.due_at + place * step),
                 "variant": variant,
+                # A mail program sorts by the date, and filters distrust mail that is hours old.
+                "dated_at": due_at if due_at > started_at else None,
             }
             for place, (variant, start, end) in enumerate(ranges)
         ]

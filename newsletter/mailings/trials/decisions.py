@@ -151,7 +151,7 @@ def _release(session: Session, mailing_id: int, chosen: int, *, early: timedelta
             session.execute(
                 update(BatchRow)
                 .where(held, BatchRow.due_at == due_at)
-                .values(due_at=due_at - early)
+                .values(due_at=due_at - early, dated_at=due_at - early)
                 .execution_options(synchronize_session=False)
             )
     session.execute(
