@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import MailingState, Visibility
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.lists.imports.imports import import_csv
 from tests.stories.house import PASSWORD, House, text_of
-from tests.web.issues.desk import write_markdown
+from tests.web.issues.desk import await_markdown, write_markdown
 
 #: Both stories in one process, which opens one house for them.
 
@@ -118,6 +118,7 @@ def _bring_in(house: House, page: Page, text: bytes, folder: Path) -> None:
     ).to_contain_text("37")
     report.get_by_role("button", name="Handled").click()
     page.get_by_role("tab", name="Markdown").click()
+    await_markdown(page)
 
 
 def _mend_all(page: Page) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -35,12 +35,19 @@ preheader: 年末の窓口の案内と、来年から変わる手続きをまと
 """
 
 
+def await_markdown(page: Page) -> Locator:
+    """Return the editor of the Markdown once it is shown: its value came with it."""
+    editor = page.locator(".markdown-editor .cm-content")
+    expect(editor).to_be_visible()
+    return editor
+
+
 def write_markdown(page: Page, text: str) -> None:
     """Write a text into the view of the Markdown, as with the keys.
 
     The editor puts its own selection back when findings arrive, over one that is the page's.
     """
-    page.locator(".markdown-editor .cm-content").focus()
+    await_markdown(page).focus()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(text)
 
