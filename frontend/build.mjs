@@ -19,6 +19,8 @@ const made = await build({
   },
   outdir: out,
   bundle: true,
+  // The names of chunks follow from the paths: packages that are linked from elsewhere make the same.
+  preserveSymlinks: true,
   splitting: true,
   format: "esm",
   chunkNames: "[name]-[hash]",

@@ -154,7 +154,12 @@ function rowOf(field, inputs, values) {
   return element(
     "div",
     { class: "field" },
-    element("label", { for: id }, say(field.word)),
+    element(
+      "label",
+      { for: id },
+      say(field.word),
+      field.optional ? element("span", { class: "quiet" }, say("optional")) : null,
+    ),
     hint,
     input,
   );
@@ -277,9 +282,8 @@ function wholeDays(field, inputs, values, onceThere) {
       const input = inputs.get(name);
       if (!(input instanceof HTMLInputElement)) continue;
       const typed = input.value.trim();
-      document
-        .querySelector(`label[for="${input.id}"]`)
-        ?.replaceChildren(say(box.checked ? each.wholeWord : each.word));
+      const label = document.querySelector(`label[for="${input.id}"]`);
+      label?.replaceChildren(say(box.checked ? each.wholeWord : each.word), ...label.children);
       const has = box.checked ? "date" : "datetime-local";
       if (input.type === has || (typed && !DAY.test(typed) && !MINUTE.test(typed))) continue;
       if (box.checked && MINUTE.test(typed)) hours.set(name, typed.slice(11));

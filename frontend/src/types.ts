@@ -146,6 +146,8 @@ type Asked = {
   word: string;
   hint?: string;
   required?: boolean;
+  /** Whether it is said that it may stay empty. */
+  optional?: boolean;
   /** The field whose value comes before this one's. */
   from?: string;
   /** What stands for nothing. */

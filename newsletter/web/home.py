@@ -56,11 +56,12 @@ _READER_DAYS, _LATELY_DAYS = 7 * 12, 7 * 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Draft:
-    """A draft with its open questions."""
+    """A draft with its open questions; what is only not written yet is no error."""
 
     newsletter: Newsletter
     draft: Draft
     errors: int = 0
+    unwritten: bool = False
     comments: int = 0
     late: bool = False
     today: bool = False
@@ -184,15 +185,19 @@ def _with_errors(
     session: Session, workspace: Workspace, newsletter: Newsletter, draft: Draft
 ) -> _Draft:
     key = ("draft errors", draft.id, draft.revision, newsletter.template, newsletter.from_address)
-    errors = workspace.figures.of(
+    faults = workspace.figures.of(
         session,
         key,
-        lambda _session: len(check_draft(draft, newsletter, workspace.settings).of(Severity.ERROR)),
-    )
+        lambda _session: [
+            finding.is_unwritten
+            for finding in check_draft(draft, newsletter, workspace.settings).of(Severity.ERROR)
+        ],
+    ).value
     return _Draft(
         newsletter=newsletter,
         draft=draft,
-        errors=errors.value,
+        errors=faults.count(False),
+        unwritten=any(faults),
         comments=open_threads(session, draft.issue_id) if draft.issue_id else 0,
         late=draft.issue.issue_date < day_in(newsletter),
         today=draft.issue.issue_date == day_in(newsletter),
