@@ -261,12 +261,19 @@ def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
         for ours, meaning in each.choices.items():
             option = shlex.join(("--map", f"{each.column}={ours}"))
             errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
-        answers += "--map", f"{each.column}={next(iter(each.choices))}"
+        if each.likely:
+            answers += "--map", f"{each.column}={each.likely}"
     if columns:
         advice = _(
             "If none of them says it, repeat the command with --other-columns-harmless. Else "
             "correct the answers in this command, which assumes that all do:"
         )
+        if not all(each.likely for each in columns):
+            advice = _(
+                "If none of them says it, repeat the command with --other-columns-harmless. Else "
+                "correct this command, and add an answer for each column that it leaves out, since "
+                "its name does not tell what a yes means:"
+            )
     elif any(each.meanings for each in questions):
         advice = _("Check the meanings in this command, which are those of the list’s own legend:")
     else:

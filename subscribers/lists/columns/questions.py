@@ -14,7 +14,12 @@ from subscribers.fields.model import Field
 from subscribers.lists.columns.columns import NO_ANSWERS, REMARK, UNRELATED, ColumnAnswers, form_of
 from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS, SECTION
 from subscribers.lists.words.cell_words import read_opt_in, read_state
-from subscribers.lists.words.column_names import asks_against_mail, words_of_name
+from subscribers.lists.words.column_names import (
+    asks_against_mail,
+    tells_consent,
+    tells_left,
+    words_of_name,
+)
 from subscribers.lists.words.formats import IGNORED, ListState
 from subscribers.lists.words.noes import denies_mail, is_false
 
@@ -78,26 +83,37 @@ class ColumnQuestion:
 
     @property
     def choices(self) -> Mapping[str, Message]:
-        """The possible answers with descriptions, the most likely one first.
+        """The possible answers with descriptions, the most likely one first."""
+        choices = CHOICES[self.kind]
+        first = self.likely
+        return {first: choices[first], **choices} if first else choices
+
+    @property
+    def likely(self) -> str:
+        """The most likely answer; empty if none can be recommended.
 
         If the column's name is negative, or has a word for those who left, a yes means no. If a
         value is unclear, or a yes may mean that no mail is wanted, each value must be given a
-        meaning.
+        meaning. A yes is consent only if the whole name is understood, since in other languages
+        than ours, too, a yes may mean "blocked".
         """
-        choices = CHOICES[self.kind]
-        first = next(iter(choices))
+        first = next(iter(CHOICES[self.kind]))
         if self.kind is QuestionKind.ANSWERS:
             values = [text for text, _count in self.values]
             read = [read_opt_in(text) for text in values]
             is_clear = None not in read and ListState.CONFIRMED in read
-            says_left = denies_mail(self.column) or not _LEFT.isdisjoint(self._states_in_name())
+            is_denied = asks_against_mail(self.column)
+            says_left = tells_left(self.column) or not _LEFT.isdisjoint(self._states_in_name())
+            says_left = denies_mail(self.column) or (says_left and not is_denied)
             if says_left and sum(not is_false(text) for text in values) <= 1:
                 first = "disabled"
-            elif self.meanings or not is_clear or asks_against_mail(self.column):
+            elif self.meanings or not is_clear or is_denied or says_left:
                 first = "state"
+            elif not tells_consent(self.column):
+                first = ""
         elif self.kind is QuestionKind.DATES and ListState.CONFIRMED in self._states_in_name():
             first = "confirmed_at"
-        return {first: choices[first], **choices}
+        return first
 
     def _states_in_name(self) -> frozenset[ListState | None]:
         """Return the meanings that the longer words of the column's name have as states."""

@@ -29,6 +29,7 @@ from subscribers.lists.words.cell_words import read_opt_in, read_state
 from subscribers.lists.words.column_names import (
     asks_against_mail,
     counts,
+    is_unclear_hint,
     mark_of,
     numbers_people,
     wishes_something_else,
@@ -48,7 +49,7 @@ from subscribers.lists.words.harmless import (
     tells_leaving,
 )
 from subscribers.lists.words.legends import read_legend
-from subscribers.lists.words.noes import denies_mail
+from subscribers.lists.words.noes import denies_mail, is_false
 
 #: The largest number of distinct values of a column with answers, at least half of which are
 #: repeated; and the number of values and codes for which repetition is not needed.
@@ -204,12 +205,14 @@ class _Column:
     def _are_heeded(self, name: str, blanks: int) -> bool:
         """Return whether each value is a yes or excludes its row, as suggested by the name.
 
-        This is false if the name is negative, since a yes then means no, or about another wish.
+        This is false if the name is negative, since a yes then means no, or about another wish, or
+        if the answers are yes and no and a word of the name is not understood.
         """
         yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
         return (
             mark_of(name) == "hint"
             and not asks_against_mail(name)
+            and not (is_unclear_hint(name) and any(map(is_false, self.values)))
             and not wishes_something_else(name)
             and not (blanks and yeses)
             and all(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form, single_spaced
 from subscribers.lists.words.cell_words import denies
@@ -78,7 +79,7 @@ def asks_for_mail(name: str) -> bool:
         return False
     if speaks_of_other_ways(name):
         return False
-    if asks_against_mail(name):
+    if asks_against_mail(name) or tells_left(name) or not _is_understood(name, _ALPHABETIC):
         return False
     whole = not has.isdisjoint({"mail words", "whole", "consent"})
     return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
@@ -107,6 +108,85 @@ def asks_against_mail(name: str) -> bool:
     # In names, "na" is a preposition of Slavic languages.
     is_refused = not words.isdisjoint({*denying, *list_words().denials["refusal"]} - {"na"})
     return denies(rest) or is_refused or _DENYING.search(rest) is not None
+
+
+def tells_left(name: str) -> bool:
+    """Return whether a column's name is about those who left, are blocked or cannot be reached.
+
+    "Konto gesperrt", "退会", also behind a word for mail: "Mailsperre". The name may deny it.
+    """
+    plain = normal_form(name).lower()
+    return _name_patterns().left.search(plain) is not None
+
+
+def tells_consent(name: str) -> bool:
+    """Return whether a column's name asks who wants mail, and all of its words are understood.
+
+    A word that is not understood may be any, such as that for "blocked" in another language.
+    """
+    has = _parts_of_name(name)
+    if not has.isdisjoint({"besides", "against", "measure", "which"}) or tells_left(name):
+        return False
+    if asks_against_mail(name) or wishes_something_else(name) or speaks_of_other_ways(name):
+        return False
+    words = _HUMP.sub(" ", normal_form(name)).lower()
+    is_core = _name_patterns().core.search(words) or guess_field(name) == "state"
+    return is_core and _is_understood(name, _NAME_WORD)
+
+
+def is_unclear_hint(name: str) -> bool:
+    """Return whether a column's name speaks of mail, but has words that are not understood.
+
+    Only words of alphabets are considered, since those of Chinese or Japanese are not separated.
+    """
+    return tells_left(name) or not _is_understood(name, _ALPHABETIC)
+
+
+def _is_understood(name: str, words: re.Pattern[str]) -> bool:
+    understood = _name_patterns().understood
+    text = _HUMP.sub(" ", normal_form(name)).lower()
+    return all(understood.fullmatch(word) for word in words.findall(text))
+
+
+#: Letters at the end of a word that are understood with its beginning: "subscri-ption".
+_ENDING = 5
+_NAME_WORD = re.compile(r"[^\W\d_]+")
+_ALPHABETIC = re.compile("[a-zà-ɏа-яѐ-ӿά-ώ]+")
+
+
+class _NamePatterns(NamedTuple):
+    left: re.Pattern[str]
+    core: re.Pattern[str]
+    understood: re.Pattern[str]
+
+
+@cache
+def _name_patterns() -> _NamePatterns:
+    known, marks = list_words(), list_words().marks
+    stems, parts = "|".join(known.left["stems"]), "|".join(known.left["parts"])
+    mail = "|".join(map(re.escape, marks["mail"]))
+    consent = [
+        *marks["mail"],
+        *marks["consent"],
+        *marks["topic"],
+        "consent",
+        "同意",
+        "希望",
+        "配信",
+    ]
+    own = [*marks["mail words"], *marks["wanted words"]]
+    core = rf"(?:{'|'.join((*map(re.escape, consent), *known.consents['core']))})"
+    also = "|".join(map(re.escape, (*marks["wanted"], *marks["state"])))
+    rest = "|".join((*known.consents["rest"], *map(re.escape, own)))
+    return _NamePatterns(
+        left=re.compile(rf"(?:\b|(?<=_)|{mail})s?[-_ ]?(?:{stems})|{parts}"),
+        core=re.compile(
+            rf"(?<![^\W\d_a-z]){core}|\b{core}|\b(?:{'|'.join(map(re.escape, own))})\b"
+        ),
+        understood=re.compile(
+            rf"(?:{rest}|e?(?:{core}|{also})(?:{core}|{also}|{rest})*[a-zà-ɏа-яα-ω]{{0,{_ENDING}}})+"
+        ),
+    )
 
 
 #: Words for wishes.

@@ -164,6 +164,8 @@ class ListWords:
     marks: Mapping[str, tuple[str, ...]]
     denials: Mapping[str, tuple[str, ...]]
     affirmations: Mapping[str, tuple[str, ...]]
+    left: Mapping[str, tuple[str, ...]]
+    consents: Mapping[str, tuple[str, ...]]
     noes: frozenset[str]
     files: tuple[tuple[str, ListState], ...]
     formats: tuple[KnownFormat, ...]
@@ -191,6 +193,8 @@ def list_words() -> ListWords:
         },
         denials={kind: tuple(words) for kind, words in known["denials"].items()},
         affirmations={kind: tuple(words) for kind, words in known["affirmations"].items()},
+        left={kind: tuple(words) for kind, words in known["left"].items()},
+        consents={kind: tuple(words) for kind, words in known["consents"].items()},
         noes=frozenset(map(fold, known["noes"]["words"])),
         files=_pairs(known["files"], folded=False),
         formats=tuple(map(_format, known["formats"])),

@@ -24,7 +24,7 @@ from subscribers.lists.words.column_names import (
     wishes_which,
     words_of_name,
 )
-from subscribers.lists.words.formats import ListState, fold
+from subscribers.lists.words.formats import ListState, fold, list_words
 from subscribers.lists.words.remarks import one_of
 
 
@@ -108,7 +108,7 @@ def _words() -> _Words:
     known = tomllib.loads(text)
     harmless, speaking = known["harmless"], known["speaking"]
     struck = speaking["struck"]
-    leaving = known["leaving"]
+    leaving, left = known["leaving"], list_words().left
     joined, parted = leaving["joined"], leaving["words"]
     stem = "|".join(re.escape(word).replace(r"\*", ".{0,40}") for word in (*joined, *parted))
     before, after = one_of(leaving["before"]), one_of(leaving["after"])
@@ -121,8 +121,8 @@ def _words() -> _Words:
         values=re.compile("|".join(harmless["values"])),
         # Two separate patterns on lower case, which is faster for many remarks.
         speaking=(
-            re.compile("|".join(map(str.lower, speaking["parts"]))),
-            re.compile(rf"\b(?:{'|'.join(speaking['words'])})"),
+            re.compile("|".join(map(str.lower, (*speaking["parts"], *left["parts"])))),
+            re.compile(rf"\b(?:{'|'.join((*speaking['words'], *left['stems']))})"),
         ),
         of_mail=re.compile("|".join(speaking["of_mail"])),
         struck=re.compile(

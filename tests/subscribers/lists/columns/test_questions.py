@@ -591,7 +591,45 @@ def test_the_first_answer_offered_is_what_a_column_most_likely_is(
     header: str, values: str, first: str
 ) -> None:
     (question,) = _asked(header, *values.split(" "))
-    assert next(iter(question.choices)) == first
+    assert question.likely == next(iter(question.choices)) == first
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (
+            "ja nein nee",
+            "Konto gesperrt|Mailsperre|Newsletter gesperrt|afgemeld|Zustellung fehlgeschlagen",
+        ),
+        ("oui non", "compte bloqué|compte suspendu|adresse invalide"),
+        ("sí no", "bloqueado|dado de baja|rebotado"),
+        ("TAK NIE", "Karta anulowana|konto zablokowane|Zgoda na newsletter anulowana"),
+        ("да нет", "Заблокирован|аккаунт удалён|Рассылка заблокирована"),
+        ("ja nej", "spärrad|avregistrerad"),
+        ("evet hayır", "engellendi|abonelik iptal"),
+        ("是 否", "被封锁|账号停用|黑名单"),
+        ("はい いいえ", "退会|エラーアドレス|メール受信エラー"),
+    ],
+)
+def test_a_yes_below_a_name_of_leaving_or_blocking_is_never_offered_as_consent(
+    values: str, names: str
+) -> None:
+    yes, no = values.split(" ")[:2]
+    offered = {
+        name: [each.likely for each in _asked(name, no, yes, no)] for name in names.split("|")
+    }
+    # A name that is asked nothing of is known: whoever has a yes in it left.
+    assert {name: each for name, each in offered.items() if each not in ([], ["disabled"])} == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Karta glorpana", "owns a bicycle", "Newsletter glorptad", "unwanted newsletter", "Pies"],
+)
+def test_a_yes_below_a_name_that_is_not_understood_is_asked_about_with_no_answer_offered(
+    name: str,
+) -> None:
+    assert [each.likely for each in _asked(name, "yes", "no", "yes")] == [""]
 
 
 @pytest.mark.parametrize(
