@@ -326,19 +326,19 @@ def test_the_states_stand_whole_and_apart_on_a_telephone(desk: Desk, page: Page)
 
 
 @pytest.mark.parametrize(
-    ("table", "row"),
+    ("table", "row", "mended"),
     [
-        ("| 日 | 場所 |\n|---|---|\n| 一日 | 本庁 |\n| | |\n", 2),
-        ("| | |\n|---|---|\n| | |\n", 0),
+        ("| 日 | 場所 |\n|---|---|\n| 一日 | 本庁 |\n| | |\n", 2, "Delete empty rows"),
+        ("| | |\n|---|---|\n| | |\n", 0, "Delete the table"),
     ],
     ids=["a row", "all of it"],
 )
 def test_a_finding_about_an_empty_row_leads_into_that_row(
-    desk: Desk, page: Page, table: str, row: int
+    desk: Desk, page: Page, table: str, row: int, mended: str
 ) -> None:
     lines = "\n\n".join(f"{number}行目" for number in range(40))
     desk.start(page, f"{PLAIN}\n{lines}\n\n{TABLE}\n続き\n\n{table}", view="mail")
-    finding = page.locator("#findings li", has=page.get_by_role("button", name="Delete empty rows"))
+    finding = page.locator("#findings li", has=page.get_by_role("button", name=mended))
 
     finding.get_by_role("link").click()
 
