@@ -170,6 +170,7 @@ def test_it_works_without_scripts(desk: Desk, browser: Browser) -> None:
     page = context.new_page()
     desk.sign_in(page)
     desk.start(page, PLAIN, view="forms")
+    expect(page.locator("noscript p.quiet")).to_contain_text("needs no markup")
     page.locator("#text").fill(PLAIN.replace("二十八日", "二十九日"))
     page.get_by_role("button", name="Save", exact=True).last.click()
     expect(page.frame_locator("#mail").get_by_text("年末は二十九日までです。")).to_be_visible()
