@@ -51,6 +51,7 @@ _PARTS = {
 _BY_NAME, _BY_DATE = ListOrder(name="name"), ListOrder(name="confirmed_at", descending=True)
 #: What is searched for, and in which order.
 _ORDERED = (
+    ("everybody by address", "", ListOrder(name="address")),
     ("everybody by name", "", _BY_NAME),
     ("everybody by name, in reverse", "", replace(_BY_NAME, descending=True)),
     ("a part that very many have, by name", "gmail", _BY_NAME),

@@ -205,7 +205,7 @@ def order_keys(order: ListOrder, offered: Sequence[Column]) -> Sequence[Key]:
     if not order.name:
         return [(number, True)]
     if order.name == _ADDRESS:
-        return [(SubscriberRow.address_key, down), (number, down)]
+        return [(SubscriberRow.address_key, down)]
     column = next(each for each in offered if each.name == order.name)
     value, is_missing = _sorted_by(column)
     return [(case((is_missing, 1), else_=0), False), (value, down), (number, down)]

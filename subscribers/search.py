@@ -245,12 +245,15 @@ class _Page:
         are_many = candidates is None or candidates.are_many
         if self.order.has_index and are_many and not self._has_index(criteria, prefix):
             return self._read_by_index(criteria, prefix, part)
-        # The "+ 0" is for SQLite; PostgreSQL could not use its statistics for such an expression.
-        # Names have an index per list.
-        hides_list = keys[0][0] is SubscriberRow.address_key and (
-            session.get_bind().dialect.name == "sqlite"
+        # For SQLite only; PostgreSQL could not use its statistics for such an expression. A tag and
+        # few candidates have their own index.
+        scans_addresses = (
+            keys[0][0] is SubscriberRow.address_key
+            and session.get_bind().dialect.name == "sqlite"
+            and (part is None or (candidates is not None and candidates.are_many))
+            and not criteria.tag.strip()
         )
-        query = _query(newsletter, criteria, by_list=not hides_list)
+        query = _query(newsletter, criteria, scans_addresses=scans_addresses)
         if prefix is not None:
             query = query.where(_begins(prefix))
         elif part is not None:
@@ -400,15 +403,15 @@ _SHOWN = tuple(getattr(SubscriptionRow, name) for name in PLAIN_COLUMNS if name 
 
 
 def _query(
-    newsletter: NewsletterRow, criteria: PeopleFilter, *, by_list: bool = True
+    newsletter: NewsletterRow, criteria: PeopleFilter, *, scans_addresses: bool = False
 ) -> Select[*tuple[Any, ...]]:
     conditions: list[ColumnElement[bool]] = [
-        # "+ 0" prevents the use of an index; otherwise SQLite reads and sorts the whole list to
-        # return these few people.
-        (SubscriptionRow.newsletter_id if by_list else SubscriptionRow.newsletter_id + 0)
-        == newsletter.id,
+        SubscriptionRow.newsletter_id == newsletter.id,
         SubscriberRow.address_key.is_not(None),
     ]
+    # "+ 0" prevents the use of an index; otherwise SQLite reads and sorts the whole list to return
+    # the few people of a page.
+    person = SubscriberRow.id + 0 if scans_addresses else SubscriberRow.id
     query = (
         select(
             SubscriptionRow.subscriber_id,
@@ -418,7 +421,7 @@ def _query(
             is_suppressed(SubscriberRow.address_key, newsletter.id).label("suppressed"),
         )
         .select_from(SubscriberRow)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == person)
     )
     if criteria.state is not None:
         conditions.append(SubscriptionRow.state == criteria.state)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import as_kept
-from newsletter.database.folding import Folded, fold_case, fold_text
+from newsletter.database.folding import fold_case, fold_text, folded_for
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType
 from subscribers.fields.json_access import AttributeText, Position, has_option
@@ -43,7 +43,7 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> SearchPar
     """
     folded = fold_text(text)
     texts = [folded]
-    conditions = [Position(Folded(SubscriptionRow.name), literal(folded)) > 0]
+    conditions = [Position(folded_for(SubscriptionRow.name, folded), literal(folded)) > 0]
     for field in list_fields(session, newsletter.id):
         value = AttributeText(SubscriptionRow.attributes, literal(field.key))
         if field.type is FieldType.YES_NO:
@@ -56,7 +56,7 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> SearchPar
                     texts.append(fold_text(option.value))
                     conditions.append(has_option(field.key, option.value))
         else:
-            conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
+            conditions.append(Position(folded_for(cast(value, Text), folded), literal(folded)) > 0)
     # Address keys are folded already, and their domain is in the form of DNS.
     of_address = list(dict.fromkeys([fold_case(text), as_kept(text)]))
     in_address = [Position(SubscriberRow.address_key, literal(one)) > 0 for one in of_address]
@@ -75,5 +75,6 @@ def _written(folded: str) -> ColumnElement[bool]:
     be the slowest part of the search.
     """
     part = max(_ESCAPED.split(folded), key=len)
-    known = Folded(SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text))
+    names = SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text)
+    known = folded_for(names, part)
     return Position(known, literal(part)) > 0 if part else true()

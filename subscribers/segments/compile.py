@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from newsletter.database.folding import Folded, fold_text
+from newsletter.database.folding import fold_text, folded_for
 from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
@@ -229,7 +229,8 @@ def _text(
     column: ColumnElement[Any] | InstrumentedAttribute[str], sign: Operator, value: str
 ) -> ColumnElement[bool]:
     # Parts are compared in folded form, as in a search; whole values are compared exactly.
-    folded, part = Folded(column), fold_text(value)
+    part = fold_text(value)
+    folded = folded_for(column, part)
     match sign:
         case Operator.CONTAINS:
             return Position(folded, literal(part)) > 0

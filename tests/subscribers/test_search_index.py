@@ -535,7 +535,8 @@ def test_nobody_is_sorted_for_an_order_that_has_an_index(stage: Stage) -> None:
             plans.extend(row.detail for row in plan)
 
     event.listen(stage.engine, "before_cursor_execute", explain)
-    for name, down in itertools.product(("name", "confirmed_at", "changed_at"), (False, True)):
+    indexed = ("address", "name", "confirmed_at", "changed_at")
+    for name, down in itertools.product(indexed, (False, True)):
         _pages(stage, "", ListOrder(name=name, descending=down))
     event.remove(stage.engine, "before_cursor_execute", explain)
 
