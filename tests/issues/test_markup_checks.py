@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.errors import ContentError
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.plain_text import block_text
@@ -238,10 +239,39 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "~~~ 次回のお知らせ ~~~",
         "[注]: 雨天中止",
         "疲れた_(┐「ε:)_です",
+        "価格は$5と$6、《書名》｜著者、{甲}と{乙}、区分:a:です=b=c",
     ],
 )
 def test_signs_that_are_meant_are_left_alone(line: str) -> None:
     assert _found(line) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("これは==重要==です", "mark-literal"),
+        ("これは++追加++です", "mark-literal"),
+        ("開催:tada:します", "mark-literal"),
+        ("変数$x$と面積$x^2$です", "mark-literal"),
+        ("$$\nx = y\n$$", "mark-literal"),
+        ("\\textbf{太字}", "mark-literal"),
+        ("> [!my-note] 題\n> 文", "mark-literal"),
+        ("｜青梅《おうめ》へ", "mark-literal"),
+        ("{青梅|おうめ}へ", "mark-literal"),
+        ("調べです【4†source】。", "mark-literal"),
+        (".. note::\n\n   文", "mark-literal"),
+        ('[contact-form-7 id="12" title="お問合せ"]', "placeholder"),
+        ("<![if !supportLists]>・<![endif]>項目", "html-literal"),
+    ],
+)
+def test_signs_of_another_dialect_beside_japanese_are_named(body: str, code: str) -> None:
+    assert code in {found for found, _, _ in _found(body)}
+
+
+def test_a_pasted_picture_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(ContentError, match="pasted into the text") as refused:
+        _found("文\n\n![図](data:image/png;base64,iVBORw0KGgo=)")
+    assert "Save it as a file" in str(refused.value.remedy)
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,16 @@ _PAIRED = re.compile(
 _SINGLE = re.compile(
     r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_.]+%(?![A-Za-z0-9])"
     r"|\{\$?[A-Za-z_][\w.]*(?:\|[^{}|]{0,60})?\}"
-    r"|\[[a-z_-]+(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]|\[/[a-z_-]+\]"
+    r"|\[[a-z][a-z0-9_-]*(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]"
+    r"|\[/[a-z_-]+\]"
     r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
 )
 #: Pairs of signs that mean emphasis or wiki markup and not a merge field.
 _MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>\s[^<>]*|/?)>"
-    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>|<!\[CDATA\[|\]\]>",
+    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>|<!\[CDATA\[|\]\]>"
+    r"|<!\[(?:if\b[^<>\[\]]*|endif)\]>",
     re.IGNORECASE,
 )
 #: HTML elements of text markup, whose tags are also reported without counterpart.
@@ -72,18 +74,26 @@ _UNDERSCORES = re.compile(
 )
 #: Syntax of other Markdown dialects: highlights, insertions, attributes, formulas, subscript and
 #: superscript, emoji by name; and at the beginning of a line alerts, tables of contents,
-#: abbreviations and definitions.
+#: abbreviations and definitions; readings of
+#: kanji (｜青梅《おうめ》, {青梅|おうめ}); references in answers of assistants (【4†source】).
 _DIALECT = re.compile(
-    r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
-    r"|(?<![+\w])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+\w])"
+    r"(?<![=A-Za-z0-9_])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=A-Za-z0-9_])"
+    r"|(?<![+A-Za-z0-9_])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+A-Za-z0-9_])"
     r"|\{:?\s?(?:[.#][A-Za-z]|[A-Za-z][\w-]{0,40}=)[^{}\n]{0,80}\}|\{:[A-Za-z][^{}\n]{0,80}\}"
-    r"|\$\$[^$\n]{1,80}\$\$|(?<![\w$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![\w$])"
+    r"|\$\$[^$\n]{1,80}\$\$"
+    r"|(?<![A-Za-z0-9_$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![A-Za-z0-9_$])"
+    r"|(?<![A-Za-z0-9_$])\$[A-Za-z]\$(?![A-Za-z0-9_$])|\\[a-z]{4,20}\{"
     r"|\\\([^()\n\\]{1,80}\\\)"
     r"|(?<=[A-Za-z])~[0-9A-Za-z+-]{1,4}~(?!~)|(?<=[A-Za-z0-9])\^[0-9A-Za-z+-]{1,4}\^"
     r"|(?<![\w:/]):(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![\w:/])"
+    r"|(?<=[\u3001-\u9fff！？]):[a-z][a-z0-9_+-]{1,30}:(?=[\u3001-\u9fff！？]|$)"
+    r"|｜[\u3005\u4e00-\u9fff]{1,12}《[\u3041-\u30ff]{1,24}》"
+    r"|\{[\u3005\u4e00-\u9fff]{1,12}(?:\|[\u3041-\u30ff]{1,24})+\}"
+    r"|【\d+[:\d]*†[^【】\n]{1,40}】|@\[toc\]"
 )
 _DIALECT_LINE = re.compile(
-    r"\[[ xX]\](?=[^\s(\[:])|\[![A-Za-z]{3,20}\](?!\()|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
+    r"\[[ xX]\](?=[^\s(\[:])|\[![A-Za-z][A-Za-z-]{2,20}\](?!\()|\$\$(?:$|[^$]*$)"
+    r"|\.\. [a-z]+::|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
     r"|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
 )
 #: A line between bars with further bars, of any width, and a horizontal rule of a drawn table.

@@ -512,6 +512,15 @@ class BlockReader:
                     place=self.place(node),
                     remedy=msg("Enter the address, or keep the words without the link."),
                 )
+            if scheme == "data":
+                raise ContentError(
+                    msg("A picture is pasted into the text itself, which emails cannot show."),
+                    place=self.place(node),
+                    remedy=msg(
+                        "Save it as a file, add it under Pictures on the page where you write, and "
+                        "put the new picture in its place."
+                    ),
+                )
             raise ContentError(
                 msg(
                     "The address “{address}” cannot be used in an email.", address=unquote(url)[:80]
