@@ -393,5 +393,5 @@ def test_a_sheet_to_print_leads_to_the_form_in_each_language(sign_in: SignIn) ->
         assert f"{client.base_url}/subscribe/digest".rstrip("/") in page
         assert 'src="data:image/svg+xml' in page
         assert "join+digest@example.jp" not in page
-        assert "NEWSLETTER_PUBLIC_URL" in page, "readers cannot open this host"
+        assert "address (PUBLIC_URL)" in page or "アドレス（PUBLIC_URL）" in page
     assert client.get(sheet, params={"form": "none"}).status_code == 404
