@@ -41,6 +41,10 @@ _COLON = re.compile(
     r"(?:[\w-]++\.)?([A-Za-z][\w-]*+)((?:;[^:\"]*+(?:\"[^\"]*+\"[^:\"]*+)*+)?+)(::?)[ \t]*+(.*)"
 )
 _BLANK = re.compile(r"([A-Za-z][\w-]*)[ \t]+(\S.*)")
+#: How a line is preferred: ``PREF=1``, ``TYPE=WORK,PREF``, ``PREF``; and the rank of other lines.
+_PREFERENCE, _NOT_PREFERRED = re.compile(r"(?i)\bPREF\b(?:=\"?(\d{1,3}))?"), 1000
+#: The column of a person's further addresses, which are not imported.
+_FURTHER = "further email"
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -144,9 +148,29 @@ def _read_stanzas(lines: Iterable[str]) -> Iterator[Stanza]:
 
 
 def _stanza(line: int, held: Sequence[str]) -> Iterator[Stanza]:
-    said = tuple(_read_line(each) or (_NAMELESS, each.strip()) for each in _unfolded(held))
+    lines = _unfolded(held)
+    said = tuple(_read_line(each) or (_NAMELESS, each.strip()) for each in lines)
+    addresses = [at for at, (name, _) in enumerate(said) if guess_field(name) == "address"]
+    if len(addresses) > 1:
+        said = _with_preferred(said, min(addresses, key=lambda at: _preference(lines[at])))
     if len(said) > 1 or any("@" in value for _, value in said):
         yield Stanza(line, said)
+
+
+def _with_preferred(said: Sequence[tuple[str, str]], preferred: int) -> tuple[tuple[str, str], ...]:
+    """Return a person's lines with one as the address, and others of its name as further ones."""
+    name = said[preferred][0]
+    return tuple(
+        (_FURTHER if at != preferred and each.lower() == name.lower() else each, value)
+        for at, (each, value) in enumerate(said)
+    )
+
+
+def _preference(line: str) -> int:
+    """Return the preference of a vCard's line (RFC 6350, 5.3), 1 first; of an old one 1 or none."""
+    found = _COLON.fullmatch(line)
+    preference = _PREFERENCE.search(found[2]) if found else None
+    return int(preference[1] or 1) if preference else _NOT_PREFERRED
 
 
 def _unfolded(lines: Iterable[str]) -> list[str]:

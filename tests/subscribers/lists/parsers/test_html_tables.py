@@ -166,3 +166,18 @@ def test_a_page_that_is_no_list_or_endless_is_refused_soon(page: str, message: s
 def test_lines_that_begin_with_addresses_in_brackets_are_no_page(sqlite_stage: Stage) -> None:
     import_list(sqlite_stage, b"<a@x.jp>\n<b@x.jp>\n", name="l.txt")
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+def test_of_the_page_of_members_of_mailman_a_ticked_nomail_has_left(sqlite_stage: Stage) -> None:
+    heads = "unsub,member address<br>member name,mod,hide,nomail<br>[reason],ack,nodupes,digest"
+    box = '<td><input type="CHECKBOX"{}></td>'.format
+    rows = "".join(
+        f"<tr>{box('')}<td><a>{one}@x.example</a><br><input type='TEXT' value='Ann'></td>"
+        f"{box(' CHECKED')}{box('')}<td><input type='CHECKBOX'{ticked}>{reason}</td>"
+        f"{box('')}{box(' CHECKED')}{box('')}</tr>"
+        for one, ticked, reason in (("a", "", ""), ("b", " CHECKED", "[B]"), ("c", " CHECKED", ""))
+    )
+    head = "".join(f"<th>{each}</th>" for each in heads.split(","))
+    page = f"<html><body><table><tr>{head}</tr>{rows}</table></body></html>"
+    import_list(sqlite_stage, page.encode(), name="members.html", is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _U}

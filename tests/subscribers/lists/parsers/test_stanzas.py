@@ -136,6 +136,25 @@ def test_cards_of_an_address_book_are_read_with_their_escapes() -> None:
     assert second["FN"] == "Jürgen"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "EMAIL;TYPE=HOME:b@x.example\nEMAIL;TYPE=WORK,PREF:a@x.example",
+        "EMAIL;PREF=2:b@x.example\nEMAIL;PREF=1:a@x.example",
+        "item1.EMAIL;type=INTERNET:b@x.example\nitem2.EMAIL;type=INTERNET;type=pref:a@x.example",
+        "EMAIL;INTERNET:b@x.example\nEMAIL;INTERNET;PREF:a@x.example",
+        "EMAIL:a@x.example\nEMAIL:b@x.example\nEMAIL:c@x.example",
+    ],
+)
+def test_of_several_addresses_of_a_card_the_preferred_one_is_imported(
+    sqlite_stage: Stage, lines: str
+) -> None:
+    card = f"BEGIN:VCARD\nVERSION:4.0\nFN:Ann Ash\n{lines}\nEND:VCARD\n"
+    other = "BEGIN:VCARD\nVERSION:4.0\nFN:Dan\nEMAIL:d@x.example\nEND:VCARD\n"
+    import_list(sqlite_stage, (card + other).encode(), name="l.vcf", is_answered=False)
+    assert states_of(sqlite_stage.engine).keys() == {"a", "d"}
+
+
 def test_a_note_of_a_card_that_says_who_left_is_asked_about(sqlite_stage: Stage) -> None:
     with pytest.raises(UnclearColumnError, match=r"NOTE.*gekündigt"):
         import_list(sqlite_stage, _CARDS.encode(), name="chor.vcf", is_answered=False)
