@@ -33,6 +33,7 @@ from subscribers.lists.parsers.text_lists import (
     titles_against,
 )
 from subscribers.lists.records import Record
+from subscribers.lists.words.formats import guess_field
 from subscribers.lists.words.legends import legends_in, read_legend
 
 _SENDER = msg("This is the sender of the mail that was pasted, and none of its readers.")
@@ -44,6 +45,8 @@ _DELIMITERS = (",", "\t", ";", "|")
 #: count only if the heading has as many cells as the row below it.
 _WIDE_DELIMITERS = ("、", "，", "；", "｜")
 #: The line by which Excel declares the delimiter.
+#: A title with an address, behind a sign that a name has none of: "連絡先：info@x.example".
+_CONTACT = re.compile(r"[^<@]*[:：（(?？][^<@]*@[^<@]*")
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: Text written as a formula, so that spreadsheets do not convert it to a number: ``="0123"``. Other
 #: quoted cells also match, so that their content is not searched.
@@ -365,9 +368,11 @@ def _find_header(
             if is_header(distinct_names(row.cells)):
                 known.append((row.line - 1, -len(row.cells), delimiter, above))
                 break
-            if any("@" in cell for cell in row.cells):
+            if any("@" in cell for cell in row.cells) and not _is_contact(row.cells):
                 last = rows[-1] if rows else row
-                if rows and len(row.cells) > 1 and sum(map(bool, last.cells)) > 1:
+                has_contact = any("@" in cell for cells in above for cell in cells)
+                is_named = not has_contact or "address" in map(guess_field, last.cells)
+                if is_named and rows and len(row.cells) > 1 and sum(map(bool, last.cells)) > 1:
                     guessed.append((last.line - 1, -len(last.cells), delimiter, above[:-1]))
                 break
             rows.append(row)
@@ -384,6 +389,12 @@ def _find_header(
     if not others or _is_name_alone(before, others) or _is_as_wide(before, others, delimiter):
         return first, delimiter, ()
     return first, delimiter, None
+
+
+def _is_contact(cells: Sequence[str]) -> bool:
+    """Return whether a row is one text with an address, such as whom to ask above a table."""
+    filled = [cell for cell in cells if cell.strip()]
+    return len(filled) == 1 and _CONTACT.fullmatch(filled[0].strip()) is not None
 
 
 def _divides(delimiter: str, head: Sequence[str]) -> bool:

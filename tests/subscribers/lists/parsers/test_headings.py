@@ -133,3 +133,17 @@ def test_a_no_below_a_merged_heading_and_a_remark_beside_it_are_heeded(sqlite_st
 def test_a_heading_with_a_wide_gap_takes_as_long_as_it_is(gap: str) -> None:
     assert_linear(guess_field, lambda width: f"Joined{gap * width}x", size=64_000)
     assert guess_field(f"Email{gap * 3}(Asia/Tokyo)") == "address"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "お問い合わせ: info@city.example.jp\n",
+        "会員名簿\n連絡先：総務課（soumu@city.example.jp）,,\n\n",
+        "Questions? Mail office@x.example\n",
+    ],
+)
+def test_whom_to_ask_above_a_table_is_no_row_of_it(sqlite_stage: Stage, above: str) -> None:
+    table = "氏名,メールアドレス,電話\n青木,a@x.example,042\n井上,b@x.example,042\n"
+    import_list(sqlite_stage, (above + table).encode(), is_answered=False)
+    assert states_of(sqlite_stage.engine).keys() == {"a", "b"}
