@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -163,8 +163,7 @@ class BatchRun:
         """See `Courier.ready`."""
         while self._may_send() and (delivery := self._next_delivery()) is not None:
             if delivery.position in self._unwanted:
-                reply = own_reply(OwnReason.LEFT_MEANWHILE)
-                self._note(_outcome(delivery, DeliveryState.SKIPPED, reply))
+                self._note_untried(delivery, DeliveryState.SKIPPED, OwnReason.LEFT_MEANWHILE)
             elif (parcel := self._parcel(delivery)) is not None:
                 return parcel
         return None
@@ -244,11 +243,15 @@ class BatchRun:
         return refusals.words
 
     def _note_answer(self, delivery: ClaimedDelivery, result: Result) -> None:
-        answer = replace(
-            _outcome(delivery, DeliveryState(result.kind), result.reply),
+        answer = Outcome(
+            position=delivery.position,
+            subscriber_id=delivery.subscriber_id,
+            mark=delivery.mark,
+            state=DeliveryState(result.kind),
             attempts=delivery.attempts + (result.code > 0),
             code=result.code,
             status=result.status,
+            reply=result.reply,
             queue_id=result.queue_id,
             command=result.command,
             transport=self.transport_name,
@@ -272,10 +275,17 @@ class BatchRun:
             self._put_back(delivery)
             return
         self._write_down(lambda: self._journal.retract(delivery.position))
-        reply = own_reply(OwnReason.CONNECTION_BROKE, result.reply)
-        outcome = _outcome(delivery, DeliveryState.DEFERRED, reply)
-        attempts, transport = delivery.attempts + 1, self.transport_name
-        self._note(replace(outcome, attempts=attempts, transport=transport, domain=delivery.domain))
+        broken = Outcome(
+            position=delivery.position,
+            subscriber_id=delivery.subscriber_id,
+            mark=delivery.mark,
+            state=DeliveryState.DEFERRED,
+            attempts=delivery.attempts + 1,
+            reply=own_reply(OwnReason.CONNECTION_BROKE, result.reply),
+            transport=self.transport_name,
+            domain=delivery.domain,
+        )
+        self._note(broken)
 
     # The next message.
 
@@ -341,14 +351,27 @@ class BatchRun:
             sender = self._context.return_path(delivery)
         except Exception as error:  # noqa: BLE001 - whatever breaks one message must not break all
             _log.exception("delivery %s cannot be made", delivery.position)
-            reply = own_reply(OwnReason.NOT_MADE, str(error)[:500])
-            self._note(_outcome(delivery, DeliveryState.FAILED, reply))
+            self._note_untried(delivery, DeliveryState.FAILED, OwnReason.NOT_MADE, str(error)[:500])
             return None
         self._out[delivery.position] = delivery
         envelope = Envelope(sender=sender, recipient=delivery.address)
         return Parcel(position=delivery.position, envelope=envelope, message=message)
 
     # Outcomes.
+
+    def _note_untried(
+        self, delivery: ClaimedDelivery, state: DeliveryState, reason: OwnReason, detail: str = ""
+    ) -> None:
+        """Record the outcome of a delivery that was handed to no relay."""
+        outcome = Outcome(
+            position=delivery.position,
+            subscriber_id=delivery.subscriber_id,
+            mark=delivery.mark,
+            state=state,
+            attempts=delivery.attempts,
+            reply=own_reply(reason, detail),
+        )
+        self._note(outcome)
 
     def _note(self, outcome: Outcome) -> None:
         self._write_down(lambda: self._journal.outcome(outcome))
@@ -490,15 +513,3 @@ class BatchRun:
         self._beyond = deque(kept)
         self._beyond_by_domain = Counter(delivery.domain for delivery in kept)
         self._queue.extend(each for each in chosen if each.position in reached)
-
-
-def _outcome(delivery: ClaimedDelivery, state: DeliveryState, reply: str) -> Outcome:
-    """Return the outcome of a delivery that no relay replied to."""
-    return Outcome(
-        position=delivery.position,
-        subscriber_id=delivery.subscriber_id,
-        mark=delivery.mark,
-        state=state,
-        attempts=delivery.attempts,
-        reply=reply,
-    )
