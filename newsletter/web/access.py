@@ -25,7 +25,7 @@ from newsletter.accounts.audit import Actor
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
-from newsletter.accounts.sealing import Sealed, Sealer
+from newsletter.accounts.sealing import Sealed
 from newsletter.accounts.sessions import (
     count_of_ends,
     find_session,
@@ -47,6 +47,7 @@ from newsletter.newsletters.publications import (
 from newsletter.tokens import new_token
 from newsletter.web.hosts import host_of
 from newsletter.web.routing import Guard, network_of_request
+from newsletter.web.site import Site, site_of
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -78,8 +79,23 @@ class Visit:
     rights: Rights
     csrf: str
     browser: Browser
-    path: str
+    request: Request
     newsletter_id: int | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the request."""
+        return self.request.url.path
+
+    @property
+    def site(self) -> Site:
+        """The services of the pages."""
+        return site_of(self.request)
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self.site.engine
 
     @property
     def actor(self) -> Actor:
@@ -95,50 +111,6 @@ class Visit:
         return self.rights.may_do(action, self.newsletter_id)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
-    """The dependencies of the guards, in ``app.state.access``."""
-
-    engine: Engine
-    sealer: Sealer
-    public_url: str
-
-    @property
-    def secure(self) -> bool:
-        """Whether cookies are restricted to HTTPS, which may be missing on the local machine."""
-        return self.public_url.startswith("https://")
-
-    @property
-    def session_cookie(self) -> str:
-        """The session cookie's name; the prefix ties it to this host (RFC 6265bis)."""
-        return "__Host-session" if self.secure else "session"
-
-    @property
-    def form_cookie(self) -> str:
-        """The name of the cookie that form tokens are bound to before signing in."""
-        return "__Host-form" if self.secure else "form"
-
-    @property
-    def browser_cookie(self) -> str:
-        """The name of the cookie that identifies a browser which has signed in before."""
-        return "__Host-browser" if self.secure else "browser"
-
-    def session_token(self, request: Request) -> str:
-        """Return the session's token, or an empty string."""
-        return request.cookies.get(self.session_cookie, "")
-
-    def holder(self, request: Request) -> str:
-        """Return the value that form tokens are bound to."""
-        return self.session_token(request) or request.cookies.get(self.form_cookie, "")
-
-
-def access_of(request: Request) -> Access:
-    """Return the application's `Access`."""
-    access = request.app.state.access
-    assert isinstance(access, Access)  # noqa: S101 - set by `create_app`
-    return access
-
-
 def browser_of(request: Request) -> Browser:
     """Return the browser that sent a request."""
     agent = request.headers.get("user-agent", "")
@@ -149,7 +121,7 @@ def browser_of(request: Request) -> Browser:
         known=known,
         known_to=account,
         known_since=since,
-        session=access_of(request).session_token(request),
+        session=site_of(request).session_token(request),
     )
 
 
@@ -158,26 +130,26 @@ def remember_browser(request: Request, answer: Response, account_id: int) -> Non
 
     Failed attempts of unknown browsers do not block known ones.
     """
-    access = access_of(request)
-    with reading(access.engine) as session:
+    site = site_of(request)
+    with reading(site.engine) as session:
         since = count_of_ends(session, account_id)
     if _known_browser(request)[:2] == (account_id, since):
         return
     answer.set_cookie(
-        access.browser_cookie,
-        access.sealer.seal(f"{account_id} {since} {new_token()}", Sealed.BROWSER),
+        site.browser_cookie,
+        site.sealer.seal(f"{account_id} {since} {new_token()}", Sealed.BROWSER),
         max_age=_YEAR_SECONDS,
         httponly=True,
-        secure=access.secure,
+        secure=site.secure,
         samesite="lax",
     )
 
 
 def _known_browser(request: Request) -> tuple[int, int, str]:
-    access = access_of(request)
+    site = site_of(request)
     try:
-        cookie = request.cookies.get(access.browser_cookie, "")
-        account, since, known = access.sealer.open(cookie, Sealed.BROWSER).split(" ")
+        cookie = request.cookies.get(site.browser_cookie, "")
+        account, since, known = site.sealer.open(cookie, Sealed.BROWSER).split(" ")
     except (AccountError, ValueError):
         return 0, 0, ""
     return int(account), int(since), known
@@ -191,24 +163,24 @@ async def check_form(request: Request) -> None:
     """
     if request.method in _SAFE_METHODS:
         return
-    access = access_of(request)
-    if not _is_own_origin(request, access):
+    site = site_of(request)
+    if not _is_own_origin(request):
         raise ForbiddenError(msg("This form was sent from another site."))
     token = request.headers.get("x-csrf-token", "")
     if not token:
         form = await request.form(max_fields=_MAX_FIELDS, max_files=_MAX_FILES)
         token = str(form.get("csrf", ""))
-    if not access.sealer.form_token_matches(access.holder(request), token):
+    if not site.sealer.form_token_matches(site.holder(request), token):
         raise ForbiddenError(msg("This form is out of date."), remedy=msg("Load the page again."))
 
 
-def _is_own_origin(request: Request, access: Access) -> bool:
+def _is_own_origin(request: Request) -> bool:
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return False
     origin = request.headers.get("origin")
     if origin is None:
         return True
-    own = {host_of(access.public_url), request.headers.get("host", "")}
+    own = {host_of(site_of(request).url), request.headers.get("host", "")}
     return host_of(origin) in own
 
 
@@ -263,13 +235,14 @@ class Requires(Guard):
         visit = admitted if isinstance(admitted, Visit) else await self.admit(request)
         request.state.admitted = None
         await check_form(request)
-        return visit
+        # The request of the guard is without the limits of the route's body.
+        return replace(visit, request=request)
 
 
 def _visit_of(request: Request, slug: str | None) -> Visit:
-    access = access_of(request)
-    token = access.session_token(request)
-    with reading(access.engine) as session:
+    site = site_of(request)
+    token = site.session_token(request)
+    with reading(site.engine) as session:
         found = find_session(session, token) if token else None
         if found is None or found[0].verified_at is None:
             raise SignInRequiredError(msg("Sign in first."))
@@ -284,7 +257,7 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
                 )
     if is_seen_long_ago(row, moment := now()):
         # Where the database takes no changes, operators must see the page that says so.
-        with suppress(*AWAY), transaction(access.engine) as session:
+        with suppress(*AWAY), transaction(site.engine) as session:
             touch_session(session, row.id, moment)
     return Visit(
         account_id=account.id,
@@ -295,14 +268,14 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
         time_zone=account.time_zone,
         has_second_factor=account.totp_secret is not None,
         rights=rights,
-        csrf=access.sealer.form_token(token),
+        csrf=site.sealer.form_token(token),
         browser=replace(
             browser_of(request),
             known=f"session {row.id}",
             known_to=account.id,
             known_since=account.sessions_ended,
         ),
-        path=request.url.path,
+        request=request,
         newsletter_id=newsletter_id,
     )
 

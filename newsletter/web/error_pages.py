@@ -36,7 +36,7 @@ from newsletter.errors import (
 )
 from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, show_page
 from newsletter.web.routing import submitted_to
 
 _log = logging.getLogger(__name__)
@@ -116,9 +116,8 @@ class _FailurePages:
             return self.pages.show(
                 "errors/failed.html", status=status, language=language, kind=kind, explanation=text
             )
-        return self.pages.show_to(
+        return show_page(
             visit,
-            request,
             "errors/failed_within.html",
             status=status,
             kind=kind,

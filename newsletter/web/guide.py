@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.web.access import SignedInVisit
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 
@@ -238,12 +237,9 @@ TERMS = (
 )
 
 
-def guide_router(pages: Pages) -> Router:
-    """Return the route of the guide, for everybody who is signed in."""
-    router = Router()
+router = Router()
 
-    @router.get("/guide")
-    def show_guide(visit: SignedInVisit, request: Request) -> HTMLResponse:
-        return pages.show_to(visit, request, "guide.html", blocks=BLOCKS, keys=KEYS, terms=TERMS)
 
-    return router
+@router.get("/guide")
+def _show_guide(visit: SignedInVisit) -> HTMLResponse:
+    return show_page(visit, "guide.html", blocks=BLOCKS, keys=KEYS, terms=TERMS)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
@@ -37,11 +36,10 @@ from newsletter.operations.attention import (
     halted_mailings,
     uncertain_mailings,
 )
-from newsletter.operations.overview import Overview
 from newsletter.web.access import SignedInVisit, Visit, newsletters_where
 from newsletter.web.charts import ChartLine, line_chart
-from newsletter.web.issues.workspace import Workspace
-from newsletter.web.pages import Pages
+from newsletter.web.issues.workspace import Workspace, workspace_of
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 from subscribers.growth import Growth, PeriodLength, measure_growth
 from workers.overview import overview_source
@@ -93,67 +91,63 @@ class _Readers:
     left: int
 
 
-def home_router(workspace: Workspace, pages: Pages) -> Router:
-    """Return the route of the home page."""
-    router = Router()
-    look_now = overview_source(workspace.settings, workspace.engine)
+router = Router()
 
-    @router.get("/home")
-    def home(visit: SignedInVisit, request: Request) -> HTMLResponse:
-        if not visit.rights.grants:
-            return pages.show_to(visit, request, "accounts/no_roles.html")
-        alarms = _alarms(workspace, visit, look_now)
-        with reading(workspace.engine) as session:
-            rows = list_newsletters(session)
-            seen = _where(visit, rows, Permission.SEE_MAILINGS)
-            written = [row for row in rows if visit.rights.may(Permission.WRITE, row.id)]
-            halted, uncertain = _unsettled(session, visit, rows)
-            asked = waiting_for(session, visit.account_id, _where(visit, rows, Permission.APPROVE))
-            returned = returned_to(session, visit.account_id, seen)
-            approved = approved_for(session, visit.account_id, seen)
-            void = void_for(session, visit.account_id, seen)
-            named = {each.issue_id for each in (*asked, *returned, *approved, *void)}
-            return pages.show_to(
-                visit,
-                request,
-                "home.html",
-                approvals=asked,
-                returned=returned,
-                approved=approved,
-                void=void,
-                alarms=alarms,
-                halted=halted,
-                uncertain=uncertain,
-                due=[
-                    entry
-                    for entry in _due(session, workspace, written)
-                    if entry.draft.issue_id not in named
-                ],
-                slugs={row.id: row.slug for row in rows},
-                drafts=_drafts(session, written),
-                upcoming=list_upcoming(session, seen, limit=_SHOWN),
-                recurrences=next_dates(session, [row.id for row in written]),
-                names={row.id: row.name for row in rows},
-                outcomes=_outcomes(session, workspace, rows, seen),
-                readers=_readers(session, workspace, [row for row in rows if row.id in seen]),
-                written=written,
-                sees_mailings=bool(seen),
-            )
 
-    return router
+@router.get("/home")
+def _home(visit: SignedInVisit) -> HTMLResponse:
+    if not visit.rights.grants:
+        return show_page(visit, "accounts/no_roles.html")
+    alarms = _alarms(visit)
+    with reading(visit.engine) as session:
+        rows = list_newsletters(session)
+        seen = _where(visit, rows, Permission.SEE_MAILINGS)
+        written = [row for row in rows if visit.rights.may(Permission.WRITE, row.id)]
+        halted, uncertain = _unsettled(session, visit, rows)
+        asked = waiting_for(session, visit.account_id, _where(visit, rows, Permission.APPROVE))
+        returned = returned_to(session, visit.account_id, seen)
+        approved = approved_for(session, visit.account_id, seen)
+        void = void_for(session, visit.account_id, seen)
+        named = {each.issue_id for each in (*asked, *returned, *approved, *void)}
+        return show_page(
+            visit,
+            "home.html",
+            approvals=asked,
+            returned=returned,
+            approved=approved,
+            void=void,
+            alarms=alarms,
+            halted=halted,
+            uncertain=uncertain,
+            due=[
+                entry
+                for entry in _due(session, workspace_of(visit), written)
+                if entry.draft.issue_id not in named
+            ],
+            slugs={row.id: row.slug for row in rows},
+            drafts=_drafts(session, written),
+            upcoming=list_upcoming(session, seen, limit=_SHOWN),
+            recurrences=next_dates(session, [row.id for row in written]),
+            names={row.id: row.name for row in rows},
+            outcomes=_outcomes(session, workspace_of(visit), rows, seen),
+            readers=_readers(session, workspace_of(visit), [row for row in rows if row.id in seen]),
+            written=written,
+            sees_mailings=bool(seen),
+        )
 
 
 def _where(visit: Visit, rows: Sequence[Newsletter], permission: Permission) -> Collection[int]:
     return [row.id for row in rows if visit.rights.may(permission, row.id)]
 
 
-def _alarms(workspace: Workspace, visit: Visit, look_now: Callable[[], Overview]) -> list[Alarm]:
+def _alarms(visit: Visit) -> list[Alarm]:
     """Return the open alarms that the account may see, the most severe first."""
-    with reading(workspace.engine) as session:
+    with reading(visit.engine) as session:
         only = newsletters_where(session, visit, Permission.OPERATE)
     if only == []:
         return []
-    seen = look_now() if only is None else look_now().within(only)
+    seen = overview_source(visit.site.settings, visit.engine)()
+    seen = seen if only is None else seen.within(only)
     return [
         each for each in find_alarms(seen) if each.is_open and each.kind not in _LISTED_BY_MAILING
     ]

@@ -40,7 +40,7 @@ from newsletter.newsletters.look.model import look_of
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.tokens import new_token
-from newsletter.web.access import Requires, Visit, access_of
+from newsletter.web.access import Requires, Visit
 from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import (
     ACTION_NAMES,
@@ -49,6 +49,7 @@ from newsletter.web.audit_wording import (
     recorded_words,
 )
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
+from newsletter.web.site import site_of
 from subscribers.fields.reading import written_value
 from subscribers.lists.line_numbers import in_sheet, line_named
 
@@ -78,56 +79,6 @@ class Pages:
         """Return the HTML of a page."""
         return environment_of(self._folders, language).get_template(name).render(**values)
 
-    def show_to(
-        self, visit: Visit, request: Request, name: str, *, status: int = 200, **values: object
-    ) -> HTMLResponse:
-        """Return a page for a signed-in account; its template extends ``_layout/shell.html``."""
-        page = self.show(
-            name,
-            language=visit.language,
-            status=status,
-            visit=visit,
-            csrf=visit.csrf,
-            theme=theme_of(request),
-            zone=visit.time_zone,
-            opened_at=now(),
-            entries=entries_for(visit),
-            colleagues=cache(lambda: _colleagues(access_of(request).engine)),
-            is_current=is_current,
-            # The prefix of the URLs of our own pictures.
-            images=f"{access_of(request).public_url.rstrip('/')}/images/",
-            **values,
-        )
-        # With "no-referrer", browsers would omit the origin of forms, which the guard requires.
-        page.headers["Referrer-Policy"] = "same-origin"
-        return page
-
-    def show_entry(
-        self, request: Request, name: str, *, status: int = 200, **values: object
-    ) -> HTMLResponse:
-        """Return a page with a form for people without session, based on ``_layout/entry.html``.
-
-        The form token is bound to a cookie, which this response sets if the browser has none.
-        """
-        access = access_of(request)
-        holder = access.holder(request)
-        fresh = "" if holder else new_token()
-        page = self.show(
-            name,
-            language=self.language_of(request),
-            status=status,
-            csrf=access.sealer.form_token(holder or fresh),
-            theme=theme_of(request),
-            path=request.url.path,
-            **values,
-        )
-        if fresh:
-            page.set_cookie(
-                access.form_cookie, fresh, httponly=True, secure=access.secure, samesite="lax"
-            )
-        page.headers["Referrer-Policy"] = "same-origin"
-        return page
-
     @staticmethod
     def language_of(request: Request, fallback: Language = Language.JAPANESE) -> Language:
         """Return the language in ``?lang=``, or the one chosen before, or the browser's first."""
@@ -141,6 +92,52 @@ class Pages:
             if (asked := nearest_language(tag, None)) is not None:
                 return asked
         return fallback
+
+
+def show_page(visit: Visit, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page for a signed-in account; its template extends ``_layout/shell.html``."""
+    page = visit.site.pages.show(
+        name,
+        language=visit.language,
+        status=status,
+        visit=visit,
+        csrf=visit.csrf,
+        theme=theme_of(visit.request),
+        zone=visit.time_zone,
+        opened_at=now(),
+        entries=entries_for(visit),
+        colleagues=cache(lambda: _colleagues(visit.engine)),
+        is_current=is_current,
+        # The prefix of the URLs of our own pictures.
+        images=f"{visit.site.url}/images/",
+        **values,
+    )
+    # With "no-referrer", browsers would omit the origin of forms, which the guard requires.
+    page.headers["Referrer-Policy"] = "same-origin"
+    return page
+
+
+def show_entry(request: Request, name: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page with a form for people without session, based on ``_layout/entry.html``.
+
+    The form token is bound to a cookie, which this response sets if the browser has none.
+    """
+    site = site_of(request)
+    holder = site.holder(request)
+    fresh = "" if holder else new_token()
+    page = site.pages.show(
+        name,
+        language=Pages.language_of(request),
+        status=status,
+        csrf=site.sealer.form_token(holder or fresh),
+        theme=theme_of(request),
+        path=request.url.path,
+        **values,
+    )
+    if fresh:
+        page.set_cookie(site.form_cookie, fresh, httponly=True, secure=site.secure, samesite="lax")
+    page.headers["Referrer-Policy"] = "same-origin"
+    return page
 
 
 def named_language(request: Request) -> Language | None:

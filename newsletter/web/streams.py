@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -20,14 +20,14 @@ _MOST_PER_SESSION = 6
 
 
 def live(
-    request: Request, guard: Requires, show: Callable[[Visit], tuple[str, bool]], *, seconds: float
+    visit: Visit, guard: Requires, show: Callable[[Visit], tuple[str, bool]], *, seconds: float
 ) -> StreamingResponse:
     """Return a stream with the result of ``show`` at an interval, until ``show`` ends the stream.
 
     The guard is called each time, so that the stream ends when the session or the role ends.
     """
+    request, session_id = visit.request, visit.session_id
     open_streams: Counter[int] = request.app.state.streams
-    session_id = request.state.visit.session_id
     if open_streams[session_id] >= _MOST_PER_SESSION:
         raise HTTPException(429, "Too many pages of this browser are followed at once.")
     open_streams[session_id] += 1
@@ -44,8 +44,7 @@ def live(
     async def follow() -> AsyncIterator[str]:
         for _ in range(int(_LIFETIME_SECONDS / seconds)):
             try:
-                visit = await guard(request)
-                shown, moves = await run_in_threadpool(show, visit)
+                shown, moves = await run_in_threadpool(show, await guard(request))
             except (SignInRequiredError, ForbiddenError, NotFoundError):
                 return
             yield "".join(f"data: {line}\n" for line in shown.splitlines()) + "\n"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.administration import (
@@ -31,7 +29,7 @@ from newsletter.web.access import (
     OverallAdministratorVisit,
     Visit,
 )
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 _PAGE = 50
@@ -46,134 +44,117 @@ class _Handed(TypedDict, total=False):
     mailed: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PeoplePage:
-    """The page of accounts and roles, which all its routes show."""
-
-    engine: Engine
-    pages: Pages
-
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        *,
-        status: int = 200,
-        link: str = "",
-        mailed: str = "",
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show the accounts, with a link that was handed over and an error."""
-        with reading(self.engine) as session:
-            accounts = list_accounts(session)
-            rights = {row.id: rights_of(session, row.id) for row in accounts}
-            newsletters = list_newsletters(session)
-        return self.pages.show_to(
-            visit,
-            request,
-            "accounts/administration.html",
-            status=status,
-            accounts=accounts,
-            rights=rights,
-            newsletters=newsletters,
-            names={row.id: row.name for row in newsletters},
-            roles=list(Role),
-            link=link,
-            mailed=mailed,
-            error=error,
-        )
+def _show(
+    visit: Visit,
+    *,
+    status: int = 200,
+    link: str = "",
+    mailed: str = "",
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show the accounts, with a link that was handed over and an error."""
+    with reading(visit.engine) as session:
+        accounts = list_accounts(session)
+        rights = {row.id: rights_of(session, row.id) for row in accounts}
+        newsletters = list_newsletters(session)
+    return show_page(
+        visit,
+        "accounts/administration.html",
+        status=status,
+        accounts=accounts,
+        rights=rights,
+        newsletters=newsletters,
+        names={row.id: row.name for row in newsletters},
+        roles=list(Role),
+        link=link,
+        mailed=mailed,
+        error=error,
+    )
 
 
-def people_router(  # noqa: C901 - a list of routes
-    engine: Engine, settings: Settings, pages: Pages
-) -> Router:
-    """Return the routes of administration; they require administration of all newsletters."""
-    router = Router()
-    page = _PeoplePage(engine=engine, pages=pages)
+router = Router()
 
-    @router.get("/accounts")
-    def show_people(visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
-        return page.show(visit, request)
 
-    @router.post("/accounts")
-    def invite_somebody(
-        visit: OverallAdministratorVisit,
-        request: Request,
-        address: _Field = "",
-        role: _Field = "",
-        newsletter: _Field = "",
-        by: _Field = _BY_MAIL,
-    ) -> HTMLResponse:
-        try:
-            with transaction(engine) as session:
-                grant = _grant(session, role, newsletter)
-                token = invite(
-                    session,
-                    visit.actor,
-                    address=address,
-                    grants=[grant],
-                    language=visit.language,
-                    time_zone=visit.time_zone,
-                )
-                handed = _hand_over(session, settings, token, by)
-        except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error)
-        return page.show(visit, request, **handed)
+@router.get("/accounts")
+def _show_people(visit: OverallAdministratorVisit) -> HTMLResponse:
+    return _show(visit)
 
-    @router.post("/accounts/{number}/link")
-    def make_link(
-        number: int, visit: OverallAdministratorVisit, request: Request, by: _Field = _BY_MAIL
-    ) -> HTMLResponse:
-        try:
-            with transaction(engine) as session:
-                token = reset_link(session, visit.actor, number)
-                handed = _hand_over(session, settings, token, by)
-        except NewsletterError as error:
-            return page.show(visit, request, status=400, error=error)
-        return page.show(visit, request, **handed)
 
-    @router.post("/accounts/{number}/roles")
-    def change_roles(
-        number: int,
-        visit: OverallAdministratorVisit,
-        request: Request,
-        role: _Field = "",
-        newsletter: _Field = "",
-        verb: _Field = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                change = take_role if verb == "take" else give_role
-                change(session, visit.actor, number, _grant(session, role, newsletter))
-        except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error)
-        return RedirectResponse("/accounts", status_code=303)
+@router.post("/accounts")
+def _invite_somebody(
+    visit: OverallAdministratorVisit,
+    address: _Field = "",
+    role: _Field = "",
+    newsletter: _Field = "",
+    by: _Field = _BY_MAIL,
+) -> HTMLResponse:
+    try:
+        with transaction(visit.engine) as session:
+            grant = _grant(session, role, newsletter)
+            token = invite(
+                session,
+                visit.actor,
+                address=address,
+                grants=[grant],
+                language=visit.language,
+                time_zone=visit.time_zone,
+            )
+            handed = _hand_over(session, visit.site.settings, token, by)
+    except NewsletterError as error:
+        return _show(visit, status=400, error=error)
+    return _show(visit, **handed)
 
-    @router.post("/accounts/{number}/disabled")
-    def disable(
-        number: int, visit: OverallAdministratorVisit, request: Request, verb: _Field = ""
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                change = enable_account if verb == "enable" else disable_account
-                change(session, visit.actor, number)
-        except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error)
-        return RedirectResponse("/accounts", status_code=303)
 
-    @router.post("/accounts/{number}/second-factor")
-    def reset_factor(
-        number: int, visit: OverallAdministratorVisit, request: Request, reason: _Field = ""
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                reset_second_factor(session, visit.actor, number, reason=reason)
-                tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
-        except NewsletterError as error:
-            return page.show(visit, request, status=409, error=error)
-        return RedirectResponse("/accounts", status_code=303)
+@router.post("/accounts/{number}/link")
+def _make_link(
+    number: int, visit: OverallAdministratorVisit, by: _Field = _BY_MAIL
+) -> HTMLResponse:
+    try:
+        with transaction(visit.engine) as session:
+            token = reset_link(session, visit.actor, number)
+            handed = _hand_over(session, visit.site.settings, token, by)
+    except NewsletterError as error:
+        return _show(visit, status=400, error=error)
+    return _show(visit, **handed)
 
-    return router
+
+@router.post("/accounts/{number}/roles")
+def _change_roles(
+    number: int,
+    visit: OverallAdministratorVisit,
+    role: _Field = "",
+    newsletter: _Field = "",
+    verb: _Field = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            change = take_role if verb == "take" else give_role
+            change(session, visit.actor, number, _grant(session, role, newsletter))
+    except NewsletterError as error:
+        return _show(visit, status=409, error=error)
+    return RedirectResponse("/accounts", status_code=303)
+
+
+@router.post("/accounts/{number}/disabled")
+def _disable(number: int, visit: OverallAdministratorVisit, verb: _Field = "") -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            change = enable_account if verb == "enable" else disable_account
+            change(session, visit.actor, number)
+    except NewsletterError as error:
+        return _show(visit, status=409, error=error)
+    return RedirectResponse("/accounts", status_code=303)
+
+
+@router.post("/accounts/{number}/second-factor")
+def _reset_factor(number: int, visit: OverallAdministratorVisit, reason: _Field = "") -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            reset_second_factor(session, visit.actor, number, reason=reason)
+            tell_owner(session, visit.site.settings, number, AccountChange.SECOND_FACTOR_RESET)
+    except NewsletterError as error:
+        return _show(visit, status=409, error=error)
+    return RedirectResponse("/accounts", status_code=303)
 
 
 def _hand_over(session: Session, settings: Settings, token: str, by: str) -> _Handed:

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Query, Request
+from fastapi import Query
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import AuditFilter, export_csv, list_events
@@ -22,7 +21,7 @@ from newsletter.mailings.mailings import titles_of_mailings
 from newsletter.web.access import OverallAdministratorVisit
 from newsletter.web.audit_wording import ACTION_NAMES
 from newsletter.web.head_requests import unless_by_head
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 _PAGE = 50
@@ -52,42 +51,38 @@ class _PageAsked(_Asked):
     before: int | None = None
 
 
-def auditing_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of the audit log; they require administration of all newsletters."""
-    router = Router()
+router = Router()
 
-    @router.get("/audit")
-    def show_audit(
-        visit: OverallAdministratorVisit,
-        request: Request,
-        asked: Annotated[_PageAsked, Query()],
-    ) -> HTMLResponse:
-        criteria, before = asked.filter(visit.time_zone), asked.before
-        with reading(engine) as session:
-            events = list_events(session, criteria, before=before, limit=_PAGE + 1)
-            titles = _titles(session, [event.object for event in events])
-        return pages.show_to(
-            visit,
-            request,
-            "accounts/audit.html",
-            events=events[:_PAGE],
-            titles=titles,
-            older=events[_PAGE - 1].id if len(events) > _PAGE else None,
-            before=before,
-            actions=_choices(visit.language),
-            asked=asked.model_dump(exclude={"before"}),
-        )
 
-    @router.get("/audit.csv")
-    def export_audit(
-        visit: OverallAdministratorVisit, request: Request, asked: Annotated[_Asked, Query()]
-    ) -> StreamingResponse:
-        criteria = asked.filter(visit.time_zone)
-        lines = unless_by_head(request, lambda: export_csv(engine, visit.actor, criteria))
-        headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+@router.get("/audit")
+def _show_audit(
+    visit: OverallAdministratorVisit,
+    asked: Annotated[_PageAsked, Query()],
+) -> HTMLResponse:
+    criteria, before = asked.filter(visit.time_zone), asked.before
+    with reading(visit.engine) as session:
+        events = list_events(session, criteria, before=before, limit=_PAGE + 1)
+        titles = _titles(session, [event.object for event in events])
+    return show_page(
+        visit,
+        "accounts/audit.html",
+        events=events[:_PAGE],
+        titles=titles,
+        older=events[_PAGE - 1].id if len(events) > _PAGE else None,
+        before=before,
+        actions=_choices(visit.language),
+        asked=asked.model_dump(exclude={"before"}),
+    )
 
-    return router
+
+@router.get("/audit.csv")
+def _export_audit(
+    visit: OverallAdministratorVisit, asked: Annotated[_Asked, Query()]
+) -> StreamingResponse:
+    criteria = asked.filter(visit.time_zone)
+    lines = unless_by_head(visit.request, lambda: export_csv(visit.engine, visit.actor, criteria))
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _titles(session: Session, objects: Sequence[str]) -> Mapping[str, str]:

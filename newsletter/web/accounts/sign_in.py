@@ -13,7 +13,6 @@ from starlette.background import BackgroundTask
 
 from newsletter.accounts.audit import NOBODY
 from newsletter.accounts.invitations import forgotten_link
-from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.sessions import LIFETIME, choose_language
 from newsletter.accounts.sign_in import SignedIn, sign_in, verify_code
 from newsletter.accounts.sign_in import sign_out as end
@@ -24,82 +23,79 @@ from newsletter.errors import SignInError
 from newsletter.i18n.language import Language
 from newsletter.mailings.notices.accounts import post_link, sender_for
 from newsletter.settings import Settings
-from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of, remember_browser
-from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
+from newsletter.web.access import OwnForm, SignedInVisit, browser_of, remember_browser
+from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, show_entry
 from newsletter.web.routing import Router
+from newsletter.web.site import site_of
+
+router = Router()
 
 
-def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
-    """Return the routes of signing in and out."""
-    router = Router()
+def _ask(request: Request, path: str, address: str = "", error: str = "") -> HTMLResponse:
+    status = 400 if error else 200
+    return show_entry(
+        request, "accounts/sign_in.html", status=status, next=path, address=address, error=error
+    )
 
-    def _ask(request: Request, path: str, address: str = "", error: str = "") -> HTMLResponse:
-        status = 400 if error else 200
-        return pages.show_entry(
-            request, "accounts/sign_in.html", status=status, next=path, address=address, error=error
-        )
 
-    @router.get("/sign-in")
-    def ask_password(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
-        return _ask(request, local_path(next))
+@router.get("/sign-in")
+def _ask_password(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
+    return _ask(request, local_path(next))
 
-    @router.post("/sign-in")
-    def take_password(
-        request: Request,
-        _form: OwnForm,
-        address: EntryField = "",
-        password: EntryField = "",
-        next: EntryField = "/home",  # noqa: A002 - the field's usual name
-    ) -> Response:
-        path = local_path(next)
-        try:
-            begun = sign_in(engine, browser_of(request), address=address, password=password)
-        except SignInError as error:
-            return _ask(request, path, address, "often" if error.remedy else "wrong")
-        return let_in(
-            request, begun, path if begun.complete else f"/sign-in/code?next={quote(path)}"
-        )
 
-    def _ask_for_code(
-        request: Request, path: str, error: SignInError | None = None
-    ) -> HTMLResponse:
-        status = 400 if error else 200
-        return pages.show_entry(
-            request, "accounts/sign_in_code.html", status=status, next=path, error=error
-        )
+@router.post("/sign-in")
+def _take_password(
+    request: Request,
+    _form: OwnForm,
+    address: EntryField = "",
+    password: EntryField = "",
+    next: EntryField = "/home",  # noqa: A002 - the field's usual name
+) -> Response:
+    site = site_of(request)
+    path = local_path(next)
+    try:
+        begun = sign_in(site.engine, browser_of(request), address=address, password=password)
+    except SignInError as error:
+        return _ask(request, path, address, "often" if error.remedy else "wrong")
+    return let_in(request, begun, path if begun.complete else f"/sign-in/code?next={quote(path)}")
 
-    @router.get("/sign-in/code")
-    def ask_code(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
-        return _ask_for_code(request, local_path(next))
 
-    @router.post("/sign-in/code")
-    def take_code(
-        request: Request,
-        _form: OwnForm,
-        code: EntryField = "",
-        next: EntryField = "/home",  # noqa: A002 - the field's usual name
-    ) -> Response:
-        path, token = local_path(next), access_of(request).session_token(request)
-        try:
-            begun = verify_code(engine, sealer, browser_of(request), token=token, code=code)
-        except SignInError as error:
-            return _ask_for_code(request, path, error)
-        return let_in(request, begun, path)
+def _ask_for_code(request: Request, path: str, error: SignInError | None = None) -> HTMLResponse:
+    status = 400 if error else 200
+    return show_entry(request, "accounts/sign_in_code.html", status=status, next=path, error=error)
 
-    @router.post("/sign-out")
-    def sign_out(request: Request, visit: SignedInVisit) -> Response:
-        with transaction(engine) as session:
-            end(session, visit.actor, visit.account_id, visit.session_id)
-        access, answer = access_of(request), lead_to("/sign-in")
-        # Browsers accept a cookie with the prefix "__Host-" only with "Secure", also to delete it.
-        answer.delete_cookie(
-            access.session_cookie, httponly=True, secure=access.secure, samesite="lax"
-        )
-        # Unsaved texts are stored on the device and must not be visible to the next account.
-        answer.headers["Clear-Site-Data"] = '"storage"'
-        return answer
 
-    return router
+@router.get("/sign-in/code")
+def _ask_code(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
+    return _ask_for_code(request, local_path(next))
+
+
+@router.post("/sign-in/code")
+def _take_code(
+    request: Request,
+    _form: OwnForm,
+    code: EntryField = "",
+    next: EntryField = "/home",  # noqa: A002 - the field's usual name
+) -> Response:
+    site = site_of(request)
+    path, token = local_path(next), site_of(request).session_token(request)
+    try:
+        begun = verify_code(site.engine, site.sealer, browser_of(request), token=token, code=code)
+    except SignInError as error:
+        return _ask_for_code(request, path, error)
+    return let_in(request, begun, path)
+
+
+@router.post("/sign-out")
+def _sign_out(visit: SignedInVisit) -> Response:
+    with transaction(visit.engine) as session:
+        end(session, visit.actor, visit.account_id, visit.session_id)
+    site, answer = visit.site, lead_to("/sign-in")
+    # Browsers accept a cookie with the prefix "__Host-" only with "Secure", also to delete it.
+    answer.delete_cookie(site.session_cookie, httponly=True, secure=site.secure, samesite="lax")
+    # Unsaved texts are stored on the device and must not be visible to the next account.
+    answer.headers["Clear-Site-Data"] = '"storage"'
+    return answer
 
 
 EntryField = Annotated[str, Form(max_length=2000)]
@@ -118,14 +114,14 @@ def lead_to(path: str) -> RedirectResponse:
 
 def let_in(request: Request, begun: SignedIn, path: str) -> Response:
     """Set the cookie of the session and, after complete sign-in, that of the browser."""
-    access = access_of(request)
+    site = site_of(request)
     answer = lead_to(path)
     answer.set_cookie(
-        access.session_cookie,
+        site.session_cookie,
         begun.token,
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
-        secure=access.secure,
+        secure=site.secure,
         samesite="lax",
     )
     if begun.complete:
@@ -136,39 +132,39 @@ def let_in(request: Request, begun: SignedIn, path: str) -> Response:
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes for forgotten passwords."""
-    router = Router()
+def _show(
+    request: Request, *, status: int = 200, asked: bool = False, often: bool = False
+) -> HTMLResponse:
+    site = site_of(request)
+    with reading(site.engine) as session:
+        has_sender = sender_for(session, None) is not None
+    return show_entry(
+        request,
+        "accounts/password_reset.html",
+        status=status,
+        asked=asked,
+        often=often,
+        has_sender=has_sender,
+    )
 
-    def _show(
-        request: Request, *, status: int = 200, asked: bool = False, often: bool = False
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            has_sender = sender_for(session, None) is not None
-        return pages.show_entry(
-            request,
-            "accounts/password_reset.html",
-            status=status,
-            asked=asked,
-            often=often,
-            has_sender=has_sender,
-        )
 
-    @router.get("/forgotten")
-    def ask_address(request: Request) -> HTMLResponse:
-        return _show(request)
+@router.get("/forgotten")
+def _ask_address(request: Request) -> HTMLResponse:
+    return _show(request)
 
-    @router.post("/forgotten")
-    def take_address(request: Request, _form: OwnForm, address: _Field = "") -> Response:
-        browser = browser_of(request)
-        if not count_try(engine, Attempt.FORGOTTEN, account=address, browser=browser, moment=now()):
-            return _show(request, status=429, often=True)
-        answer = _show(request, asked=True)
-        # The mail is sent after the response, whose time would reveal whether the account exists.
-        answer.background = BackgroundTask(_mail, settings, engine, address, browser.network)
-        return answer
 
-    return router
+@router.post("/forgotten")
+def _take_address(request: Request, _form: OwnForm, address: _Field = "") -> Response:
+    site = site_of(request)
+    browser = browser_of(request)
+    if not count_try(
+        site.engine, Attempt.FORGOTTEN, account=address, browser=browser, moment=now()
+    ):
+        return _show(request, status=429, often=True)
+    answer = _show(request, asked=True)
+    # The mail is sent after the response, whose time would reveal whether the account exists.
+    answer.background = BackgroundTask(_mail, site.settings, site.engine, address, browser.network)
+    return answer
 
 
 def _mail(settings: Settings, engine: Engine, address: str, network: str) -> None:
@@ -183,26 +179,21 @@ def _mail(settings: Settings, engine: Engine, address: str, network: str) -> Non
 _YEAR_SECONDS = 365 * 86_400
 
 
-def display_router(engine: Engine) -> Router:
-    """Return the route that sets language and appearance."""
-    router = Router()
-
-    @router.post("/display")
-    def choose_display(
-        request: Request,
-        _form: OwnForm,
-        back: EntryField = "/home",
-        language: EntryField = "",
-        theme: EntryField = "",
-    ) -> Response:
-        access = access_of(request)
-        answer = lead_to(local_path(back))
-        if language in set(Language):
-            with transaction(engine) as session:
-                choose_language(session, access.session_token(request), Language(language))
-            answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, samesite="lax")
-        if theme in THEMES:
-            answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_SECONDS, samesite="lax")
-        return answer
-
-    return router
+@router.post("/display")
+def _choose_display(
+    request: Request,
+    _form: OwnForm,
+    back: EntryField = "/home",
+    language: EntryField = "",
+    theme: EntryField = "",
+) -> Response:
+    site = site_of(request)
+    site = site_of(request)
+    answer = lead_to(local_path(back))
+    if language in set(Language):
+        with transaction(site.engine) as session:
+            choose_language(session, site.session_token(request), Language(language))
+        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, samesite="lax")
+    if theme in THEMES:
+        answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_SECONDS, samesite="lax")
+    return answer

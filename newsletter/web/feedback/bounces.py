@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
@@ -21,7 +19,6 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.errors import ConflictError, NewsletterError, OrderError
-from newsletter.feedback.attribution import Keys
 from newsletter.feedback.incidents import (
     incidents_of,
     list_incidents,
@@ -37,8 +34,9 @@ from newsletter.feedback.search import (
 )
 from newsletter.feedback.undo import undo_bounce
 from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.services import build_services
 from newsletter.web.access import BouncesVisit, Visit, newsletters_where
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 _PAGE = 50
@@ -70,139 +68,139 @@ class BounceSearch(BaseModel):
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _BouncePages:
-    """The pages of the bounce log."""
+def _log(
+    visit: Visit,
+    asked: BounceSearch,
+    *,
+    status: int = 200,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show the search results and the incidents that wait for a decision."""
+    with reading(visit.engine) as session:
+        only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
+        criteria = asked.filter(visit.time_zone, only)
+        bounces = list_bounces(session, criteria, before=asked.before, limit=_PAGE + 1)
+        incidents = list_incidents(session) if only is None else incidents_of(session, only)
+        requests = list_open_requests(session, only)
+    query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
+    older = bounces[_PAGE - 1].row.id if len(bounces) > _PAGE else None
+    return show_page(
+        visit,
+        "feedback/bounces.html",
+        status=status,
+        error=error,
+        requests=requests,
+        asked=asked,
+        bounces=bounces[:_PAGE],
+        incidents=incidents,
+        kinds=[one.value for one in BounceKind],
+        reasons=[one.value for one in Reason],
+        searched=bool(query),
+        newer=f"/bounces?{query}" if asked.before else "",
+        older=f"/bounces?{urlencode([('before', older)])}&{query}" if older else "",
+    )
 
-    engine: Engine
-    pages: Pages
 
-    def log(
-        self,
-        visit: Visit,
-        request: Request,
-        asked: BounceSearch,
-        *,
-        status: int = 200,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show the search results and the incidents that wait for a decision."""
-        with reading(self.engine) as session:
-            only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
-            criteria = asked.filter(visit.time_zone, only)
-            bounces = list_bounces(session, criteria, before=asked.before, limit=_PAGE + 1)
-            incidents = list_incidents(session) if only is None else incidents_of(session, only)
-            requests = list_open_requests(session, only)
-        query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
-        older = bounces[_PAGE - 1].row.id if len(bounces) > _PAGE else None
-        return self.pages.show_to(
-            visit,
-            request,
-            "feedback/bounces.html",
-            status=status,
-            error=error,
-            requests=requests,
-            asked=asked,
-            bounces=bounces[:_PAGE],
-            incidents=incidents,
-            kinds=[one.value for one in BounceKind],
-            reasons=[one.value for one in Reason],
-            searched=bool(query),
-            newer=f"/bounces?{query}" if asked.before else "",
-            older=f"/bounces?{urlencode([('before', older)])}&{query}" if older else "",
+def _one(
+    visit: Visit,
+    number: int,
+    *,
+    status: int = 200,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show one bounce and its consequences."""
+    with reading(visit.engine) as session:
+        one = find_bounce(
+            session,
+            number,
+            newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
         )
+        suppressions = suppressions_of(
+            session, one.row, newsletters_where(session, visit, Permission.SEE_BOUNCES)
+        )
+    return show_page(
+        visit,
+        "feedback/bounce.html",
+        status=status,
+        one=one,
+        suppressions=suppressions,
+        error=error,
+    )
 
-    def one(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        *,
-        status: int = 200,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show one bounce and its consequences."""
-        with reading(self.engine) as session:
-            one = find_bounce(
+
+router = Router(prefix="/bounces")
+
+
+@router.get("")
+def _show_log(visit: BouncesVisit, asked: Annotated[BounceSearch, Query()]) -> HTMLResponse:
+    return _log(visit, asked)
+
+
+@router.get("/rates")
+def _show_rates(visit: BouncesVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        seen = newsletters_where(session, visit, Permission.SEE_BOUNCES)
+        mailings, domains = _rates(session, visit.site.figures, seen)
+    return show_page(
+        visit,
+        "feedback/rates.html",
+        mailings=mailings,
+        domains=domains,
+        days=_DAYS,
+    )
+
+
+@router.get("/{number}")
+def _show_bounce(number: int, visit: BouncesVisit) -> HTMLResponse:
+    return _one(visit, number)
+
+
+@router.post("/{number}/undo")
+def _undo(number: int, visit: BouncesVisit, reason: _Why = "") -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            find_bounce(
                 session,
                 number,
                 newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
             )
-            suppressions = suppressions_of(
-                session, one.row, newsletters_where(session, visit, Permission.SEE_BOUNCES)
-            )
-        return self.pages.show_to(
-            visit,
-            request,
-            "feedback/bounce.html",
-            status=status,
-            one=one,
-            suppressions=suppressions,
-            error=error,
+            undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
+    except (OrderError, ConflictError) as error:
+        status = 409 if isinstance(error, ConflictError) else 422
+        return _one(visit, number, status=status, error=error)
+    return RedirectResponse(f"/bounces/{number}", status_code=303)
+
+
+@router.post("/requests/{number}")
+def _handle(number: int, visit: BouncesVisit, reason: _Why = "") -> Response:
+    try:
+        # If somebody else has decided it meanwhile, it is no longer on the page.
+        with suppress(ConflictError), transaction(visit.engine) as session:
+            handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
+    except OrderError as error:
+        return _log(visit, BounceSearch(), status=422, error=error)
+    return RedirectResponse("/bounces", status_code=303)
+
+
+@router.post("/incidents/{number}")
+def _settle(
+    number: int,
+    visit: BouncesVisit,
+    resolution: Annotated[IncidentResolution, Form()],
+    reason: _Why = "",
+) -> Response:
+    # If somebody else has settled it meanwhile, the list shows the result.
+    with suppress(ConflictError), transaction(visit.engine) as session:
+        settle_incident(
+            session,
+            visit.actor,
+            number,
+            resolution,
+            reason=reason,
+            keys=build_services(visit.site.settings, visit.engine).feedback_keys,
+            rights=visit.rights,
         )
-
-
-def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
-    """Return the routes of the bounce log."""
-    router = Router(prefix="/bounces")
-    page = _BouncePages(engine=engine, pages=pages)
-
-    @router.get("")
-    def show_log(
-        visit: BouncesVisit, request: Request, asked: Annotated[BounceSearch, Query()]
-    ) -> HTMLResponse:
-        return page.log(visit, request, asked)
-
-    @router.get("/{number}")
-    def show_bounce(number: int, visit: BouncesVisit, request: Request) -> HTMLResponse:
-        return page.one(visit, request, number)
-
-    @router.post("/{number}/undo")
-    def undo(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
-        try:
-            with transaction(engine) as session:
-                find_bounce(
-                    session,
-                    number,
-                    newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
-                )
-                undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
-        except (OrderError, ConflictError) as error:
-            status = 409 if isinstance(error, ConflictError) else 422
-            return page.one(visit, request, number, status=status, error=error)
-        return RedirectResponse(f"/bounces/{number}", status_code=303)
-
-    @router.post("/requests/{number}")
-    def handle(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
-        try:
-            # If somebody else has decided it meanwhile, it is no longer on the page.
-            with suppress(ConflictError), transaction(engine) as session:
-                handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
-        except OrderError as error:
-            return page.log(visit, request, BounceSearch(), status=422, error=error)
-        return RedirectResponse("/bounces", status_code=303)
-
-    @router.post("/incidents/{number}")
-    def settle(
-        number: int,
-        visit: BouncesVisit,
-        resolution: Annotated[IncidentResolution, Form()],
-        reason: _Why = "",
-    ) -> Response:
-        # If somebody else has settled it meanwhile, the list shows the result.
-        with suppress(ConflictError), transaction(engine) as session:
-            settle_incident(
-                session,
-                visit.actor,
-                number,
-                resolution,
-                reason=reason,
-                keys=keys,
-                rights=visit.rights,
-            )
-        return RedirectResponse("/bounces", status_code=303)
-
-    return router
+    return RedirectResponse("/bounces", status_code=303)
 
 
 def _day(text: str, zone: str) -> datetime | None:
@@ -215,27 +213,6 @@ def _day(text: str, zone: str) -> datetime | None:
 
 #: Days of the rates by domain; the rates by mailing are those of the newest mailings.
 _DAYS = 30
-
-
-def rates_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
-    """Return the route of the rates, for operators."""
-    router = Router(prefix="/bounces")
-
-    @router.get("/rates")
-    def show_rates(visit: BouncesVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            seen = newsletters_where(session, visit, Permission.SEE_BOUNCES)
-            mailings, domains = _rates(session, figures, seen)
-        return pages.show_to(
-            visit,
-            request,
-            "feedback/rates.html",
-            mailings=mailings,
-            domains=domains,
-            days=_DAYS,
-        )
-
-    return router
 
 
 def _rates(

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -26,7 +24,7 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.preflight import Preflight, PriorFindings, run_preflight
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 
@@ -132,30 +130,27 @@ def links_of(session: Session, draft: Draft) -> dict[str, Any]:
     }
 
 
-def links_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of checked links."""
-    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/links")
+router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/links")
 
-    def _part(visit: Visit, request: Request, number: int) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            draft = get_draft(session, row.id, number)
-            values = links_of(session, draft)
-        return pages.show_to(
-            visit, request, "issues/_links.html", newsletter=row, draft=draft, **values
-        )
 
-    @router.get("")
-    def show(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _part(visit, request, number)
+def _part(visit: Visit, number: int) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        draft = get_draft(session, row.id, number)
+        values = links_of(session, draft)
+    return show_page(visit, "issues/_links.html", newsletter=row, draft=draft, **values)
 
-    @router.post("", response_model=None)
-    def ask(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
-        with transaction(engine) as session:
-            ask_to_open(session, get_draft(session, own(visit), number))
-        if request.headers.get("hx-request"):
-            return _part(visit, request, number)
-        target = f"/newsletters/{newsletter}/drafts/{number}#panel-checks"
-        return Response(status_code=303, headers={"Location": target})
 
-    return router
+@router.get("")
+def _show(number: int, visit: EditorVisit) -> HTMLResponse:
+    return _part(visit, number)
+
+
+@router.post("", response_model=None)
+def _ask(newsletter: str, number: int, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        ask_to_open(session, get_draft(session, own(visit), number))
+    if visit.request.headers.get("hx-request"):
+        return _part(visit, number)
+    target = f"/newsletters/{newsletter}/drafts/{number}#panel-checks"
+    return Response(status_code=303, headers={"Location": target})

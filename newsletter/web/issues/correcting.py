@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Form, Query, Request
+from fastapi import Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
@@ -16,7 +16,6 @@ from newsletter.issues.difference import compare_issues
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, correction_draft, get_draft
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import get_issue
-from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
 from newsletter.mailings.corrections.copies import count_copies
@@ -41,12 +40,14 @@ from newsletter.web.access import (
     newsletter_of,
     own,
 )
-from newsletter.web.issues.draft_pages import DraftPages, to_draft
+from newsletter.web.issues.draft_pages import show_draft, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_as import mail_frame
 from newsletter.web.issues.submission import EditorForm
-from newsletter.web.mailings.send_page import SendingPage, subject_of
-from newsletter.web.routing import Router, add_routes
+from newsletter.web.issues.workspace import workspace_of
+from newsletter.web.mailings.send_page import post_of, subject_of
+from newsletter.web.pages import show_page
+from newsletter.web.routing import Router
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Tag = Annotated[str, Query(max_length=64)]
@@ -65,165 +66,158 @@ def _typed_note(
 _TypedNote = Annotated[Note, Depends(_typed_note)]
 
 
-def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
-    """Return the routes for correcting a sent issue, and for sending mail about the correction."""
-    router = Router(prefix="/newsletters/{newsletter}")
-    engine, settings = page.engine, page.settings
-    post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+router = Router(prefix="/newsletters/{newsletter}")
+mail_router = Router(
+    prefix="/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail"
+)
 
-    @router.post("/issues/{issue_id}/correct")
-    def begin(newsletter: str, issue_id: int, visit: EditorVisit) -> Response:
-        with transaction(engine) as session:
-            draft = begin_correction(session, visit.actor, own(visit), issue_id)
-        return to_draft(newsletter, draft.id, in_blocks=False)
 
-    @router.post("/drafts/{number}/correction", response_model=None)
-    def go_on(
-        newsletter: str,
-        number: int,
-        visit: EditorVisit,
-        request: Request,
-        note: _TypedNote,
-        revision: Annotated[int, Form(ge=0)] = 0,
-        do: Annotated[str, Form(max_length=20)] = "",
-        asked: Annotated[list[int] | None, Form()] = None,
-    ) -> Response:
-        """Save the note; then request approval of the correction, or show the review again."""
-        try:
-            with transaction(engine) as session:
-                draft = get_draft(session, own(visit), number)
-                keep_note(session, _corrected(draft), note.original, note.translations)
-                if do == "note":
-                    return to_draft(newsletter, number, in_blocks=False, tail="?done=note")
-                draft = began_with(draft, revision)
-                if do == "ask":
-                    ask_approval_of_draft(
-                        session,
-                        visit.actor,
-                        draft,
-                        settings,
-                        post=post,
-                        plan=SendingPlan(),
-                        asked=asked or (),
-                    )
-                    return to_draft(newsletter, number, in_blocks=False, tail="?done=asked")
-                ready_draft(session, visit.actor, draft, settings)
-        except DraftConflictError:
-            return to_draft(newsletter, number, in_blocks=False, tail="?done=changed")
-        except (ConflictError, ListError) as error:
-            with reading(engine) as session:
-                draft = get_draft(session, own(visit), number)
-            written = EditorForm.of(draft, in_blocks=False)
-            return shown.show(visit, request, draft, written, status=409, error=error)
-        return RedirectResponse(
-            f"/newsletters/{newsletter}/issues/{_corrected(draft)}/correction", status_code=303
-        )
+@router.post("/issues/{issue_id}/correct")
+def _begin(newsletter: str, issue_id: int, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        draft = begin_correction(session, visit.actor, own(visit), issue_id)
+    return to_draft(newsletter, draft.id, in_blocks=False)
 
-    @router.get("/issues/{issue_id}/correction")
-    def look(
-        issue_id: int, visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)], request: Request
-    ) -> HTMLResponse:
-        return _look(page, visit, request, issue_id)
 
-    @router.post("/issues/{issue_id}/correction")
-    def take_effect(
-        newsletter: str,
-        issue_id: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)],
-        request: Request,
-        digest: _Field = "",
-        warnings: _Field = "",
-    ) -> Response:
-        try:
-            with reading(engine) as session:
-                row = newsletter_of(session, visit)
-                issue = get_issue(session, row.id, issue_id)
-                readied = require_readied(session, issue.id)
-                known = stored_findings(
+@router.post("/drafts/{number}/correction", response_model=None)
+def _go_on(
+    newsletter: str,
+    number: int,
+    visit: EditorVisit,
+    note: _TypedNote,
+    revision: Annotated[int, Form(ge=0)] = 0,
+    do: Annotated[str, Form(max_length=20)] = "",
+    asked: Annotated[list[int] | None, Form()] = None,
+) -> Response:
+    """Save the note; then request approval of the correction, or show the review again."""
+    try:
+        with transaction(visit.engine) as session:
+            draft = get_draft(session, own(visit), number)
+            keep_note(session, _corrected(draft), note.original, note.translations)
+            if do == "note":
+                return to_draft(newsletter, number, in_blocks=False, tail="?done=note")
+            draft = began_with(draft, revision)
+            if do == "ask":
+                ask_approval_of_draft(
                     session,
-                    row,
-                    issue_from_json(readied.content),
-                    besides=issue.id,
-                    is_correction=True,
+                    visit.actor,
+                    draft,
+                    visit.site.settings,
+                    post=post_of(visit),
+                    plan=SendingPlan(),
+                    asked=asked or (),
                 )
-            put_into_effect(
-                engine,
-                visit.actor,
-                issue,
-                readied,
-                check_stored(readied, row, settings, ask_dns=False, known=known),
-                digest,
-                with_warnings=bool(warnings),
-            )
-        except ConflictError as error:
-            return _look(page, visit, request, issue_id, error=error)
-        return RedirectResponse(
-            f"/newsletters/{newsletter}/issues/{issue_id}?done=corrected", status_code=303
-        )
-
-    add_routes(router, _mail_router(page))
-    return router
-
-
-def _mail_router(page: SendingPage) -> Router:
-    router = Router(
-        prefix="/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail"
+                return to_draft(newsletter, number, in_blocks=False, tail="?done=asked")
+            ready_draft(session, visit.actor, draft, visit.site.settings)
+    except DraftConflictError:
+        return to_draft(newsletter, number, in_blocks=False, tail="?done=changed")
+    except (ConflictError, ListError) as error:
+        with reading(visit.engine) as session:
+            draft = get_draft(session, own(visit), number)
+        written = EditorForm.of(draft, in_blocks=False)
+        return show_draft(visit, draft, written, status=409, error=error)
+    return RedirectResponse(
+        f"/newsletters/{newsletter}/issues/{_corrected(draft)}/correction", status_code=303
     )
-    engine, settings = page.engine, page.settings
 
-    @router.get("")
-    def look_at_mail(
-        issue_id: int,
-        correction: int,
-        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
-        request: Request,
-        lang: _Tag = "",
-    ) -> HTMLResponse:
-        return _look_at_mail(page, visit, request, issue_id, correction, lang)
 
-    @router.get("/frame")
-    def show_mail(
-        issue_id: int,
-        correction: int,
-        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
-        lang: _Tag = "",
-    ) -> HTMLResponse:
-        with reading(engine) as session:
+@router.get("/issues/{issue_id}/correction")
+def _show_correction(
+    issue_id: int, visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)]
+) -> HTMLResponse:
+    return _look(visit, issue_id)
+
+
+@router.post("/issues/{issue_id}/correction")
+def _take_effect(
+    newsletter: str,
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)],
+    digest: _Field = "",
+    warnings: _Field = "",
+) -> Response:
+    try:
+        with reading(visit.engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, row.id, issue_id)
-            mail = compose_correction_mail(session, row, issue, correction, settings)
-        return mail_frame(
-            mail.said_in(lang), sample_reader(visit.language), site=settings.public_url
-        )
-
-    @router.post("")
-    def send_mail(
-        newsletter: str,
-        issue_id: int,
-        correction: int,
-        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
-        request: Request,
-        digest: _Field = "",
-    ) -> Response:
-        try:
-            with reading(engine) as session:
-                row = newsletter_of(session, visit)
-                issue = get_issue(session, row.id, issue_id)
-                mail = compose_correction_mail(session, row, issue, correction, settings)
-            mailing = send_correction_mail(
-                engine, visit.actor, issue, mail, digest, batch_size=settings.batch_size
+            readied = require_readied(session, issue.id)
+            known = stored_findings(
+                session,
+                row,
+                issue_from_json(readied.content),
+                besides=issue.id,
+                is_correction=True,
             )
-        except ConflictError as error:
-            return _look_at_mail(page, visit, request, issue_id, correction, error=error)
-        return RedirectResponse(f"/newsletters/{newsletter}/mailings/{mailing}", status_code=303)
+        put_into_effect(
+            visit.engine,
+            visit.actor,
+            issue,
+            readied,
+            check_stored(readied, row, visit.site.settings, ask_dns=False, known=known),
+            digest,
+            with_warnings=bool(warnings),
+        )
+    except ConflictError as error:
+        return _look(visit, issue_id, error=error)
+    return RedirectResponse(
+        f"/newsletters/{newsletter}/issues/{issue_id}?done=corrected", status_code=303
+    )
 
-    return router
+
+@mail_router.get("")
+def _show_mail(
+    issue_id: int,
+    correction: int,
+    visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
+    lang: _Tag = "",
+) -> HTMLResponse:
+    return _look_at_mail(visit, issue_id, correction, lang)
+
+
+@mail_router.get("/frame")
+def _frame_mail(
+    issue_id: int,
+    correction: int,
+    visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
+    lang: _Tag = "",
+) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = get_issue(session, row.id, issue_id)
+        mail = compose_correction_mail(session, row, issue, correction, visit.site.settings)
+    return mail_frame(
+        mail.said_in(lang), sample_reader(visit.language), site=visit.site.settings.public_url
+    )
+
+
+@mail_router.post("")
+def _send_mail(
+    newsletter: str,
+    issue_id: int,
+    correction: int,
+    visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
+    digest: _Field = "",
+) -> Response:
+    try:
+        with reading(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            issue = get_issue(session, row.id, issue_id)
+            mail = compose_correction_mail(session, row, issue, correction, visit.site.settings)
+        mailing = send_correction_mail(
+            visit.engine,
+            visit.actor,
+            issue,
+            mail,
+            digest,
+            batch_size=visit.site.settings.batch_size,
+        )
+    except ConflictError as error:
+        return _look_at_mail(visit, issue_id, correction, error=error)
+    return RedirectResponse(f"/newsletters/{newsletter}/mailings/{mailing}", status_code=303)
 
 
 def _look_at_mail(
-    page: SendingPage,
     visit: Visit,
-    request: Request,
     issue_id: int,
     number: int,
     lang: str = "",
@@ -231,17 +225,16 @@ def _look_at_mail(
     error: NewsletterError | None = None,
 ) -> HTMLResponse:
     """Show the mail about a correction in one language, and the number of its recipients."""
-    with reading(page.engine) as session:
+    with reading(visit.engine) as session:
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)
         mail: CorrectionMail | None = None
         try:
-            mail = compose_correction_mail(session, newsletter, issue, number, page.settings)
+            mail = compose_correction_mail(session, newsletter, issue, number, visit.site.settings)
         except ConflictError as conflict:
             error = error or conflict
-    return page.pages.show_to(
+    return show_page(
         visit,
-        request,
         "issues/correction_mail.html",
         status=409 if error else 200,
         newsletter=newsletter,
@@ -266,22 +259,20 @@ def _corrected(draft: Draft) -> int:
 
 
 def _look(
-    page: SendingPage,
     visit: Visit,
-    request: Request,
     issue_id: int,
     *,
     error: NewsletterError | None = None,
 ) -> HTMLResponse:
     """Show the changes of a correction, the copies that it applies to, and its problems."""
-    with reading(page.engine) as session:
+    with reading(visit.engine) as session:
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)
         draft = correction_draft(session, issue.id)
         values: dict[str, Any] = {"review": None, "readied": None, "groups": ()}
         try:
             readied = require_readied(session, issue.id)
-            preflight = page.workspace.preflight(session, readied, newsletter)
+            preflight = workspace_of(visit).preflight(session, readied, newsletter)
             review = review_correction(session, newsletter, issue, readied, preflight)
             values = {
                 "readied": readied,
@@ -292,9 +283,8 @@ def _look(
             }
         except ConflictError as conflict:
             error = error or conflict
-        return page.pages.show_to(
+        return show_page(
             visit,
-            request,
             "issues/correction.html",
             status=409 if error else 200,
             newsletter=newsletter,

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
@@ -65,316 +64,294 @@ from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.checked import CheckedIssue, Marked, check_issue, links_of
 from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader
 from newsletter.web.issues.submission import EditorForm
-from newsletter.web.issues.workspace import Workspace
+from newsletter.web.issues.workspace import workspace_of
 from newsletter.web.mailings.choice import SendChoice, faults_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from subscribers.fields.store import field_of_row
 from subscribers.segments.choices import conditions_in_words
 
 
-class DraftPages:
-    """Shows drafts."""
+def check_input(visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
+    """Parse, render and check an input.
 
-    def __init__(self, workspace: Workspace, pages: Pages) -> None:
-        self._engine, self._settings = workspace.engine, workspace.settings
-        self._workspace, self._pages = workspace, pages
-        self._picture_base = workspace.settings.public_url.rstrip("/") + "/images/"
-
-    @property
-    def templates_dir(self) -> Path:
-        """The folder of the templates of mails."""
-        return self._settings.templates_dir
-
-    @property
-    def site(self) -> str:
-        """The public URL of pictures, files and the archive."""
-        return self._settings.public_url.rstrip("/")
-
-    def check(self, visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
-        """Parse, render and check an input.
-
-        Raises:
-            ContentError: The input cannot be parsed.
-            NotFoundError: The input names an unknown template.
-        """
-        issue, template = written.read(draft, visit.language)
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            issue = as_sent(session, draft.id, issue)
-            known = stored_findings(
-                session,
-                row,
-                issue,
-                besides=draft.stands_for,
-                is_correction=draft.corrects is not None,
-                figures=self._workspace.figures,
-            )
-        folder = self._settings.templates_dir
-        own = self._settings.public_url
-        return check_issue(
-            issue,
-            template,
+    Raises:
+        ContentError: The input cannot be parsed.
+        NotFoundError: The input names an unknown template.
+    """
+    issue, template = written.read(draft, visit.language)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = as_sent(session, draft.id, issue)
+        known = stored_findings(
+            session,
             row,
-            folder=folder,
-            text=written.text or "",
-            own_site=own,
-            known=known,
-        )
-
-    def render(self, visit: Visit, draft: Draft, written: EditorForm) -> RenderedIssue:
-        """Parse and render an input, without checking it.
-
-        Raises:
-            ContentError: The input cannot be parsed.
-            NotFoundError: The input names an unknown template.
-            TemplateError: The template fails.
-        """
-        issue, template = written.read(draft, visit.language)
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            issue = as_sent(session, draft.id, issue)
-        return self._render(issue, template, row)
-
-    def render_as(
-        self, visit: Visit, draft: Draft, written: EditorForm, key: str
-    ) -> tuple[RenderedIssue, Reader]:
-        """Parse an input and render it for the readers of a key only.
-
-        Raises:
-            ContentError: The input cannot be parsed.
-            NotFoundError: The input names an unknown template.
-            TemplateError: The template fails.
-        """
-        issue, template = written.read(draft, visit.language)
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            issue = as_sent(session, draft.id, issue)
-            shown = self._workspace.shown_as(session, visit, row, issue, key)
-        issue = resolve_snippets(issue, dict(publisher_of(row).snippets))
-        issue = everything(issue) if shown.met is None else select_parts(issue, shown.met)
-        return self._render(issue, template, row), shown.reader
-
-    def _render(self, issue: Issue, template: str, row: Newsletter) -> RenderedIssue:
-        return render_issue(
             issue,
-            template=template or row.template,
-            templates_dir=self._settings.templates_dir,
-            publisher=publisher_of(row),
-            site=self._settings.public_url.rstrip("/"),
+            besides=draft.stands_for,
+            is_correction=draft.corrects is not None,
+            figures=visit.site.figures,
         )
+    folder = visit.site.settings.templates_dir
+    own = visit.site.settings.public_url
+    return check_issue(
+        issue,
+        template,
+        row,
+        folder=folder,
+        text=written.text or "",
+        own_site=own,
+        known=known,
+    )
 
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        draft: Draft,
-        written: EditorForm,
-        *,
-        status: int = 200,
-        error: NewsletterError | None = None,
-        choice: SendChoice | None = None,
-        asked: Collection[int] | None = None,
-    ) -> HTMLResponse:
-        """Show the editor with an input, and with the audience and time of sending.
 
-        Args:
-            visit: The visit.
-            request: The request.
-            draft: The saved draft.
-            written: The input.
-            status: The status of the response.
-            error: Why the requested action was refused.
-            choice: The entered choices about sending; None for the saved ones.
-            asked: The accounts chosen as approvers; None for the saved ones.
-        """
-        checked: CheckedIssue | None = None
-        try:
-            checked = self.check(visit, draft, written)
-        except (ContentError, NotFoundError) as failure:
-            error = error or failure
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            report = find_import_report(session, draft)
-            hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
-            snippets = kept_snippets(row)
-            library = search_library(session, row.id, with_uses=False).items
-            day = (checked.issue if checked else draft.issue).issue_date
-            proposed = propose_time(session, row, day)
-            chosen = choice or SendChoice.asked_in(request)
-            beside = self._beside(session, visit, row, draft, checked, chosen)
-            if chosen is None:
-                planned = last_plan(session, draft.issue_id) if draft.issue_id else None
-                chosen = SendChoice.of(planned, proposed=proposed)
-            chosen = chosen.begun_with(proposed)
-            beside |= self._workspace.panel(session, visit, row, chosen, draft.issue)
-            beside |= self._workspace.comments(session, draft.issue_id, draft.issue)
-            beside |= links_of(session, draft)
-            beside["condition_words"] = conditions_in_words(
-                session, row, part_conditions(draft.issue)
-            )
-            beside |= _correction_values(session, row, draft)
-            beside["chosen_place"] = chosen_place(session, draft)
-            beside["series"] = series_of_draft(session, draft.id)
-            beside["others"] = others_writing(session, draft.id, besides=visit.address)
-            path = f"/newsletters/{row.slug}/drafts/{draft.id}"
-            view = "/blocks" if written.in_cards else ""
-            issue = checked.issue if checked else draft.issue
-            shown_as = self._workspace.shown_as(session, visit, row, issue, asked_as(request))
-            beside |= choice_of(request, shown_as, path + view)
-            rendered = checked.preflight.rendered if checked else None
-            if rendered is not None:
-                with suppress(TemplateError):
-                    rendered = render_as(rendered, shown_as.met)
-        beside["readers"] = [
-            [
-                group.label.in_language(visit.language),
-                [[key, each.in_language(visit.language)] for key, each in group.choices],
-            ]
-            for group in beside["reader_choices"]
+def render_input(visit: Visit, draft: Draft, written: EditorForm) -> RenderedIssue:
+    """Parse and render an input, without checking it.
+
+    Raises:
+        ContentError: The input cannot be parsed.
+        NotFoundError: The input names an unknown template.
+        TemplateError: The template fails.
+    """
+    issue, template = written.read(draft, visit.language)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = as_sent(session, draft.id, issue)
+    return _render(visit, issue, template, row)
+
+
+def render_input_as(
+    visit: Visit, draft: Draft, written: EditorForm, key: str
+) -> tuple[RenderedIssue, Reader]:
+    """Parse an input and render it for the readers of a key only.
+
+    Raises:
+        ContentError: The input cannot be parsed.
+        NotFoundError: The input names an unknown template.
+        TemplateError: The template fails.
+    """
+    issue, template = written.read(draft, visit.language)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = as_sent(session, draft.id, issue)
+        shown = workspace_of(visit).shown_as(session, visit, row, issue, key)
+    issue = resolve_snippets(issue, dict(publisher_of(row).snippets))
+    issue = everything(issue) if shown.met is None else select_parts(issue, shown.met)
+    return _render(visit, issue, template, row), shown.reader
+
+
+def _render(visit: Visit, issue: Issue, template: str, row: Newsletter) -> RenderedIssue:
+    return render_issue(
+        issue,
+        template=template or row.template,
+        templates_dir=visit.site.settings.templates_dir,
+        publisher=publisher_of(row),
+        site=visit.site.url,
+    )
+
+
+def show_draft(
+    visit: Visit,
+    draft: Draft,
+    written: EditorForm,
+    *,
+    status: int = 200,
+    error: NewsletterError | None = None,
+    choice: SendChoice | None = None,
+    asked: Collection[int] | None = None,
+) -> HTMLResponse:
+    """Show the editor with an input, and with the audience and time of sending.
+
+    Args:
+        visit: The visit.
+        request: The request.
+        draft: The saved draft.
+        written: The input.
+        status: The status of the response.
+        error: Why the requested action was refused.
+        choice: The entered choices about sending; None for the saved ones.
+        asked: The accounts chosen as approvers; None for the saved ones.
+    """
+    checked: CheckedIssue | None = None
+    try:
+        checked = check_input(visit, draft, written)
+    except (ContentError, NotFoundError) as failure:
+        error = error or failure
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        report = find_import_report(session, draft)
+        is_sending = "sending" in visit.request.query_params
+        hindrance = _hindrance(session, draft) if is_sending else None
+        snippets = kept_snippets(row)
+        library = search_library(session, row.id, with_uses=False).items
+        day = (checked.issue if checked else draft.issue).issue_date
+        proposed = propose_time(session, row, day)
+        chosen = choice or SendChoice.asked_in(visit.request)
+        beside = _beside(session, visit, row, draft, checked, chosen)
+        if chosen is None:
+            planned = last_plan(session, draft.issue_id) if draft.issue_id else None
+            chosen = SendChoice.of(planned, proposed=proposed)
+        chosen = chosen.begun_with(proposed)
+        beside |= workspace_of(visit).panel(session, visit, row, chosen, draft.issue)
+        beside |= workspace_of(visit).comments(session, draft.issue_id, draft.issue)
+        beside |= links_of(session, draft)
+        beside["condition_words"] = conditions_in_words(session, row, part_conditions(draft.issue))
+        beside |= _correction_values(session, row, draft)
+        beside["chosen_place"] = chosen_place(session, draft)
+        beside["series"] = series_of_draft(session, draft.id)
+        beside["others"] = others_writing(session, draft.id, besides=visit.address)
+        path = f"/newsletters/{row.slug}/drafts/{draft.id}"
+        view = "/blocks" if written.in_cards else ""
+        issue = checked.issue if checked else draft.issue
+        shown_as = workspace_of(visit).shown_as(session, visit, row, issue, asked_as(visit.request))
+        beside |= choice_of(visit.request, shown_as, path + view)
+        rendered = checked.preflight.rendered if checked else None
+        if rendered is not None:
+            with suppress(TemplateError):
+                rendered = render_as(rendered, shown_as.met)
+    beside["readers"] = [
+        [
+            group.label.in_language(visit.language),
+            [[key, each.in_language(visit.language)] for key, each in group.choices],
         ]
-        beside["condition_words"] = {
-            condition: words.in_language(visit.language)
-            for condition, words in beside["condition_words"].items()
-        }
-        undo = request.query_params.get("undo", "")
-        return self._pages.show_to(
+        for group in beside["reader_choices"]
+    ]
+    beside["condition_words"] = {
+        condition: words.in_language(visit.language)
+        for condition, words in beside["condition_words"].items()
+    }
+    undo = visit.request.query_params.get("undo", "")
+    return show_page(
+        visit,
+        "issues/write.html",
+        status=status,
+        newsletter=row,
+        draft=draft,
+        written=written,
+        sheet=written.sheet,
+        cards=cards_of(written.sheet) if written.sheet else (),
+        undo=undo if undo.isdecimal() else "",
+        notice=visit.request.query_params.get("done", ""),
+        tested_group=visit.request.query_params.get("group", ""),
+        moved=visit.request.query_params.get("moved", "").split("."),
+        hindrance=hindrance,
+        barred=_errors(checked) if is_sending else (),
+        picture_base=f"{visit.site.url}/images/",
+        report=report,
+        places=places_of(draft.issue, report),
+        parts=part_names(draft.issue),
+        error=error,
+        order_faults=faults_of(error) if choice else {},
+        marked=checked.marked if checked else (),
+        value=_value(written, checked),
+        kinds=KINDS,
+        snippets=snippets,
+        library=library,
+        surface=_surface(
+            row, draft, visit.site.settings.templates_dir, undated=beside["series"] is not None
+        ),
+        merge_fields=merge_fields_of(row, visit.language),
+        settings_url=settings_path(visit),
+        shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
+        panel_first="send" if error and choice else _first_part(beside["standing"], checked),
+        asked_of=asked,
+        view=view,
+        **beside,
+    )
+
+
+def show_checked(visit: Visit, draft: Draft, written: EditorForm, key: str) -> HTMLResponse:
+    """Show the findings, with all parts of the editor that depend on them.
+
+    Raises:
+        ContentError: The input cannot be parsed.
+        NotFoundError: The input names an unknown template.
+    """
+    checked = check_input(visit, draft, written)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        shown_as = workspace_of(visit).shown_as(session, visit, row, checked.issue, key)
+        return show_page(
             visit,
-            request,
-            "issues/write.html",
-            status=status,
+            "issues/checked.html",
             newsletter=row,
             draft=draft,
             written=written,
-            sheet=written.sheet,
-            cards=cards_of(written.sheet) if written.sheet else (),
-            undo=undo if undo.isdecimal() else "",
-            notice=request.query_params.get("done", ""),
-            tested_group=request.query_params.get("group", ""),
-            moved=request.query_params.get("moved", "").split("."),
-            hindrance=hindrance,
-            barred=_errors(checked) if "sending" in request.query_params else (),
-            picture_base=self._picture_base,
-            report=report,
-            places=places_of(draft.issue, report),
-            parts=part_names(draft.issue),
-            error=error,
-            order_faults=faults_of(error) if choice else {},
-            marked=checked.marked if checked else (),
-            value=_value(written, checked),
-            kinds=KINDS,
-            snippets=snippets,
-            library=library,
-            surface=_surface(
-                row, draft, self._settings.templates_dir, undated=beside["series"] is not None
-            ),
-            merge_fields=merge_fields_of(row, visit.language),
+            title=checked.issue.title,
+            marked=checked.marked,
+            barred=_errors(checked),
+            hindrance=_hindrance(session, draft),
             settings_url=settings_path(visit),
-            shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
-            panel_first="send" if error and choice else _first_part(beside["standing"], checked),
-            asked_of=asked,
-            view=view,
-            **beside,
+            approvers=approvers(session, row.id, besides=visit.account_id),
+            **choice_of(visit.request, shown_as, visit.path),
+            **_beside(session, visit, row, draft, checked),
         )
 
-    def show_checked(
-        self, visit: Visit, request: Request, draft: Draft, written: EditorForm, key: str
-    ) -> HTMLResponse:
-        """Show the findings, with all parts of the editor that depend on them.
 
-        Raises:
-            ContentError: The input cannot be parsed.
-            NotFoundError: The input names an unknown template.
-        """
-        checked = self.check(visit, draft, written)
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            shown_as = self._workspace.shown_as(session, visit, row, checked.issue, key)
-            return self._pages.show_to(
-                visit,
-                request,
-                "issues/checked.html",
-                newsletter=row,
-                draft=draft,
-                written=written,
-                title=checked.issue.title,
-                marked=checked.marked,
-                barred=_errors(checked),
-                hindrance=_hindrance(session, draft),
-                settings_url=settings_path(visit),
-                approvers=approvers(session, row.id, besides=visit.account_id),
-                **choice_of(request, shown_as, request.url.path),
-                **self._beside(session, visit, row, draft, checked),
+def _beside(
+    session: Session,
+    visit: Visit,
+    row: Newsletter,
+    draft: Draft,
+    checked: CheckedIssue | None,
+    choice: SendChoice | None = None,
+) -> dict[str, Any]:
+    """Return the line of states, which is that of the draft's issue if both are equal."""
+    preflight = checked.preflight if checked else None
+    issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
+    if checked and issue is not None and issue.content == issue_to_json(checked.issue):
+        preflight = workspace_of(visit).preflight(session, issue, row)
+    line = workspace_of(visit).line(
+        session, visit, row, draft.issue_id, preflight, draft.id, choice=choice
+    )
+    # A draft without a prepared issue can be a correction, too.
+    return line | {"line_corrects": draft.corrects}
+
+
+def show_conflict(
+    visit: Visit,
+    conflict: DraftConflictError,
+    *,
+    by_script: bool = False,
+) -> Response:
+    """Show both versions of each conflicting part; nothing is saved until a person chooses."""
+    conflicts = conflict.merge.conflicts
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        colleagues = colleagues_by_address(session)
+    author = name_actor(conflict.theirs.author, colleagues).in_language(visit.language)
+    values = {
+        "author": author,
+        "conflicts": [
+            (
+                each,
+                *zip(
+                    compare_conflict(each, conflict.theirs.issue, visit.language),
+                    _as_blocks(each),
+                    strict=True,
+                ),
             )
-
-    def _beside(
-        self,
-        session: Session,
-        visit: Visit,
-        row: Newsletter,
-        draft: Draft,
-        checked: CheckedIssue | None,
-        choice: SendChoice | None = None,
-    ) -> dict[str, Any]:
-        """Return the line of states, which is that of the draft's issue if both are equal."""
-        preflight = checked.preflight if checked else None
-        issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
-        if checked and issue is not None and issue.content == issue_to_json(checked.issue):
-            preflight = self._workspace.preflight(session, issue, row)
-        line = self._workspace.line(
-            session, visit, row, draft.issue_id, preflight, draft.id, choice=choice
+            for each in conflicts
+        ],
+        "field_names": {**FIELD_NAMES, "template": msg("Template")},
+    }
+    if by_script:
+        shown = visit.site.pages.render("issues/_conflicts.html", language=visit.language, **values)
+        return JSONResponse(
+            {"author": author, "count": len(conflicts), "form": shown},
+            status_code=409,
         )
-        # A draft without a prepared issue can be a correction, too.
-        return line | {"line_corrects": draft.corrects}
-
-    def conflict(
-        self,
-        visit: Visit,
-        request: Request,
-        conflict: DraftConflictError,
-        *,
-        by_script: bool = False,
-    ) -> Response:
-        """Show both versions of each conflicting part; nothing is saved until a person chooses."""
-        conflicts = conflict.merge.conflicts
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            colleagues = colleagues_by_address(session)
-        author = name_actor(conflict.theirs.author, colleagues).in_language(visit.language)
-        values = {
-            "author": author,
-            "conflicts": [
-                (
-                    each,
-                    *zip(
-                        compare_conflict(each, conflict.theirs.issue, visit.language),
-                        _as_blocks(each),
-                        strict=True,
-                    ),
-                )
-                for each in conflicts
-            ],
-            "field_names": {**FIELD_NAMES, "template": msg("Template")},
-        }
-        if by_script:
-            shown = self._pages.render("issues/_conflicts.html", language=visit.language, **values)
-            return JSONResponse(
-                {"author": author, "count": len(conflicts), "form": shown},
-                status_code=409,
-            )
-        return self._pages.show_to(
-            visit,
-            request,
-            "issues/conflict.html",
-            status=409,
-            newsletter=row,
-            draft=conflict.theirs,
-            text=to_markdown(conflict.mine.issue, template=conflict.mine.template),
-            base=json.dumps(
-                issue_to_json(replace(conflict.base.issue, translations=())), ensure_ascii=False
-            ),
-            base_template=conflict.base.template,
-            **values,
-        )
+    return show_page(
+        visit,
+        "issues/conflict.html",
+        status=409,
+        newsletter=row,
+        draft=conflict.theirs,
+        text=to_markdown(conflict.mine.issue, template=conflict.mine.template),
+        base=json.dumps(
+            issue_to_json(replace(conflict.base.issue, translations=())), ensure_ascii=False
+        ),
+        base_template=conflict.base.template,
+        **values,
+    )
 
 
 def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[str, str]]:

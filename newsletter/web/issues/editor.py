@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fastapi import Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actors import colleagues_by_address, name_actor
@@ -31,7 +29,12 @@ from newsletter.newsletters.dictionary import add_word
 from newsletter.newsletters.issue_actions import duplicate_issue, find_draft
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import EditedIssue, Pressed, press
-from newsletter.web.issues.draft_pages import DraftPages, to_draft
+from newsletter.web.issues.draft_pages import (
+    check_input,
+    show_conflict,
+    show_draft,
+    to_draft,
+)
 from newsletter.web.issues.submission import EditorForm, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
@@ -59,120 +62,116 @@ class _Saved:
     with_author: str = ""
 
 
-def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
-    """Return the routes for editing a draft."""
-    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
-    @router.get("", response_model=None)
-    def write(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
-        return _open(newsletter, number, visit, request, in_blocks=False)
 
-    @router.get("/blocks", response_model=None)
-    def write_blocks(
-        newsletter: str, number: int, visit: EditorVisit, request: Request
-    ) -> Response:
-        return _open(newsletter, number, visit, request, in_blocks=True)
+@router.get("", response_model=None)
+def _write(newsletter: str, number: int, visit: EditorVisit) -> Response:
+    return _open(newsletter, number, visit, in_blocks=False)
 
-    def _open(
-        newsletter: str, number: int, visit: Visit, request: Request, *, in_blocks: bool
-    ) -> Response:
-        with reading(engine) as session:
-            draft = find_draft(session, own(visit), number)
-            if draft.issue_id is not None and sent_as(session, draft.issue_id):
-                return RedirectResponse(
-                    f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
-                )
-        return shown.show(visit, request, draft, EditorForm.of(draft, in_blocks=in_blocks))
 
-    @router.post("", response_model=None)
-    def save(
-        newsletter: str, number: int, visit: EditorVisit, request: Request, written: WrittenForm
-    ) -> Response:
-        by_script = "application/json" in request.headers.get("accept", "")
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        try:
-            saved = _save(visit, draft, written, by_itself=by_script)
-        except (ConflictError, ContentError, NotFoundError) as error:
-            if isinstance(error, DraftConflictError):
-                return shown.conflict(visit, request, error, by_script=by_script)
-            if by_script:
-                return _refuse_script(error, visit.language)
-            if isinstance(error, IssueSentError):
-                return _go_on_apart(newsletter, visit, draft, written)
-            return shown.show(visit, request, draft, written, status=422, error=error)
+@router.get("/blocks", response_model=None)
+def _write_blocks(newsletter: str, number: int, visit: EditorVisit) -> Response:
+    return _open(newsletter, number, visit, in_blocks=True)
+
+
+def _open(newsletter: str, number: int, visit: Visit, *, in_blocks: bool) -> Response:
+    with reading(visit.engine) as session:
+        draft = find_draft(session, own(visit), number)
+        if draft.issue_id is not None and sent_as(session, draft.issue_id):
+            return RedirectResponse(
+                f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
+            )
+    return show_draft(visit, draft, EditorForm.of(draft, in_blocks=in_blocks))
+
+
+@router.post("", response_model=None)
+def _save_draft(newsletter: str, number: int, visit: EditorVisit, written: WrittenForm) -> Response:
+    by_script = "application/json" in visit.request.headers.get("accept", "")
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    try:
+        saved = _save(visit, draft, written, by_itself=by_script)
+    except (ConflictError, ContentError, NotFoundError) as error:
+        if isinstance(error, DraftConflictError):
+            return show_conflict(visit, error, by_script=by_script)
         if by_script:
-            return JSONResponse(_answer(saved, written))
-        focus = saved.changed.focus if saved.changed else ""
-        undo = f"?undo={saved.undo}" if saved.undo else ""
-        joined = "?done=joined" if saved.with_author and not undo else ""
-        tail = undo + joined + (f"#block-{focus}" if focus else "")
-        return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
+            return _refuse_script(error, visit.language)
+        if isinstance(error, IssueSentError):
+            return _go_on_apart(newsletter, visit, draft, written)
+        return show_draft(visit, draft, written, status=422, error=error)
+    if by_script:
+        return JSONResponse(_answer(saved, written))
+    focus = saved.changed.focus if saved.changed else ""
+    undo = f"?undo={saved.undo}" if saved.undo else ""
+    joined = "?done=joined" if saved.with_author and not undo else ""
+    tail = undo + joined + (f"#block-{focus}" if focus else "")
+    return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
-    def _save(visit: Visit, draft: Draft, written: EditorForm, *, by_itself: bool) -> _Saved:
-        """Save the input, and then apply the pressed button, in one transaction."""
-        pressed = Pressed.read(written.press) if written.press else None
+
+def _save(visit: Visit, draft: Draft, written: EditorForm, *, by_itself: bool) -> _Saved:
+    """Save the input, and then apply the pressed button, in one transaction."""
+    pressed = Pressed.read(written.press) if written.press else None
+    issue, template = written.read(draft, visit.language)
+    by_itself = by_itself and not written.kept
+    kind = RevisionKind.AUTOSAVED if by_itself or pressed else RevisionKind.SAVED
+    if written.fix:
+        found = check_input(visit, draft, written).preflight.findings
+        mend = next((f.fix for f in found if f.key == written.fix and f.fix), None)
+        issue, kind = (mend(issue), RevisionKind.FIXED) if mend else (issue, kind)
+    with transaction(visit.engine) as session:
+        began = began_with(get_draft(session, own(visit), draft.id), written.revision)
+        merged = save_merged(
+            session,
+            began,
+            Version(issue=issue, template=template),
+            author=visit.address,
+            kind=kind,
+            base=written.read_base(draft, visit.language),
+            choices=written.choices,
+        )
+        saved = merged.draft
+        if written.known_word:
+            add_word(session, visit.actor, own(visit), written.known_word)
+        if pressed is None:
+            other = name_actor(merged.with_author, colleagues_by_address(session))
+            return _Saved(draft=saved, with_author=other.in_language(visit.language))
+        if pressed.verb == "undo":
+            before = pressed.numbers[0]
+            saved = restore_revision(session, saved, before, author=visit.address)
+            return _Saved(draft=saved, changed=EditedIssue(issue=saved.issue, message=_UNDONE))
+        return _do(session, visit, saved, press(saved.issue, pressed))
+
+
+def _do(session: Session, visit: Visit, draft: Draft, changed: EditedIssue) -> _Saved:
+    # If something is removed, a separate revision is saved, so that the previous one can be
+    # restored.
+    kind = RevisionKind.SAVED if changed.takes_away else RevisionKind.AUTOSAVED
+    saved = save_draft(session, draft, changed.issue, author=visit.address, kind=kind)
+    undo = str(draft.revision) if changed.takes_away else ""
+    return _Saved(draft=saved, changed=changed, undo=undo)
+
+
+def _go_on_apart(
+    newsletter: str, visit: Visit, draft: Draft, written: EditorForm
+) -> RedirectResponse:
+    """Save the input for an issue that was sent meanwhile as a draft of the next issue."""
+    issue, template = written.read(draft, visit.language)
+    with transaction(visit.engine) as session:
+        begun = duplicate_issue(session, visit.actor, draft.newsletter_id, issue, template=template)
+    return to_draft(newsletter, begun.id, in_blocks=written.in_cards, tail="?done=apart")
+
+
+@router.post("/value", response_model=None)
+def _convert(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:
+    """Convert the input of one view for another view; nothing is saved."""
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    try:
         issue, template = written.read(draft, visit.language)
-        by_itself = by_itself and not written.kept
-        kind = RevisionKind.AUTOSAVED if by_itself or pressed else RevisionKind.SAVED
-        if written.fix:
-            found = shown.check(visit, draft, written).preflight.findings
-            mend = next((f.fix for f in found if f.key == written.fix and f.fix), None)
-            issue, kind = (mend(issue), RevisionKind.FIXED) if mend else (issue, kind)
-        with transaction(engine) as session:
-            began = began_with(get_draft(session, own(visit), draft.id), written.revision)
-            merged = save_merged(
-                session,
-                began,
-                Version(issue=issue, template=template),
-                author=visit.address,
-                kind=kind,
-                base=written.read_base(draft, visit.language),
-                choices=written.choices,
-            )
-            saved = merged.draft
-            if written.known_word:
-                add_word(session, visit.actor, own(visit), written.known_word)
-            if pressed is None:
-                other = name_actor(merged.with_author, colleagues_by_address(session))
-                return _Saved(draft=saved, with_author=other.in_language(visit.language))
-            if pressed.verb == "undo":
-                before = pressed.numbers[0]
-                saved = restore_revision(session, saved, before, author=visit.address)
-                return _Saved(draft=saved, changed=EditedIssue(issue=saved.issue, message=_UNDONE))
-            return _do(session, visit, saved, press(saved.issue, pressed))
-
-    def _do(session: Session, visit: Visit, draft: Draft, changed: EditedIssue) -> _Saved:
-        # If something is removed, a separate revision is saved, so that the previous one can be
-        # restored.
-        kind = RevisionKind.SAVED if changed.takes_away else RevisionKind.AUTOSAVED
-        saved = save_draft(session, draft, changed.issue, author=visit.address, kind=kind)
-        undo = str(draft.revision) if changed.takes_away else ""
-        return _Saved(draft=saved, changed=changed, undo=undo)
-
-    def _go_on_apart(
-        newsletter: str, visit: Visit, draft: Draft, written: EditorForm
-    ) -> RedirectResponse:
-        """Save the input for an issue that was sent meanwhile as a draft of the next issue."""
-        issue, template = written.read(draft, visit.language)
-        with transaction(engine) as session:
-            begun = duplicate_issue(
-                session, visit.actor, draft.newsletter_id, issue, template=template
-            )
-        return to_draft(newsletter, begun.id, in_blocks=written.in_cards, tail="?done=apart")
-
-    @router.post("/value", response_model=None)
-    def convert(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:
-        """Convert the input of one view for another view; nothing is saved."""
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        try:
-            issue, template = written.read(draft, visit.language)
-        except ContentError as error:
-            return JSONResponse(error_fields(error, visit.language), status_code=422)
-        return JSONResponse(both_forms(replace(draft, issue=issue, template=template)))
-
-    return router
+    except ContentError as error:
+        return JSONResponse(error_fields(error, visit.language), status_code=422)
+    return JSONResponse(both_forms(replace(draft, issue=issue, template=template)))
 
 
 def both_forms(draft: Draft) -> dict[str, object]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import Form, Request, UploadFile
+from fastapi import Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
-from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
@@ -26,8 +25,8 @@ from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import day_in, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.submission import WRITTEN_OCTETS
-from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, add_routes, up_to
+from newsletter.web.pages import show_page
+from newsletter.web.routing import Router, up_to
 
 #: Octets that are read of a file; `read_issue` refuses larger texts.
 _LARGEST = 4_000_001
@@ -35,123 +34,108 @@ _Short = Annotated[str, Form(max_length=300)]
 _Long = Annotated[str, Form(max_length=_LARGEST)]
 
 
-def issue_list_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of the list and of new issues."""
-    router = Router()
-    add_routes(router, _beginning_router(engine, pages))
-
-    @router.get("/newsletters")
-    def choose(visit: EditorVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            rows = [
-                row
-                for row in list_newsletters(session)
-                if visit.rights.may(Permission.WRITE, row.id)
-            ]
-            lines = {row.id: list_lines(session, row) for row in rows}
-        return pages.show_to(
-            visit,
-            request,
-            "issues/choose.html",
-            newsletters=rows,
-            lines=lines,
-        )
-
-    @router.get("/newsletters/{newsletter}/issues")
-    def show_issues(visit: EditorVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            lines = list_lines(session, row)
-        return pages.show_to(
-            visit,
-            request,
-            "issues/list.html",
-            newsletter=row,
-            lines=lines,
-        )
-
-    @router.post("/newsletters/{newsletter}/issues/{number}/open")
-    def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
-        """Redirect to an issue's draft, or to its page if it was sent."""
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            issue = get_issue(session, row.id, number)
-            if sent_as(session, number):
-                return _go(f"/newsletters/{newsletter}/issues/{number}")
-            draft = open_issue(session, row.id, issue.slug, author=visit.address)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
-
-    return router
+router = Router()
 
 
-def _beginning_router(engine: Engine, pages: Pages) -> Router:
-    router = Router()
-
-    @router.get("/newsletters/{newsletter}/issues/new")
-    def ask_new(visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _show_new(engine, pages, visit, request)
-
-    @router.post("/newsletters/{newsletter}/issues/new", response_model=None)
-    def begin(
-        newsletter: str,
-        visit: EditorVisit,
-        request: Request,
-        title: _Short = "",
-        date: _Short = "",
-    ) -> HTMLResponse | RedirectResponse:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
-                draft = create_draft(session, visit.actor, row.id, issue)
-        except ContentError as error:
-            return _show_new(engine, pages, visit, request, error, title=title, date=date)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
-
-    @router.post(
-        "/newsletters/{newsletter}/issues/import",
-        response_model=None,
-        dependencies=[up_to(WRITTEN_OCTETS)],
+@router.get("/newsletters")
+def _choose(visit: EditorVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        rows = [
+            row for row in list_newsletters(session) if visit.rights.may(Permission.WRITE, row.id)
+        ]
+        lines = {row.id: list_lines(session, row) for row in rows}
+    return show_page(
+        visit,
+        "issues/choose.html",
+        newsletters=rows,
+        lines=lines,
     )
-    def bring_in(
-        newsletter: str,
-        visit: EditorVisit,
-        request: Request,
-        text: _Long = "",
-        file: UploadFile | None = None,
-    ) -> HTMLResponse | RedirectResponse:
-        uploaded = file is not None and bool(file.filename)
-        data = file.file.read(_LARGEST) if file and uploaded else _pasted(text)
-        source = (file.filename or "")[:100] if file and uploaded else _pasted_name(visit)
-        try:
-            with reading(engine) as session:
-                language = newsletter_of(session, visit).language
-            read = _read(data, source, language)
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                draft = import_draft(session, visit.actor, row.id, read)
-        except ContentError as error:
-            return _show_new(engine, pages, visit, request, error, text=text)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
-    return router
+
+@router.get("/newsletters/{newsletter}/issues")
+def _show_issues(visit: EditorVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        lines = list_lines(session, row)
+    return show_page(
+        visit,
+        "issues/list.html",
+        newsletter=row,
+        lines=lines,
+    )
+
+
+@router.post("/newsletters/{newsletter}/issues/{number}/open")
+def _open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+    """Redirect to an issue's draft, or to its page if it was sent."""
+    with transaction(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = get_issue(session, row.id, number)
+        if sent_as(session, number):
+            return _go(f"/newsletters/{newsletter}/issues/{number}")
+        draft = open_issue(session, row.id, issue.slug, author=visit.address)
+    return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
+
+
+@router.get("/newsletters/{newsletter}/issues/new")
+def _ask_new(visit: EditorVisit) -> HTMLResponse:
+    return _show_new(visit)
+
+
+@router.post("/newsletters/{newsletter}/issues/new", response_model=None)
+def _begin(
+    newsletter: str,
+    visit: EditorVisit,
+    title: _Short = "",
+    date: _Short = "",
+) -> HTMLResponse | RedirectResponse:
+    try:
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
+            draft = create_draft(session, visit.actor, row.id, issue)
+    except ContentError as error:
+        return _show_new(visit, error, title=title, date=date)
+    return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
+
+
+@router.post(
+    "/newsletters/{newsletter}/issues/import",
+    response_model=None,
+    dependencies=[up_to(WRITTEN_OCTETS)],
+)
+def _bring_in(
+    newsletter: str,
+    visit: EditorVisit,
+    text: _Long = "",
+    file: UploadFile | None = None,
+) -> HTMLResponse | RedirectResponse:
+    uploaded = file is not None and bool(file.filename)
+    data = file.file.read(_LARGEST) if file and uploaded else _pasted(text)
+    source = (file.filename or "")[:100] if file and uploaded else _pasted_name(visit)
+    try:
+        with reading(visit.engine) as session:
+            language = newsletter_of(session, visit).language
+        read = _read(data, source, language)
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            draft = import_draft(session, visit.actor, row.id, read)
+    except ContentError as error:
+        return _show_new(visit, error, text=text)
+    return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
 
 def _show_new(
-    engine: Engine,
-    pages: Pages,
     visit: Visit,
-    request: Request,
     error: ContentError | None = None,
     **typed: str,
 ) -> HTMLResponse:
-    with reading(engine) as session:
+    with reading(visit.engine) as session:
         row = newsletter_of(session, visit)
         patterns, last = list_patterns(session, row.id), last_edition(session, row.id)
     values = {"title": "", "date": day_in(row).isoformat(), "text": ""} | typed
-    return pages.show_to(
+    return show_page(
         visit,
-        request,
         "issues/new.html",
         status=422 if error else 200,
         newsletter=row,

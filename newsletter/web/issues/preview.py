@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from markupsafe import escape
-from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.errors import ContentError, NotFoundError, TemplateError
@@ -19,7 +17,11 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.shown_as import LONGEST_KEY
 from newsletter.rendering.render import surface_styles
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
-from newsletter.web.issues.draft_pages import DraftPages
+from newsletter.web.issues.draft_pages import (
+    render_input,
+    render_input_as,
+    show_checked,
+)
 from newsletter.web.issues.files import calendar_answer
 from newsletter.web.issues.shown_as import PARAMETER, AsAsked, AsGiven, in_frame, show_to_reader
 from newsletter.web.issues.submission import EditorForm, WrittenForm, error_fields
@@ -36,91 +38,88 @@ class _Asked:
     draft: str
 
 
-def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 - a list of routes
-    """Return the routes of the preview."""
-    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
+router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 
-    @router.post("/preview")
-    async def preview(
-        number: int, visit: EditorVisit, request: Request, written: WrittenForm
-    ) -> JSONResponse:
-        form = await request.form()
-        asked = _Asked(
-            shown_as=str(form.get(PARAMETER, ""))[:LONGEST_KEY],
-            dark=form.get("dark") == "true",
-            draft=request.url.path.rpartition("/")[0],
-        )
-        return await run_in_threadpool(_preview, number, visit, written, asked)
 
-    def _preview(number: int, visit: Visit, written: EditorForm, asked: _Asked) -> JSONResponse:
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        try:
-            rendered, reader = shown.render_as(visit, draft, written, asked.shown_as)
-            mail = show_to_reader(rendered, reader, dark=asked.dark)
-            html = _with_own_calendars(mail.html, shown.site, asked.draft)
-        except TemplateError:
-            # Preflight shows the error with its place in the template.
-            return JSONResponse({})
-        except (ContentError, NotFoundError) as error:
-            return JSONResponse(error_fields(error, visit.language), status_code=422)
-        return JSONResponse(
-            {"html": html, "text": mail.text, "subject": mail.subject, "snippet": mail.snippet}
-        )
+@router.post("/preview")
+async def _preview_written(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:
+    form = await visit.request.form()
+    asked = _Asked(
+        shown_as=str(form.get(PARAMETER, ""))[:LONGEST_KEY],
+        dark=form.get("dark") == "true",
+        draft=visit.path.rpartition("/")[0],
+    )
+    return await run_in_threadpool(_preview, number, visit, written, asked)
 
-    @router.post("/findings")
-    def findings(
-        number: int,
-        visit: EditorVisit,
-        request: Request,
-        written: WrittenForm,
-        shown_as: AsGiven = "",
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        try:
-            return shown.show_checked(visit, request, draft, written, shown_as)
-        except (ContentError, NotFoundError) as error:
-            return HTMLResponse(escape(error.in_language(visit.language)), status_code=422)
 
-    @router.get("/mail")
-    def mail(
-        number: int, visit: EditorVisit, request: Request, shown_as: AsAsked = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        written = EditorForm.of(draft, in_blocks=True)
-        try:
-            rendered, reader = shown.render_as(visit, draft, written, shown_as)
-            html = show_to_reader(rendered, reader, dark=False).html
-        except TemplateError:
-            # The page around the frame shows the error.
-            html = ""
-        draft_path = request.url.path.rpartition("/")[0]
-        return in_frame(_with_own_calendars(html, shown.site, draft_path), shown.site)
+def _preview(number: int, visit: Visit, written: EditorForm, asked: _Asked) -> JSONResponse:
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    try:
+        rendered, reader = render_input_as(visit, draft, written, asked.shown_as)
+        mail = show_to_reader(rendered, reader, dark=asked.dark)
+        html = _with_own_calendars(mail.html, visit.site.url, asked.draft)
+    except TemplateError:
+        # Preflight shows the error with its place in the template.
+        return JSONResponse({})
+    except (ContentError, NotFoundError) as error:
+        return JSONResponse(error_fields(error, visit.language), status_code=422)
+    return JSONResponse(
+        {"html": html, "text": mail.text, "subject": mail.subject, "snippet": mail.snippet}
+    )
 
-    @router.get("/calendars/{name}")
-    def calendar(number: int, name: str, visit: EditorVisit) -> Response:
-        """Return the calendar of an event in a draft, for which no public URL exists yet."""
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-        rendered = shown.render(visit, draft, EditorForm.of(draft, in_blocks=True))
-        for file in rendered.calendars:
-            if file.path == f"/files/{name}":
-                return calendar_answer(file.content)
-        raise NotFoundError(msg("There is no such file."))
 
-    @router.get("/mail.css")
-    def styles(number: int, visit: EditorVisit) -> Response:
-        """Return the styles of the mail, so that the editor looks like the mail."""
-        with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
-            publisher = publisher_of(newsletter_of(session, visit))
-        folder = shown.templates_dir
-        text = surface_styles(publisher, language=draft.issue.language, templates_dir=folder)
-        return Response(text, media_type="text/css")
+@router.post("/findings")
+def _findings(
+    number: int,
+    visit: EditorVisit,
+    written: WrittenForm,
+    shown_as: AsGiven = "",
+) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    try:
+        return show_checked(visit, draft, written, shown_as)
+    except (ContentError, NotFoundError) as error:
+        return HTMLResponse(escape(error.in_language(visit.language)), status_code=422)
 
-    return router
+
+@router.get("/mail")
+def _mail(number: int, visit: EditorVisit, shown_as: AsAsked = "") -> HTMLResponse:
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    written = EditorForm.of(draft, in_blocks=True)
+    try:
+        rendered, reader = render_input_as(visit, draft, written, shown_as)
+        html = show_to_reader(rendered, reader, dark=False).html
+    except TemplateError:
+        # The page around the frame shows the error.
+        html = ""
+    draft_path = visit.path.rpartition("/")[0]
+    return in_frame(_with_own_calendars(html, visit.site.url, draft_path), visit.site.url)
+
+
+@router.get("/calendars/{name}")
+def _calendar(number: int, name: str, visit: EditorVisit) -> Response:
+    """Return the calendar of an event in a draft, for which no public URL exists yet."""
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+    rendered = render_input(visit, draft, EditorForm.of(draft, in_blocks=True))
+    for file in rendered.calendars:
+        if file.path == f"/files/{name}":
+            return calendar_answer(file.content)
+    raise NotFoundError(msg("There is no such file."))
+
+
+@router.get("/mail.css")
+def _styles(number: int, visit: EditorVisit) -> Response:
+    """Return the styles of the mail, so that the editor looks like the mail."""
+    with reading(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+        publisher = publisher_of(newsletter_of(session, visit))
+    folder = visit.site.settings.templates_dir
+    text = surface_styles(publisher, language=draft.issue.language, templates_dir=folder)
+    return Response(text, media_type="text/css")
 
 
 def _with_own_calendars(html: str, site: str, draft: str) -> str:

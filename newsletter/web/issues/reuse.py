@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends, Form, Query, Request
+from fastapi import Depends, Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -40,190 +38,155 @@ from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.audit_values import detail_words
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.draft_pages import to_duplicate
-from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, add_routes, read_number
+from newsletter.web.pages import show_page
+from newsletter.web.routing import Router, read_number
 
 _Short = Annotated[str, Form(max_length=300)]
 _Number = Annotated[int, Form()]
 _PREFIX = "/newsletters/{newsletter}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PatternsPage:
-    """The page of patterns and of the schedule."""
-
-    engine: Engine
-    pages: Pages
-
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        error: NewsletterError | None = None,
-        typed: RecurrencePlan | None = None,
-        begun: str = "",
-        kept_as: tuple[str, str] = ("", ""),
-    ) -> HTMLResponse:
-        """Show the patterns and the schedule, with an input and its error."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            recurrence = find_recurrence(session, row.id)
-            patterns = list_patterns(session, row.id)
-            kept, status = schedule_of(recurrence), 422 if error else 200
-            is_taken = isinstance(error, ConflictError) and bool(kept_as[0])
-            if isinstance(error, EditConflictError) and typed is not None:
-                typed = merge_changes(begun, typed, kept).value
-                named = {pattern.id: pattern.name for pattern in patterns}
-                error, status = _worded(error, kept, named), 409
-            return self.pages.show_to(
-                visit,
-                request,
-                "issues/patterns.html",
-                status=409 if is_taken else status,
-                newsletter=row,
-                kept_as=kept_as,
-                is_taken=is_taken,
-                patterns=patterns,
-                lines=list_lines(session, row),
-                recurrence=recurrence,
-                wanted=typed or kept,
-                begun=shown_of(kept),
-                error=error,
-                notice=request.query_params.get("done", ""),
-            )
+def _show(
+    visit: Visit,
+    error: NewsletterError | None = None,
+    typed: RecurrencePlan | None = None,
+    begun: str = "",
+    kept_as: tuple[str, str] = ("", ""),
+) -> HTMLResponse:
+    """Show the patterns and the schedule, with an input and its error."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        recurrence = find_recurrence(session, row.id)
+        patterns = list_patterns(session, row.id)
+        kept, status = schedule_of(recurrence), 422 if error else 200
+        is_taken = isinstance(error, ConflictError) and bool(kept_as[0])
+        if isinstance(error, EditConflictError) and typed is not None:
+            typed = merge_changes(begun, typed, kept).value
+            named = {pattern.id: pattern.name for pattern in patterns}
+            error, status = _worded(error, kept, named), 409
+        return show_page(
+            visit,
+            "issues/patterns.html",
+            status=409 if is_taken else status,
+            newsletter=row,
+            kept_as=kept_as,
+            is_taken=is_taken,
+            patterns=patterns,
+            lines=list_lines(session, row),
+            recurrence=recurrence,
+            wanted=typed or kept,
+            begun=shown_of(kept),
+            error=error,
+            notice=visit.request.query_params.get("done", ""),
+        )
 
 
-def reuse_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of patterns, recurrence and search."""
-    router = Router()
-    page = _PatternsPage(engine=engine, pages=pages)
-    add_routes(
-        router, _patterns_router(page), _recurrence_router(page), _search_router(engine, pages)
-    )
-    return router
+router = Router(prefix=_PREFIX)
 
 
-def _patterns_router(page: _PatternsPage) -> Router:
-    router = Router(prefix=_PREFIX)
-    engine = page.engine
+@router.get("/patterns")
+def _show_patterns(visit: EditorVisit) -> HTMLResponse:
+    return _show(visit)
 
-    @router.get("/patterns")
-    def show_patterns(visit: EditorVisit, request: Request) -> HTMLResponse:
-        return page.show(visit, request)
 
-    @router.post("/patterns", response_model=None)
-    def keep(
-        newsletter: str,
-        visit: EditorVisit,
-        request: Request,
-        name: _Short = "",
-        source: _Short = "",
-        replace: _Short = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                issue, template = _source(session, visit, source)
-                keep_pattern(
-                    session,
-                    visit.actor,
-                    own(visit),
-                    name,
-                    issue,
-                    template=template,
-                    replace=bool(replace),
-                )
-        except (ConflictError, ListError) as error:
-            return page.show(visit, request, error, kept_as=(name, source))
-        return _to_patterns(newsletter, "kept")
-
-    @router.post("/patterns/{number}/start", response_model=None)
-    def start(newsletter: str, number: int, visit: EditorVisit) -> Response:
-        with transaction(engine) as session:
-            pattern = get_pattern(session, own(visit), number)
-            begun = start_from_pattern(session, visit.actor, pattern)
-            before = issue_from_json(pattern.content)
-        return to_duplicate(newsletter, begun, before)
-
-    @router.post("/patterns/{number}/delete", response_model=None)
-    def delete(newsletter: str, number: int, visit: EditorVisit) -> Response:
-        with transaction(engine) as session:
-            delete_pattern(session, visit.actor, get_pattern(session, own(visit), number))
-        return _to_patterns(newsletter, "deleted")
-
-    @router.post("/issues/next", response_model=None)
-    def start_next(newsletter: str, visit: EditorVisit) -> Response:
-        with transaction(engine) as session:
-            last = last_edition(session, own(visit)) or find_issue(session, own(visit), None)
-            before = issue_from_json(last.content)
-            begun = duplicate_issue(
+@router.post("/patterns", response_model=None)
+def _keep(
+    newsletter: str,
+    visit: EditorVisit,
+    name: _Short = "",
+    source: _Short = "",
+    replace: _Short = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            issue, template = _source(session, visit, source)
+            keep_pattern(
                 session,
                 visit.actor,
                 own(visit),
-                before,
-                template=last.template,
-                source=last.slug,
+                name,
+                issue,
+                template=template,
+                replace=bool(replace),
             )
-        return to_duplicate(newsletter, begun, before)
-
-    return router
-
-
-def _recurrence_router(page: _PatternsPage) -> Router:
-    router = Router(prefix=_PREFIX)
-    engine = page.engine
-
-    @router.post("/recurrence", response_model=None)
-    def change_recurrence(
-        newsletter: str,
-        visit: EditorVisit,
-        request: Request,
-        rule: Annotated[Rule | None, Depends(_read_rule)],
-        days_before: _Number = 7,
-        pattern: Annotated[int | None, Form()] = None,
-        start: Annotated[date | None, Form()] = None,
-        shown: Annotated[str, Form(max_length=2000)] = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                chosen = get_pattern(session, own(visit), pattern).id if pattern else None
-                set_recurrence(
-                    session,
-                    visit.actor,
-                    newsletter_of(session, visit),
-                    rule,
-                    days_before=days_before,
-                    pattern_id=chosen,
-                    start=start,
-                    shown=shown,
-                )
-        except (ListError, EditConflictError) as error:
-            typed = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern)
-            return page.show(visit, request, error, typed, shown)
-        return _to_patterns(newsletter, "recurrence")
-
-    return router
+    except (ConflictError, ListError) as error:
+        return _show(visit, error, kept_as=(name, source))
+    return _to_patterns(newsletter, "kept")
 
 
-def _search_router(engine: Engine, pages: Pages) -> Router:
-    router = Router(prefix=_PREFIX)
+@router.post("/patterns/{number}/start", response_model=None)
+def _start(newsletter: str, number: int, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        pattern = get_pattern(session, own(visit), number)
+        begun = start_from_pattern(session, visit.actor, pattern)
+        before = issue_from_json(pattern.content)
+    return to_duplicate(newsletter, begun, before)
 
-    @router.get("/search")
-    def search(
-        visit: EditorVisit, request: Request, q: Annotated[str, Query(max_length=200)] = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            hits = search_issues(session, row.id, q)
-        return pages.show_to(
-            visit,
-            request,
-            "issues/search.html",
-            newsletter=row,
-            asked=q,
-            hits=hits,
+
+@router.post("/patterns/{number}/delete", response_model=None)
+def _delete(newsletter: str, number: int, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        delete_pattern(session, visit.actor, get_pattern(session, own(visit), number))
+    return _to_patterns(newsletter, "deleted")
+
+
+@router.post("/issues/next", response_model=None)
+def _start_next(newsletter: str, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        last = last_edition(session, own(visit)) or find_issue(session, own(visit), None)
+        before = issue_from_json(last.content)
+        begun = duplicate_issue(
+            session,
+            visit.actor,
+            own(visit),
+            before,
+            template=last.template,
+            source=last.slug,
         )
+    return to_duplicate(newsletter, begun, before)
 
-    return router
+
+@router.post("/recurrence", response_model=None)
+def _change_recurrence(
+    newsletter: str,
+    visit: EditorVisit,
+    rule: Annotated[Rule | None, Depends(_read_rule)],
+    days_before: _Number = 7,
+    pattern: Annotated[int | None, Form()] = None,
+    start: Annotated[date | None, Form()] = None,
+    shown: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            chosen = get_pattern(session, own(visit), pattern).id if pattern else None
+            set_recurrence(
+                session,
+                visit.actor,
+                newsletter_of(session, visit),
+                rule,
+                days_before=days_before,
+                pattern_id=chosen,
+                start=start,
+                shown=shown,
+            )
+    except (ListError, EditConflictError) as error:
+        typed = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern)
+        return _show(visit, error, typed, shown)
+    return _to_patterns(newsletter, "recurrence")
+
+
+@router.get("/search")
+def _search(visit: EditorVisit, q: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        hits = search_issues(session, row.id, q)
+    return show_page(
+        visit,
+        "issues/search.html",
+        newsletter=row,
+        asked=q,
+        hits=hits,
+    )
 
 
 def _read_rule(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
@@ -45,7 +44,7 @@ from newsletter.web.issues.shown_as import (
     mail_frame,
     show_to_reader,
 )
-from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace, WorkspacePage
+from newsletter.web.issues.workspace import ARCHIVE_PLACES, workspace_of
 from newsletter.web.mailings.choice import (
     HourForm,
     TypedHour,
@@ -55,190 +54,181 @@ from newsletter.web.mailings.choice import (
     moment_before,
     move_to_typed_hour,
 )
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SentPage(WorkspacePage):
-    """Shows a sent issue."""
+def _show(
+    visit: Visit,
+    number: int,
+    *,
+    error: NewsletterError | None = None,
+    typed: TypedHour | None = None,
+) -> Response:
+    """Show the issue, with an input for another time of sending and its error.
 
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        *,
-        error: NewsletterError | None = None,
-        typed: TypedHour | None = None,
-    ) -> Response:
-        """Show the issue, with an input for another time of sending and its error.
-
-        For an issue that was not sent, redirect to the editor.
-        """
-        figures = self.figures
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            issue = get_issue(session, own(visit), number)
-            draft = stored_draft_of(session, number)
-            mailings = sent_as(session, number)
-            if not mailings:
-                writes = draft and visit.may(Permission.WRITE)
-                to = f"drafts/{draft.id}" if draft and writes else ""
-                to = to or f"issues/{number}/send"
-                if request.query_params.get("done") == "unscheduled":
-                    to += "?done=unscheduled"
-                return RedirectResponse(f"/newsletters/{row.slug}/{to}", status_code=303)
-            newest = mailings[0]
-            corrections = corrections_of(session, issue.id)
-            shown_as, content = sent_shown_as(
-                session,
-                row,
-                newest.id,
-                asked_as(request),
-                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
-                language=visit.language,
-            )
-            summary = summarise(session, row.id, newest.id, figures)
-            trial = trial_figure(session, newest.id, figures)
-            hours = hours_of(summary, trial, row.time_zone)
-            audience = None
-            if hours:
-                audience = audience_figure(
-                    session, row, summary.segment, figures, urgent=summary.urgent
-                )
-            return self.pages.show_to(
-                visit,
-                request,
-                "issues/sent.html",
-                status=409 if error else 200,
-                newsletter=row,
-                issue=issue,
-                archive_places=ARCHIVE_PLACES,
-                archived=archived_as(session, issue),
-                mailings=mailings,
-                segment_names=segment_names(session, row.id, mailings),
-                sent=newest,
-                mailing=summary,
-                pace=measure_pace(session, summary, figures),
-                clicks=clicks_of(session, newest.id),
-                trial=trial,
-                hours=hours,
-                audience=audience,
-                typed=typed,
-                error=error,
-                order_faults=faults_of(error),
-                was=moment_before(request),
-                stays_held=holds_after_change(summary),
-                moving=newest.state in _MOVING,
-                reasons=(),
-                content=content,
-                shown=show_to_reader(content.rendered, shown_as.reader, dark=False),
-                draft=draft if draft and draft.content != issue.content else None,
-                at=request.query_params.get("at", ""),
-                notice=request.query_params.get("done", ""),
-                corrections=corrections,
-                notes={each.number: note_in(each) for each in corrections},
-                original=issue_from_json(issue.content).tag,
-                mailable={
-                    each.number
-                    for each in corrections
-                    if each.mailing_id is None and somebody_lacks(session, issue.id, each.number)
-                },
-                correcting=written_correction(session, issue.id),
-                copies=count_copies(session, issue.id),
-                **choice_of(request, shown_as, request.url.path, sent=True),
-                **self.workspace.line(session, visit, row, issue.id, None),
-            )
-
-
-def sent_router(workspace: Workspace, pages: Pages) -> Router:
-    """Return the routes of sent issues."""
-    router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
-    engine = workspace.engine
-    page = SentPage(workspace=workspace, pages=pages)
-
-    @router.get("")
-    def show_sent(number: int, visit: SeeingVisit, request: Request) -> Response:
-        return page.show(visit, request, number)
-
-    @router.post("/reschedule")
-    def move_hour(
-        newsletter: str,
-        number: int,
-        visit: Annotated[Visit, doing(Action.MAILING_RESCHEDULE)],
-        request: Request,
-        typed: HourForm,
-    ) -> Response:
-        """Change the time of the issue's mailing."""
-        with reading(engine) as session:
-            issue = get_issue(session, own(visit), number)
-            mailings = sent_as(session, issue.id)
+    For an issue that was not sent, redirect to the editor.
+    """
+    figures = visit.site.figures
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        issue = get_issue(session, own(visit), number)
+        draft = stored_draft_of(session, number)
+        mailings = sent_as(session, number)
         if not mailings:
-            return page.show(visit, request, number)
-        try:
-            asked = move_to_typed_hour(engine, visit, mailings[0].id, typed)
-        except (ConflictError, ContentError) as error:
-            return page.show(visit, request, number, error=error, typed=typed)
-        return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}?{asked}", 303)
-
-    @router.get("/mail")
-    def show_mail(
-        number: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            issue = get_issue(session, own(visit), number)
-            mailings = sent_as(session, issue.id)
-            if not mailings:
-                raise NotFoundError(msg("This issue was not sent."))
-            shown, content = sent_shown_as(
-                session,
-                newsletter_of(session, visit),
-                mailings[0].id,
-                shown_as,
-                sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
-                language=visit.language,
+            writes = draft and visit.may(Permission.WRITE)
+            to = f"drafts/{draft.id}" if draft and writes else ""
+            to = to or f"issues/{number}/send"
+            if visit.request.query_params.get("done") == "unscheduled":
+                to += "?done=unscheduled"
+            return RedirectResponse(f"/newsletters/{row.slug}/{to}", status_code=303)
+        newest = mailings[0]
+        corrections = corrections_of(session, issue.id)
+        shown_as, content = sent_shown_as(
+            session,
+            row,
+            newest.id,
+            asked_as(visit.request),
+            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+            language=visit.language,
+        )
+        summary = summarise(session, row.id, newest.id, figures)
+        trial = trial_figure(session, newest.id, figures)
+        hours = hours_of(summary, trial, row.time_zone)
+        audience = None
+        if hours:
+            audience = audience_figure(
+                session, row, summary.segment, figures, urgent=summary.urgent
             )
-        return mail_frame(
-            content.rendered, shown.reader, site=workspace.settings.public_url, dark=bool(dark)
+        return show_page(
+            visit,
+            "issues/sent.html",
+            status=409 if error else 200,
+            newsletter=row,
+            issue=issue,
+            archive_places=ARCHIVE_PLACES,
+            archived=archived_as(session, issue),
+            mailings=mailings,
+            segment_names=segment_names(session, row.id, mailings),
+            sent=newest,
+            mailing=summary,
+            pace=measure_pace(session, summary, figures),
+            clicks=clicks_of(session, newest.id),
+            trial=trial,
+            hours=hours,
+            audience=audience,
+            typed=typed,
+            error=error,
+            order_faults=faults_of(error),
+            was=moment_before(visit.request),
+            stays_held=holds_after_change(summary),
+            moving=newest.state in _MOVING,
+            reasons=(),
+            content=content,
+            shown=show_to_reader(content.rendered, shown_as.reader, dark=False),
+            draft=draft if draft and draft.content != issue.content else None,
+            at=visit.request.query_params.get("at", ""),
+            notice=visit.request.query_params.get("done", ""),
+            corrections=corrections,
+            notes={each.number: note_in(each) for each in corrections},
+            original=issue_from_json(issue.content).tag,
+            mailable={
+                each.number
+                for each in corrections
+                if each.mailing_id is None and somebody_lacks(session, issue.id, each.number)
+            },
+            correcting=written_correction(session, issue.id),
+            copies=count_copies(session, issue.id),
+            **choice_of(visit.request, shown_as, visit.path, sent=True),
+            **workspace_of(visit).line(session, visit, row, issue.id, None),
         )
 
-    @router.post("/archive")
-    def archive(
-        newsletter: str,
-        number: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
-        place: Annotated[Archived | Literal[""], Form()] = "",
-    ) -> RedirectResponse:
-        """Set the visibility of the issue in the archive, before or after sending."""
-        with transaction(engine) as session:
-            archive_issue(session, visit.actor, own(visit), number, place or None)
-        return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}", status_code=303)
 
-    @router.post("/duplicate")
-    def duplicate(
-        newsletter: str,
-        number: int,
-        visit: EditorVisit,
-        source: Annotated[str, Form(max_length=20)] = "",
-    ) -> RedirectResponse:
-        with transaction(engine) as session:
-            issue = get_issue(session, own(visit), number)
-            content, template = issue.content, issue.template
-            draft = stored_draft_of(session, number)
-            if source == "draft" and draft is not None:
-                content, template = draft.content, draft.template
-            before = issue_from_json(content)
-            begun = duplicate_issue(
-                session,
-                visit.actor,
-                issue.newsletter_id,
-                before,
-                template=template,
-                source=issue.slug,
-            )
-        return to_duplicate(newsletter, begun, before)
+router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
 
-    return router
+
+@router.get("")
+def _show_sent(number: int, visit: SeeingVisit) -> Response:
+    return _show(visit, number)
+
+
+@router.post("/reschedule")
+def _move_hour(
+    newsletter: str,
+    number: int,
+    visit: Annotated[Visit, doing(Action.MAILING_RESCHEDULE)],
+    typed: HourForm,
+) -> Response:
+    """Change the time of the issue's mailing."""
+    with reading(visit.engine) as session:
+        issue = get_issue(session, own(visit), number)
+        mailings = sent_as(session, issue.id)
+    if not mailings:
+        return _show(visit, number)
+    try:
+        asked = move_to_typed_hour(visit.engine, visit, mailings[0].id, typed)
+    except (ConflictError, ContentError) as error:
+        return _show(visit, number, error=error, typed=typed)
+    return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}?{asked}", 303)
+
+
+@router.get("/mail")
+def _show_mail(
+    number: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
+) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        issue = get_issue(session, own(visit), number)
+        mailings = sent_as(session, issue.id)
+        if not mailings:
+            raise NotFoundError(msg("This issue was not sent."))
+        shown, content = sent_shown_as(
+            session,
+            newsletter_of(session, visit),
+            mailings[0].id,
+            shown_as,
+            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+            language=visit.language,
+        )
+    return mail_frame(
+        content.rendered, shown.reader, site=visit.site.settings.public_url, dark=bool(dark)
+    )
+
+
+@router.post("/archive")
+def _archive(
+    newsletter: str,
+    number: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
+    place: Annotated[Archived | Literal[""], Form()] = "",
+) -> RedirectResponse:
+    """Set the visibility of the issue in the archive, before or after sending."""
+    with transaction(visit.engine) as session:
+        archive_issue(session, visit.actor, own(visit), number, place or None)
+    return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}", status_code=303)
+
+
+@router.post("/duplicate")
+def _duplicate(
+    newsletter: str,
+    number: int,
+    visit: EditorVisit,
+    source: Annotated[str, Form(max_length=20)] = "",
+) -> RedirectResponse:
+    with transaction(visit.engine) as session:
+        issue = get_issue(session, own(visit), number)
+        content, template = issue.content, issue.template
+        draft = stored_draft_of(session, number)
+        if source == "draft" and draft is not None:
+            content, template = draft.content, draft.template
+        before = issue_from_json(content)
+        begun = duplicate_issue(
+            session,
+            visit.actor,
+            issue.newsletter_id,
+            before,
+            template=template,
+            source=issue.slug,
+        )
+    return to_duplicate(newsletter, begun, before)

@@ -13,7 +13,6 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse
 from lxml import html as lxml_html
-from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.i18n.language import language_for
@@ -29,7 +28,7 @@ from newsletter.mailings.planning.shown_as import (
 from newsletter.rendering.model import RenderedIssue, Slot
 from newsletter.rendering.slots import fill, worded_for
 from newsletter.web.access import SubscribersVisit, newsletter_of, own
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 from subscribers.preview_readers import find_readers
 
@@ -81,41 +80,36 @@ def choice_of(request: Request, shown: ShownAs, path: str, *, sent: bool = False
     }
 
 
-def readers_router(engine: Engine, pages: Pages) -> Router:
-    """Return the route that finds subscribers for previews."""
-    router = Router(prefix="/newsletters/{newsletter}")
+router = Router(prefix="/newsletters/{newsletter}")
 
-    @router.post("/readers")
-    def find(
-        visit: SubscribersVisit,
-        request: Request,
-        find: Annotated[str, Form(max_length=200)] = "",
-        back: Annotated[str, Form(max_length=4000)] = "",
-    ) -> HTMLResponse:
-        """Find subscribers by the beginning of address or name; POST keeps these out of logs."""
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            words = find.strip()
-            found = find_readers(session, own(visit), words, limit=_READERS) if words else ()
-        home = f"/newsletters/{row.slug}/"
-        # Forms from other sites must not make this page link elsewhere.
-        target = back if back.startswith(home) and "\\" not in back else f"{home}issues"
-        name = "_readers.html" if request.headers.get("HX-Request") else "readers.html"
-        return pages.show_to(
-            visit,
-            request,
-            f"issues/{name}",
-            newsletter=row,
-            find=words,
-            back=target,
-            readers=[
-                (each, key, with_shown_as(target, key))
-                for each in found
-                for key in [person_key(each.subscriber_id)]
-            ],
-        )
 
-    return router
+@router.post("/readers")
+def _find(
+    visit: SubscribersVisit,
+    find: Annotated[str, Form(max_length=200)] = "",
+    back: Annotated[str, Form(max_length=4000)] = "",
+) -> HTMLResponse:
+    """Find subscribers by the beginning of address or name; POST keeps these out of logs."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        words = find.strip()
+        found = find_readers(session, own(visit), words, limit=_READERS) if words else ()
+    home = f"/newsletters/{row.slug}/"
+    # Forms from other sites must not make this page link elsewhere.
+    target = back if back.startswith(home) and "\\" not in back else f"{home}issues"
+    name = "_readers.html" if visit.request.headers.get("HX-Request") else "readers.html"
+    return show_page(
+        visit,
+        f"issues/{name}",
+        newsletter=row,
+        find=words,
+        back=target,
+        readers=[
+            (each, key, with_shown_as(target, key))
+            for each in found
+            for key in [person_key(each.subscriber_id)]
+        ],
+    )
 
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
-from fastapi import File, Form, Request, UploadFile
+from fastapi import File, Form, UploadFile
 from fastapi.responses import (
     HTMLResponse,
     JSONResponse,
@@ -13,7 +13,6 @@ from fastapi.responses import (
     RedirectResponse,
     Response,
 )
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -51,332 +50,293 @@ from newsletter.newsletters.issue_actions import (
 from newsletter.newsletters.publications import mail_languages
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
-from newsletter.web.issues.draft_pages import DraftPages, merge_fields_of
+from newsletter.web.issues.draft_pages import merge_fields_of
 from newsletter.web.issues.shown_as import in_frame, mail_frame
 from newsletter.web.issues.translation_view import UnitsForm, view_parts
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, up_to
 from subscribers.segments.choices import conditions_in_words
 
 _Short = Annotated[str, Form(max_length=80)]
 
 
-class TranslationPages:
-    """Shows the translations of a draft."""
-
-    def __init__(self, engine: Engine, pages: Pages) -> None:
-        self._engine, self._pages = engine, pages
-
-    def show_languages(
-        self,
-        number: int,
-        visit: Visit,
-        request: Request,
-        error: NewsletterError | None = None,
-        typed: str = "",
-    ) -> HTMLResponse:
-        """Show the languages of a draft."""
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            draft = get_draft(session, row.id, number)
-            issue = draft.issue
-            tags = [each.language for each in issue.translations]
-            people = count_languages(session, row, issue, tags)
-            saved = {tag: list_translation_revisions(session, draft, tag) for tag in tags}
-        offered = [each for each in offered_languages(row.languages) if each not in tags]
-        return self._pages.show_to(
-            visit,
-            request,
-            "issues/translations.html",
-            status=422 if error else 200,
-            newsletter=row,
-            draft=draft,
-            translations=[
-                {
-                    "tag": tag,
-                    "progress": progress_of(unit_statuses(issue, tag)),
-                    "people": people[tag],
-                    "offered": tag in mail_languages(row),
-                    "saved": saved[tag][0] if saved[tag] else None,
-                }
-                for tag in tags
-            ],
-            languages_offered=[each for each in offered if each != issue.tag],
-            own_name=own_language_name,
-            typed=typed,
-            settings_url=settings_path(visit),
-            error=error,
-        )
-
-    def show(
-        self,
-        draft: Draft,
-        tag: str,
-        visit: Visit,
-        request: Request,
-        *,
-        typed: Iterable[UnitFields] = (),
-        faults: Mapping[str, NewsletterError] | None = None,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show a translation beside its original, with inputs that have errors."""
-        statuses = unit_statuses(draft.issue, tag)
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            revisions = list_translation_revisions(session, draft, tag)
-            conditions = conditions_in_words(session, row, part_conditions(draft.issue))
-        faults = faults or {}
-        kept = {each.source: each for each in typed if each.source in faults or error}
-        known = {each.unit.source for each in statuses}
-        parts = view_parts(draft.issue, statuses, kept, faults)
-        progress = progress_of(statuses)
-        return self._pages.show_to(
-            visit,
-            request,
-            "issues/translation.html",
-            status=422 if faults or error else 200,
-            newsletter=row,
-            draft=draft,
-            tag=tag,
-            parts=parts,
-            texts={
-                unit.key: {"original": unit.original_json, "said": unit.translated_json}
-                for part in parts
-                for unit in part.units
-                if unit.has_text
-            },
-            lost=[each for source, each in kept.items() if source not in known],
-            progress=progress,
-            last=revisions[0] if revisions else None,
-            merge_fields=merge_fields_of(row, visit.language),
-            segments=[],
-            condition_words={
-                condition: words.in_language(visit.language)
-                for condition, words in conditions.items()
-            },
-            error=error,
-            faults=len(faults),
-            notice=request.query_params.get("done", ""),
-        )
-
-    def answer(
-        self, saved: SavedUnits, tag: str, source: str, visit: Visit, request: Request
-    ) -> JSONResponse:
-        """Return the result for a unit that the script of the page saved."""
-        statuses = unit_statuses(saved.draft.issue, tag)
-        with reading(self._engine) as session:
-            revisions = list_translation_revisions(session, saved.draft, tag)
-        parts = view_parts(saved.draft.issue, statuses, {}, saved.faults)
-        progress = progress_of(statuses)
-        units = (unit for part in parts for unit in part.units)
-        unit = next((each for each in units if each.status.unit.source == source), None)
-        shown = self._pages.show_to(
-            visit,
-            request,
-            "issues/unit_saved.html",
-            unit=unit,
-            tag=tag,
-            fault=saved.faults.get(source),
-            last=revisions[0] if revisions else None,
-        )
-        return JSONResponse(
+def _show_languages(
+    number: int,
+    visit: Visit,
+    error: NewsletterError | None = None,
+    typed: str = "",
+) -> HTMLResponse:
+    """Show the languages of a draft."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        draft = get_draft(session, row.id, number)
+        issue = draft.issue
+        tags = [each.language for each in issue.translations]
+        people = count_languages(session, row, issue, tags)
+        saved = {tag: list_translation_revisions(session, draft, tag) for tag in tags}
+    offered = [each for each in offered_languages(row.languages) if each not in tags]
+    return show_page(
+        visit,
+        "issues/translations.html",
+        status=422 if error else 200,
+        newsletter=row,
+        draft=draft,
+        translations=[
             {
-                "state": unit.status.state.value if unit else "",
-                "seen": unit.fields.seen if unit else "",
-                "done": progress.done,
-                "total": progress.total,
-                "fault": bool(saved.faults),
-                "words": bytes(shown.body).decode(),
-            },
-            status_code=422 if saved.faults else 200,
-        )
-
-    def show_history(
-        self, number: int, tag: str, at: int | None, visit: Visit, request: Request
-    ) -> HTMLResponse:
-        """Show the history of a translation: authors, parts and times of changes."""
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-            draft = get_draft(session, row.id, number)
-            if find_translation(draft.issue, tag) is None:
-                raise NotFoundError(msg("There is no such translation."))
-            revisions = list_translation_revisions(session, draft, tag)
-            chosen = next((each for each in revisions if each.number == at), None)
-            changes = (
-                changes_between(
-                    get_translation_revision(session, draft, tag, chosen.number - 1),
-                    get_translation_revision(session, draft, tag, chosen.number),
-                )
-                if chosen
-                else ()
-            )
-        return self._pages.show_to(
-            visit,
-            request,
-            "issues/translation_history.html",
-            newsletter=row,
-            draft=draft,
-            tag=tag,
-            revisions=revisions,
-            chosen=chosen,
-            changes=changes,
-        )
+                "tag": tag,
+                "progress": progress_of(unit_statuses(issue, tag)),
+                "people": people[tag],
+                "offered": tag in mail_languages(row),
+                "saved": saved[tag][0] if saved[tag] else None,
+            }
+            for tag in tags
+        ],
+        languages_offered=[each for each in offered if each != issue.tag],
+        own_name=own_language_name,
+        typed=typed,
+        settings_url=settings_path(visit),
+        error=error,
+    )
 
 
-def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Router:
-    """Return the routes of a draft's translations."""
-    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/translations")
-    shown = TranslationPages(engine, pages)
-
-    @router.get("")
-    def languages(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
-        return shown.show_languages(number, visit, request)
-
-    @router.post("", response_model=None)
-    def add(
-        newsletter: str,
-        number: int,
-        visit: EditorVisit,
-        request: Request,
-        language: _Short = "",
-        other: _Short = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                draft = get_draft(session, own(visit), number)
-                _draft, tag = add_translation(session, visit.actor, draft, other or language)
-        except (ContentError, ConflictError) as error:
-            return shown.show_languages(number, visit, request, error, other)
-        return RedirectResponse(_path(newsletter, number, tag), status_code=303)
-
-    @router.get("/{tag}")
-    def translation(number: int, tag: str, visit: EditorVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-        return shown.show(draft, tag, visit, request)
-
-    @router.get("/{tag}/mail")
-    def mail(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
-        """Return the present mail, in which untranslated parts are in the original language."""
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-            row = newsletter_of(session, visit)
-            issue = as_sent(session, draft.id, draft.issue)
-        try:
-            rendered = render_issue(
-                translated(issue, tag),
-                template=draft.template or row.template,
-                templates_dir=drafts.templates_dir,
-                publisher=publisher_of(row),
-                site=drafts.site,
-            )
-        except TemplateError:
-            # Preflight shows the error on the page of the draft.
-            return in_frame("", drafts.site)
-        return mail_frame(rendered, sample_reader(rendered.language), site=drafts.site)
-
-    _add_saving(router, engine, shown)
-    _add_files(router, engine, shown)
-    _add_history(router, engine, shown)
-    return router
+def _show_translation(
+    draft: Draft,
+    tag: str,
+    visit: Visit,
+    *,
+    typed: Iterable[UnitFields] = (),
+    faults: Mapping[str, NewsletterError] | None = None,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show a translation beside its original, with inputs that have errors."""
+    statuses = unit_statuses(draft.issue, tag)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        revisions = list_translation_revisions(session, draft, tag)
+        conditions = conditions_in_words(session, row, part_conditions(draft.issue))
+    faults = faults or {}
+    kept = {each.source: each for each in typed if each.source in faults or error}
+    known = {each.unit.source for each in statuses}
+    parts = view_parts(draft.issue, statuses, kept, faults)
+    progress = progress_of(statuses)
+    return show_page(
+        visit,
+        "issues/translation.html",
+        status=422 if faults or error else 200,
+        newsletter=row,
+        draft=draft,
+        tag=tag,
+        parts=parts,
+        texts={
+            unit.key: {"original": unit.original_json, "said": unit.translated_json}
+            for part in parts
+            for unit in part.units
+            if unit.has_text
+        },
+        lost=[each for source, each in kept.items() if source not in known],
+        progress=progress,
+        last=revisions[0] if revisions else None,
+        merge_fields=merge_fields_of(row, visit.language),
+        segments=[],
+        condition_words={
+            condition: words.in_language(visit.language) for condition, words in conditions.items()
+        },
+        error=error,
+        faults=len(faults),
+        notice=visit.request.query_params.get("done", ""),
+    )
 
 
-def _add_saving(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the route that saves a translation: the whole page, or one unit from a script."""
-
-    @router.post("/{tag}", response_model=None)
-    def save(
-        newsletter: str,
-        number: int,
-        tag: str,
-        visit: EditorVisit,
-        request: Request,
-        typed: UnitsForm,
-    ) -> Response:
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-        kind = RevisionKind.AUTOSAVED if typed.alone else RevisionKind.SAVED
-        try:
-            with transaction(engine) as session:
-                saved = save_units(
-                    session, draft, tag, typed.units, author=visit.actor.name, kind=kind
-                )
-        except ConflictError as error:
-            if typed.alone:
-                faults = {each.source: error for each in typed.units}
-                saved = SavedUnits(draft=draft, faults=faults)
-            else:
-                return shown.show(draft, tag, visit, request, typed=typed.units, error=error)
-        if typed.alone and typed.units:
-            return shown.answer(saved, tag, typed.units[0].source, visit, request)
-        if saved.faults:
-            return shown.show(
-                saved.draft, tag, visit, request, typed=typed.units, faults=saved.faults
-            )
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=saved", status_code=303)
+def _answer(saved: SavedUnits, tag: str, source: str, visit: Visit) -> JSONResponse:
+    """Return the result for a unit that the script of the page saved."""
+    statuses = unit_statuses(saved.draft.issue, tag)
+    with reading(visit.engine) as session:
+        revisions = list_translation_revisions(session, saved.draft, tag)
+    parts = view_parts(saved.draft.issue, statuses, {}, saved.faults)
+    progress = progress_of(statuses)
+    units = (unit for part in parts for unit in part.units)
+    unit = next((each for each in units if each.status.unit.source == source), None)
+    shown = show_page(
+        visit,
+        "issues/unit_saved.html",
+        unit=unit,
+        tag=tag,
+        fault=saved.faults.get(source),
+        last=revisions[0] if revisions else None,
+    )
+    return JSONResponse(
+        {
+            "state": unit.status.state.value if unit else "",
+            "seen": unit.fields.seen if unit else "",
+            "done": progress.done,
+            "total": progress.total,
+            "fault": bool(saved.faults),
+            "words": bytes(shown.body).decode(),
+        },
+        status_code=422 if saved.faults else 200,
+    )
 
 
-def _add_history(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the routes of the history, and for restoring a version."""
-
-    @router.get("/{tag}/history")
-    def history(
-        number: int, tag: str, visit: EditorVisit, request: Request, at: int | None = None
-    ) -> HTMLResponse:
-        return shown.show_history(number, tag, at, visit, request)
-
-    @router.post("/{tag}/restore", response_model=None)
-    def restore(
-        newsletter: str,
-        number: int,
-        tag: str,
-        visit: EditorVisit,
-        at: Annotated[int, Form(ge=1)] = 1,
-    ) -> Response:
-        with transaction(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-            restore_translation(session, visit.actor, draft, tag, at)
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=restored", status_code=303)
+router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/translations")
 
 
-def _add_files(router: Router, engine: Engine, shown: TranslationPages) -> None:
-    """Add the routes for exporting and importing a translation as a file."""
+@router.get("")
+def _languages(number: int, visit: EditorVisit) -> HTMLResponse:
+    return _show_languages(number, visit)
 
-    @router.post("/{tag}/remove", response_model=None)
-    def remove(newsletter: str, number: int, tag: str, visit: EditorVisit) -> Response:
-        with transaction(engine) as session:
+
+@router.post("", response_model=None)
+def _add(
+    newsletter: str,
+    number: int,
+    visit: EditorVisit,
+    language: _Short = "",
+    other: _Short = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
             draft = get_draft(session, own(visit), number)
-            remove_translation(session, visit.actor, draft, tag)
-        return RedirectResponse(_path(newsletter, number), status_code=303)
+            _draft, tag = add_translation(session, visit.actor, draft, other or language)
+    except (ContentError, ConflictError) as error:
+        return _show_languages(number, visit, error, other)
+    return RedirectResponse(_path(newsletter, number, tag), status_code=303)
 
-    @router.get("/{tag}/markdown")
-    def markdown(number: int, tag: str, visit: EditorVisit) -> PlainTextResponse:
-        """Return the translation as Markdown, which can be completed elsewhere and imported."""
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-        name = f"{draft.issue.issue_date.isoformat()}-{tag}.md"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        text = to_markdown(translated(draft.issue, tag))
-        return PlainTextResponse(text, headers=headers, media_type="text/markdown")
 
-    @router.post("/{tag}/file", response_model=None, dependencies=[up_to(2 * LARGEST_ISSUE)])
-    def take_file(
-        newsletter: str,
-        number: int,
-        tag: str,
-        visit: EditorVisit,
-        request: Request,
-        file: Annotated[UploadFile | None, File()] = None,
-    ) -> Response:
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-        try:
-            read = _read_file(file)
-            with transaction(engine) as session:
-                import_translation(session, visit.actor, draft, tag, read.issue)
-        except (ContentError, ConflictError) as error:
-            return shown.show(draft, tag, visit, request, error=error)
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=imported", status_code=303)
+@router.get("/{tag}")
+def _translation(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+    return _show_translation(draft, tag, visit)
+
+
+@router.get("/{tag}/mail")
+def _mail(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
+    """Return the present mail, in which untranslated parts are in the original language."""
+    with reading(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+        row = newsletter_of(session, visit)
+        issue = as_sent(session, draft.id, draft.issue)
+    try:
+        rendered = render_issue(
+            translated(issue, tag),
+            template=draft.template or row.template,
+            templates_dir=visit.site.settings.templates_dir,
+            publisher=publisher_of(row),
+            site=visit.site.url,
+        )
+    except TemplateError:
+        # Preflight shows the error on the page of the draft.
+        return in_frame("", visit.site.url)
+    return mail_frame(rendered, sample_reader(rendered.language), site=visit.site.url)
+
+
+@router.post("/{tag}", response_model=None)
+def _save(
+    newsletter: str,
+    number: int,
+    tag: str,
+    visit: EditorVisit,
+    typed: UnitsForm,
+) -> Response:
+    with reading(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+    kind = RevisionKind.AUTOSAVED if typed.alone else RevisionKind.SAVED
+    try:
+        with transaction(visit.engine) as session:
+            saved = save_units(session, draft, tag, typed.units, author=visit.actor.name, kind=kind)
+    except ConflictError as error:
+        if typed.alone:
+            faults = {each.source: error for each in typed.units}
+            saved = SavedUnits(draft=draft, faults=faults)
+        else:
+            return _show_translation(draft, tag, visit, typed=typed.units, error=error)
+    if typed.alone and typed.units:
+        return _answer(saved, tag, typed.units[0].source, visit)
+    if saved.faults:
+        return _show_translation(saved.draft, tag, visit, typed=typed.units, faults=saved.faults)
+    return RedirectResponse(f"{_path(newsletter, number, tag)}?done=saved", status_code=303)
+
+
+@router.get("/{tag}/history")
+def _history(number: int, tag: str, visit: EditorVisit, at: int | None = None) -> HTMLResponse:
+    """Show the history of a translation: authors, parts and times of changes."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        draft = get_draft(session, row.id, number)
+        if find_translation(draft.issue, tag) is None:
+            raise NotFoundError(msg("There is no such translation."))
+        revisions = list_translation_revisions(session, draft, tag)
+        chosen = next((each for each in revisions if each.number == at), None)
+        changes = (
+            changes_between(
+                get_translation_revision(session, draft, tag, chosen.number - 1),
+                get_translation_revision(session, draft, tag, chosen.number),
+            )
+            if chosen
+            else ()
+        )
+    return show_page(
+        visit,
+        "issues/translation_history.html",
+        newsletter=row,
+        draft=draft,
+        tag=tag,
+        revisions=revisions,
+        chosen=chosen,
+        changes=changes,
+    )
+
+
+@router.post("/{tag}/restore", response_model=None)
+def _restore(
+    newsletter: str,
+    number: int,
+    tag: str,
+    visit: EditorVisit,
+    at: Annotated[int, Form(ge=1)] = 1,
+) -> Response:
+    with transaction(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+        restore_translation(session, visit.actor, draft, tag, at)
+    return RedirectResponse(f"{_path(newsletter, number, tag)}?done=restored", status_code=303)
+
+
+@router.post("/{tag}/remove", response_model=None)
+def _remove(newsletter: str, number: int, tag: str, visit: EditorVisit) -> Response:
+    with transaction(visit.engine) as session:
+        draft = get_draft(session, own(visit), number)
+        remove_translation(session, visit.actor, draft, tag)
+    return RedirectResponse(_path(newsletter, number), status_code=303)
+
+
+@router.get("/{tag}/markdown")
+def _markdown(number: int, tag: str, visit: EditorVisit) -> PlainTextResponse:
+    """Return the translation as Markdown, which can be completed elsewhere and imported."""
+    with reading(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+    name = f"{draft.issue.issue_date.isoformat()}-{tag}.md"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    text = to_markdown(translated(draft.issue, tag))
+    return PlainTextResponse(text, headers=headers, media_type="text/markdown")
+
+
+@router.post("/{tag}/file", response_model=None, dependencies=[up_to(2 * LARGEST_ISSUE)])
+def _take_file(
+    newsletter: str,
+    number: int,
+    tag: str,
+    visit: EditorVisit,
+    file: Annotated[UploadFile | None, File()] = None,
+) -> Response:
+    with reading(visit.engine) as session:
+        draft = _with_translation(session, visit, number, tag)
+    try:
+        read = _read_file(file)
+        with transaction(visit.engine) as session:
+            import_translation(session, visit.actor, draft, tag, read.issue)
+    except (ContentError, ConflictError) as error:
+        return _show_translation(draft, tag, visit, error=error)
+    return RedirectResponse(f"{_path(newsletter, number, tag)}?done=imported", status_code=303)
 
 
 def _read_file(file: UploadFile | None) -> ReadIssue:

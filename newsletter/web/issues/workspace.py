@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
@@ -44,7 +43,6 @@ from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import SendChoice
-from newsletter.web.pages import Pages
 from subscribers.frequency import offered_frequencies
 from subscribers.segments.choices import reader_choices
 from subscribers.segments.saved import list_segments, segment_text
@@ -58,7 +56,6 @@ class Workspace:
     """Loads the data for the common elements of an issue's pages."""
 
     settings: Settings
-    engine: Engine
     figures: Figures
 
     def preflight(self, session: Session, issue: StoredIssue, newsletter: Newsletter) -> Preflight:
@@ -219,29 +216,6 @@ class Workspace:
         return figure, None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkspacePage:
-    """Base of pages that are shown again with an input and its error."""
-
-    workspace: Workspace
-    pages: Pages
-
-    @property
-    def settings(self) -> Settings:
-        """The product's settings."""
-        return self.workspace.settings
-
-    @property
-    def engine(self) -> Engine:
-        """The database."""
-        return self.workspace.engine
-
-    @property
-    def figures(self) -> Figures:
-        """The cache of figures that are slow to compute."""
-        return self.workspace.figures
-
-
 def _plan_in(choice: SendChoice | None) -> SendingPlan | None:
     """Return the chosen plan; None if none is chosen, or it is not valid."""
     try:
@@ -268,3 +242,8 @@ def subject_findings(
     except NewsletterError:
         return ()
     return check_subjects(content, others, publisher_of(newsletter).fields)
+
+
+def workspace_of(visit: Visit) -> Workspace:
+    """Return the workspace of a visit."""
+    return Workspace(settings=visit.site.settings, figures=visit.site.figures)

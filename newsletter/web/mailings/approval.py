@@ -24,7 +24,6 @@ from newsletter.issues.sent import last_sent, sent_as
 from newsletter.issues.store import StoredIssue, get_issue
 from newsletter.mailings.approvals.comments import settle_thread, write_comment
 from newsletter.mailings.approvals.content import content_digest
-from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import approve, request_approval, send_back
 from newsletter.mailings.approvals.state import (
     Approval,
@@ -62,153 +61,140 @@ from newsletter.web.issues.shown_as import (
     mail_frame,
     show_to_reader,
 )
-from newsletter.web.issues.workspace import ARCHIVE_PLACES
+from newsletter.web.issues.workspace import ARCHIVE_PLACES, workspace_of
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
     PATH,
-    SendingPage,
     address_of,
     back_to_page,
     find_issue_of,
+    post_of,
+    show_sending,
     subject_of,
 )
-from newsletter.web.routing import Router, add_routes
+from newsletter.web.pages import show_page
+from newsletter.web.routing import Router
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def approval_router(page: SendingPage) -> Router:
-    """Return the routes of approval."""
-    router = Router(prefix="/newsletters/{newsletter}")
-    add_routes(router, _review_router(page))
-    engine = page.engine
-    post = Post(
-        templates_dir=page.settings.templates_dir, public_url=page.settings.public_url.rstrip("/")
-    )
+router = Router(prefix="/newsletters/{newsletter}")
+comments_router = Router(prefix="/newsletters/{newsletter}/issues/{issue_id}/comments")
 
-    @router.post(PATH + "/approval")
-    def ask_approval(
-        issue_id: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_REQUESTED)],
-        request: Request,
-        choice: ChoiceForm,
-        digest: _Field = "",
-        asked: Annotated[list[int] | None, Form()] = None,
-    ) -> Response:
-        try:
-            plan = choice.plan()
-            with transaction(engine) as session:
-                newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.workspace.preflight(session, issue, newsletter).rendered
-                request_approval(
-                    session,
-                    visit.actor,
-                    issue,
-                    rendered,
-                    digest,
-                    post=post,
-                    plan=plan,
-                    asked=asked or (),
-                )
-        except (ConflictError, ContentError, ListError) as error:
-            return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
-        return back_to_page(request, "asked", cut="/approval", choice=choice)
 
-    @router.post(PATH + "/approve")
-    def give_approval(
-        issue_id: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_APPROVED)],
-        request: Request,
-        digest: _Field = "",
-        warnings: _Field = "",
-        seen: Annotated[str, Form(alias="request", max_length=64)] = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                newsletter, issue = find_issue_of(session, visit, issue_id)
-                preflight = page.workspace.preflight(session, issue, newsletter)
-                approve(
-                    session,
-                    visit.actor,
-                    issue,
-                    preflight.rendered,
-                    digest,
-                    post=post,
-                    unconfirmed=() if warnings else preflight.of(Severity.WARNING),
-                    request=seen,
-                )
-        except ConflictError as error:
-            return _show_review(page, visit, request, issue_id, error=error)
-        return RedirectResponse(_review_of(request, "/approve", "approved"), status_code=303)
-
-    @router.post(PATH + "/return")
-    def send_it_back(
-        issue_id: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_RETURNED)],
-        request: Request,
-        digest: _Field = "",
-        because: _Field = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.workspace.preflight(session, issue, newsletter).rendered
-                send_back(session, visit.actor, issue, rendered, digest, because=because, post=post)
-        except (ConflictError, ListError) as error:
-            return _show_review(page, visit, request, issue_id, error=error, because=because)
-        return RedirectResponse(_review_of(request, "/return", "returned"), status_code=303)
-
-    @router.post("/approval-rule")
-    def set_rule(
-        visit: Annotated[Visit, doing(Action.NEWSLETTER_APPROVAL_RULE)],
-        issue_id: Annotated[int, Form()],
-        required: _Field = "",
-    ) -> Response:
-        with transaction(engine) as session:
+@router.post(PATH + "/approval")
+def _ask_approval(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_REQUESTED)],
+    choice: ChoiceForm,
+    digest: _Field = "",
+    asked: Annotated[list[int] | None, Form()] = None,
+) -> Response:
+    try:
+        plan = choice.plan()
+        with transaction(visit.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            set_approval_rule(session, visit.actor, newsletter.id, required=bool(required))
-            target = f"{address_of(newsletter, issue)}?done=rule"
-        return RedirectResponse(target, status_code=303)
-
-    return router
-
-
-def _review_router(page: SendingPage) -> Router:
-    """Return the routes of the page on which a request for approval is reviewed."""
-    router = Router(prefix="/newsletters/{newsletter}")
-    engine = page.engine
-
-    @router.get(PATH + "/review", response_model=None)
-    def review(newsletter: str, issue_id: int, visit: SeeingVisit, request: Request) -> Response:
-        with reading(engine) as session:
-            corrected = corrected_from(session, own(visit), issue_id)
-        if corrected is not None:
-            return RedirectResponse(
-                f"/newsletters/{newsletter}/issues/{corrected}", status_code=303
+            rendered = workspace_of(visit).preflight(session, issue, newsletter).rendered
+            request_approval(
+                session,
+                visit.actor,
+                issue,
+                rendered,
+                digest,
+                post=post_of(visit),
+                plan=plan,
+                asked=asked or (),
             )
-        with reading(engine) as session:
-            find_issue_of(session, visit, issue_id)
-            if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
-                # The approved issue was sent, and perhaps corrected since.
-                return RedirectResponse(
-                    f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303
-                )
-        return _show_review(page, visit, request, issue_id)
+    except (ConflictError, ContentError, ListError) as error:
+        return show_sending(visit, issue_id, status=409, error=error, choice=choice)
+    return back_to_page(visit.request, "asked", cut="/approval", choice=choice)
 
-    @router.get(PATH + "/mail")
-    def show_mail(
-        issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
+
+@router.post(PATH + "/approve")
+def _give_approval(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_APPROVED)],
+    digest: _Field = "",
+    warnings: _Field = "",
+    seen: Annotated[str, Form(alias="request", max_length=64)] = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            rendered = page.workspace.preflight(session, issue, newsletter).rendered
-            content = issue_from_json(issue.content)
-            shown = page.workspace.shown_as(session, visit, newsletter, content, shown_as)
-            rendered = page.workspace.mail_as(session, issue, newsletter, rendered, shown)
-        return mail_frame(rendered, shown.reader, site=page.settings.public_url, dark=bool(dark))
+            preflight = workspace_of(visit).preflight(session, issue, newsletter)
+            approve(
+                session,
+                visit.actor,
+                issue,
+                preflight.rendered,
+                digest,
+                post=post_of(visit),
+                unconfirmed=() if warnings else preflight.of(Severity.WARNING),
+                request=seen,
+            )
+    except ConflictError as error:
+        return _show_review(visit, issue_id, error=error)
+    return RedirectResponse(_review_of(visit.request, "/approve", "approved"), status_code=303)
 
-    return router
+
+@router.post(PATH + "/return")
+def _send_it_back(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_RETURNED)],
+    digest: _Field = "",
+    because: _Field = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            rendered = workspace_of(visit).preflight(session, issue, newsletter).rendered
+            send_back(
+                session, visit.actor, issue, rendered, digest, because=because, post=post_of(visit)
+            )
+    except (ConflictError, ListError) as error:
+        return _show_review(visit, issue_id, error=error, because=because)
+    return RedirectResponse(_review_of(visit.request, "/return", "returned"), status_code=303)
+
+
+@router.post("/approval-rule")
+def _set_rule(
+    visit: Annotated[Visit, doing(Action.NEWSLETTER_APPROVAL_RULE)],
+    issue_id: Annotated[int, Form()],
+    required: _Field = "",
+) -> Response:
+    with transaction(visit.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        set_approval_rule(session, visit.actor, newsletter.id, required=bool(required))
+        target = f"{address_of(newsletter, issue)}?done=rule"
+    return RedirectResponse(target, status_code=303)
+
+
+@router.get(PATH + "/review", response_model=None)
+def _review(newsletter: str, issue_id: int, visit: SeeingVisit) -> Response:
+    with reading(visit.engine) as session:
+        corrected = corrected_from(session, own(visit), issue_id)
+    if corrected is not None:
+        return RedirectResponse(f"/newsletters/{newsletter}/issues/{corrected}", status_code=303)
+    with reading(visit.engine) as session:
+        find_issue_of(session, visit, issue_id)
+        if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
+            # The approved issue was sent, and perhaps corrected since.
+            return RedirectResponse(f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303)
+    return _show_review(visit, issue_id)
+
+
+@router.get(PATH + "/mail")
+def _show_mail(
+    issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
+) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        rendered = workspace_of(visit).preflight(session, issue, newsletter).rendered
+        content = issue_from_json(issue.content)
+        shown = workspace_of(visit).shown_as(session, visit, newsletter, content, shown_as)
+        rendered = workspace_of(visit).mail_as(session, issue, newsletter, rendered, shown)
+    return mail_frame(rendered, shown.reader, site=visit.site.settings.public_url, dark=bool(dark))
 
 
 def _review_of(request: Request, cut: str, done: str) -> str:
@@ -220,18 +206,16 @@ def _of(findings: Sequence[Finding], severity: Severity) -> Sequence[Finding]:
 
 
 def _show_review(
-    page: SendingPage,
     visit: Visit,
-    request: Request,
     issue_id: int,
     *,
     error: NewsletterError | None = None,
     because: str = "",
 ) -> HTMLResponse:
     """Show an approver the mail, its audience, and the changes since the last request."""
-    with reading(page.engine) as session:
+    with reading(visit.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        preflight = page.workspace.preflight(session, issue, newsletter)
+        preflight = workspace_of(visit).preflight(session, issue, newsletter)
         rendered = preflight.rendered
         planned = last_plan(session, issue.id)
         trial = planned.trial if planned else None
@@ -251,16 +235,15 @@ def _show_review(
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
         urgent = plan is not None and plan.urgent
-        key = asked_as(request)
-        shown_as = page.workspace.shown_as(
+        key = asked_as(visit.request)
+        shown_as = workspace_of(visit).shown_as(
             session, visit, newsletter, content, key, segment=query, urgent=urgent
         )
-        mail = page.workspace.mail_as(session, issue, newsletter, rendered, shown_as)
+        mail = workspace_of(visit).mail_as(session, issue, newsletter, rendered, shown_as)
         base = address_of(newsletter, issue)
         shown = show_to_reader(mail, shown_as.reader, dark=False) if mail else None
-        return page.pages.show_to(
+        return show_page(
             visit,
-            request,
             "mailings/review.html",
             status=409 if error else 200,
             newsletter=newsletter,
@@ -291,7 +274,7 @@ def _show_review(
             archive_places=ARCHIVE_PLACES,
             count=None
             if corrected
-            else audience_figure(session, newsletter, query, page.figures, urgent=urgent),
+            else audience_figure(session, newsletter, query, visit.site.figures, urgent=urgent),
             before=before,
             groups=groups,
             changed_blocks=count_changes(groups),
@@ -300,12 +283,12 @@ def _show_review(
             last_groups=_changes(last.content, content, visit) if last else (),
             error=error,
             because=because,
-            notice=request.query_params.get("done", ""),
+            notice=visit.request.query_params.get("done", ""),
             may_answer=_may_answer(visit, approval),
             shown_request=name_of_request(approval) if approval else "",
-            **choice_of(request, shown_as, f"{base}/review"),
-            **page.workspace.line(session, visit, newsletter, issue.id, preflight),
-            **page.workspace.comments(session, issue.id, content),
+            **choice_of(visit.request, shown_as, f"{base}/review"),
+            **workspace_of(visit).line(session, visit, newsletter, issue.id, preflight),
+            **workspace_of(visit).comments(session, issue.id, content),
         )
 
 
@@ -329,51 +312,46 @@ _Words = Annotated[str, Form(max_length=20_000)]
 _SETTLING = {"resolve": True, "reopen": False}
 
 
-def commenting_router(page: SendingPage) -> Router:
-    """Return the routes of comments."""
-    router = Router(prefix="/newsletters/{newsletter}/issues/{issue_id}/comments")
+@comments_router.post("", response_model=None)
+def _write(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_COMMENT)],
+    words: _Words = "",
+    anchor: _Short = "",
+    thread: Annotated[int | None, Form()] = None,
+    back: _Short = "",
+) -> Response:
+    with transaction(visit.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        try:
+            number = write_comment(
+                session, visit.actor, issue, words, anchor=anchor, thread_id=thread
+            )
+        except ListError:
+            # The comment is empty, which the page's own form does not allow.
+            number = thread or 0
+        text = _text_of(session, visit, issue) if back == "draft" else ""
+        place = f"#comment-{thread or number}" if number else ""
+        target = text or f"{address_of(newsletter, issue)}/review{place}"
+    return _back(target)
 
-    @router.post("", response_model=None)
-    def write(
-        issue_id: int,
-        visit: Annotated[Visit, doing(Action.ISSUE_COMMENT)],
-        words: _Words = "",
-        anchor: _Short = "",
-        thread: Annotated[int | None, Form()] = None,
-        back: _Short = "",
-    ) -> Response:
-        with transaction(page.engine) as session:
-            newsletter, issue = find_issue_of(session, visit, issue_id)
-            try:
-                number = write_comment(
-                    session, visit.actor, issue, words, anchor=anchor, thread_id=thread
-                )
-            except ListError:
-                # The comment is empty, which the page's own form does not allow.
-                number = thread or 0
-            text = _text_of(session, visit, issue) if back == "draft" else ""
-            place = f"#comment-{thread or number}" if number else ""
-            target = text or f"{address_of(newsletter, issue)}/review{place}"
-        return _back(target)
 
-    @router.post("/{number}/{verb}", response_model=None)
-    def settle(
-        issue_id: int,
-        number: int,
-        verb: str,
-        visit: CommenterVisit,
-        back: _Short = "",
-    ) -> Response:
-        if verb not in _SETTLING:
-            raise NotFoundError(msg("There is no such action."))
-        with transaction(page.engine) as session:
-            newsletter, issue = find_issue_of(session, visit, issue_id)
-            settle_thread(session, visit.actor, issue, number, resolved=_SETTLING[verb])
-            text = _text_of(session, visit, issue) if back == "draft" else ""
-            target = text or f"{address_of(newsletter, issue)}/review#comment-{number}"
-        return _back(target)
-
-    return router
+@comments_router.post("/{number}/{verb}", response_model=None)
+def _settle(
+    issue_id: int,
+    number: int,
+    verb: str,
+    visit: CommenterVisit,
+    back: _Short = "",
+) -> Response:
+    if verb not in _SETTLING:
+        raise NotFoundError(msg("There is no such action."))
+    with transaction(visit.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+        settle_thread(session, visit.actor, issue, number, resolved=_SETTLING[verb])
+        text = _text_of(session, visit, issue) if back == "draft" else ""
+        target = text or f"{address_of(newsletter, issue)}/review#comment-{number}"
+    return _back(target)
 
 
 def _text_of(session: Session, visit: Visit, issue: StoredIssue) -> str:

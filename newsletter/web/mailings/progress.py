@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Query, Request
+from fastapi import Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
@@ -17,7 +15,6 @@ from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingSt
 from newsletter.errors import NewsletterError
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.audience import audience_figure
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
     MailingSummary,
@@ -42,7 +39,7 @@ from newsletter.web.access import (
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
-from newsletter.web.issues.workspace import WorkspacePage
+from newsletter.web.issues.workspace import workspace_of
 from newsletter.web.mailings.choice import (
     TypedHour,
     faults_of,
@@ -50,7 +47,7 @@ from newsletter.web.mailings.choice import (
     hours_of,
     moment_before,
 )
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from subscribers.leaving import leave_reasons
@@ -64,139 +61,132 @@ _LIVE = "mailings/_progress.html"
 MAILING = "/newsletters/{newsletter}/mailings/{number}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MailingPage(WorkspacePage):
-    """Shows the page of a mailing."""
-
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        *,
-        status: int = 200,
-        error: NewsletterError | None = None,
-        typed: TypedHour | None = None,
-    ) -> HTMLResponse:
-        """Show the page, with an input and its error."""
-        newsletter_id = own(visit)
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            mailing = summarise(session, newsletter_id, number, self.figures)
-            report = report_on(session, mailing, self.figures)
-            earlier = list_summaries(
-                session, newsletter_id, self.figures, before=number + 1, limit=_COMPARED
+def show_mailing(
+    visit: Visit,
+    number: int,
+    *,
+    status: int = 200,
+    error: NewsletterError | None = None,
+    typed: TypedHour | None = None,
+) -> HTMLResponse:
+    """Show the page, with an input and its error."""
+    newsletter_id = own(visit)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        mailing = summarise(session, newsletter_id, number, visit.site.figures)
+        report = report_on(session, mailing, visit.site.figures)
+        earlier = list_summaries(
+            session, newsletter_id, visit.site.figures, before=number + 1, limit=_COMPARED
+        )
+        compared = [each for each in earlier if each.started_at]
+        pace = measure_pace(session, mailing, visit.site.figures)
+        clicks = clicks_of(session, number)
+        trial = trial_figure(session, number, visit.site.figures)
+        left_because = leave_reasons(session, number)
+        audience = None
+        if mailing.state in _TO_COME and mailing.kind is MailingKind.ISSUE:
+            audience = audience_figure(
+                session, row, mailing.segment, visit.site.figures, urgent=mailing.urgent
             )
-            compared = [each for each in earlier if each.started_at]
-            pace = measure_pace(session, mailing, self.figures)
-            clicks = clicks_of(session, number)
-            trial = trial_figure(session, number, self.figures)
-            left_because = leave_reasons(session, number)
-            audience = None
-            if mailing.state in _TO_COME and mailing.kind is MailingKind.ISSUE:
-                audience = audience_figure(
-                    session, row, mailing.segment, self.figures, urgent=mailing.urgent
-                )
-            line = {}
-            if mailing.issue_id is not None:
-                line = self.workspace.line(session, visit, row, mailing.issue_id, None)
-        return self.pages.show_to(
-            visit,
-            request,
-            "mailings/mailing.html",
-            status=status,
-            newsletter=row,
+        line = {}
+        if mailing.issue_id is not None:
+            line = workspace_of(visit).line(session, visit, row, mailing.issue_id, None)
+    return show_page(
+        visit,
+        "mailings/mailing.html",
+        status=status,
+        newsletter=row,
+        mailing=mailing,
+        pace=pace,
+        report=report.value,
+        counted_at=report.counted_at,
+        clicks=clicks,
+        trial=trial,
+        left_because=left_because,
+        chart=stacked_bars([counts for _, counts in report.value.by_time]),
+        stack=STACK,
+        states=DeliveryState,
+        compared=compared,
+        moving=mailing.state in _MOVING,
+        base=f"/newsletters/{row.slug}/mailings/{number}",
+        hours=hours_of(mailing, trial, row.time_zone),
+        typed=typed,
+        stays_held=holds_after_change(mailing),
+        reasons=_reasons(visit, mailing),
+        audience=audience,
+        error=error,
+        order_faults=faults_of(error),
+        was=moment_before(visit.request),
+        has_line=bool(line),
+        **line,
+    )
+
+
+def _reasons(visit: Visit, mailing: MailingSummary) -> Sequence[Alarm]:
+    """Return the alarms that explain why a mailing is not being sent."""
+    is_sending = mailing.state is MailingState.SENDING and mailing.waiting > 0
+    if not is_sending and mailing.state is not MailingState.PLANNING:
+        return ()
+    return find_flow_alarms(
+        look_at_flow(visit.engine, mailing.mailing_id, redis_url=visit.site.settings.redis_url)
+    )
+
+
+def _progress(visit: Visit, number: int) -> tuple[MailingSummary, Pace, TrialReport | None]:
+    """Return the values that change while the mailing is sent."""
+    with reading(visit.engine) as session:
+        mailing = summarise(session, own(visit), number, visit.site.figures)
+        trial = trial_figure(session, number, visit.site.figures)
+        return mailing, measure_pace(session, mailing, visit.site.figures), trial
+
+
+def to_issue(
+    visit: Visit, number: int, asked: str, *, even_begun: bool = False
+) -> RedirectResponse | None:
+    """Redirect to the issue of a mailing that has not started; None if there is none."""
+    with reading(visit.engine) as session:
+        mailing = find_mailing(session, number)
+        slug = newsletter_of(session, visit).slug
+    if mailing.issue_id is None:
+        return None
+    if not even_begun and (mailing.started_at or not visit.may(Permission.WRITE)):
+        return None
+    there = f"/newsletters/{slug}/issues/{mailing.issue_id}"
+    return RedirectResponse(f"{there}?{asked}" if asked else there, status_code=303)
+
+
+router = Router(prefix=MAILING)
+list_router = Router()
+
+
+@router.get("")
+def _open_mailing(number: int, visit: SeeingVisit) -> HTMLResponse:
+    return show_mailing(visit, number)
+
+
+@router.get("/events")
+async def _stream(number: int, visit: SeeingVisit) -> StreamingResponse:
+    at_first, _, before = await run_in_threadpool(_progress, visit, number)
+    is_open = before is not None and before.chosen is None
+
+    def show(now: Visit) -> tuple[str, bool]:
+        mailing, pace, trial = _progress(now, number)
+        # After the start, and after the decision on a subject, the whole page is different.
+        is_decided = is_open and trial is not None and trial.chosen is not None
+        has_begun = at_first.started_at is None and mailing.started_at is not None
+        shown = now.site.pages.render(
+            _LIVE,
+            language=now.language,
+            zone=now.time_zone,
             mailing=mailing,
             pace=pace,
-            report=report.value,
-            counted_at=report.counted_at,
-            clicks=clicks,
             trial=trial,
-            left_because=left_because,
-            chart=stacked_bars([counts for _, counts in report.value.by_time]),
-            stack=STACK,
-            states=DeliveryState,
-            compared=compared,
-            moving=mailing.state in _MOVING,
-            base=f"/newsletters/{row.slug}/mailings/{number}",
-            hours=hours_of(mailing, trial, row.time_zone),
-            typed=typed,
-            stays_held=holds_after_change(mailing),
-            reasons=self.reasons(mailing),
-            audience=audience,
-            error=error,
-            order_faults=faults_of(error),
-            was=moment_before(request),
-            has_line=bool(line),
-            **line,
+            reasons=_reasons(visit, mailing),
+            visit=now,
         )
+        return shown, mailing.state in _MOVING and not (is_decided or has_begun)
 
-    def reasons(self, mailing: MailingSummary) -> Sequence[Alarm]:
-        """Return the alarms that explain why a mailing is not being sent."""
-        is_sending = mailing.state is MailingState.SENDING and mailing.waiting > 0
-        if not is_sending and mailing.state is not MailingState.PLANNING:
-            return ()
-        return find_flow_alarms(
-            look_at_flow(self.engine, mailing.mailing_id, redis_url=self.settings.redis_url)
-        )
-
-    def progress(
-        self, visit: Visit, number: int
-    ) -> tuple[MailingSummary, Pace, TrialReport | None]:
-        """Return the values that change while the mailing is sent."""
-        with reading(self.engine) as session:
-            mailing = summarise(session, own(visit), number, self.figures)
-            trial = trial_figure(session, number, self.figures)
-            return mailing, measure_pace(session, mailing, self.figures), trial
-
-    def to_issue(
-        self, visit: Visit, number: int, asked: str, *, even_begun: bool = False
-    ) -> RedirectResponse | None:
-        """Redirect to the issue of a mailing that has not started; None if there is none."""
-        with reading(self.engine) as session:
-            mailing = find_mailing(session, number)
-            slug = newsletter_of(session, visit).slug
-        if mailing.issue_id is None:
-            return None
-        if not even_begun and (mailing.started_at or not visit.may(Permission.WRITE)):
-            return None
-        there = f"/newsletters/{slug}/issues/{mailing.issue_id}"
-        return RedirectResponse(f"{there}?{asked}" if asked else there, status_code=303)
-
-
-def progress_router(page: MailingPage) -> Router:
-    """Return the routes of a mailing's page and of its live part."""
-    router = Router(prefix=MAILING)
-
-    @router.get("")
-    def show_mailing(number: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
-        return page.show(visit, request, number)
-
-    @router.get("/events")
-    async def stream(number: int, visit: SeeingVisit, request: Request) -> StreamingResponse:
-        at_first, _, before = await run_in_threadpool(page.progress, visit, number)
-        is_open = before is not None and before.chosen is None
-
-        def show(now: Visit) -> tuple[str, bool]:
-            mailing, pace, trial = page.progress(now, number)
-            # After the start, and after the decision on a subject, the whole page is different.
-            is_decided = is_open and trial is not None and trial.chosen is not None
-            has_begun = at_first.started_at is None and mailing.started_at is not None
-            shown = page.pages.render(
-                _LIVE,
-                language=now.language,
-                zone=now.time_zone,
-                mailing=mailing,
-                pace=pace,
-                trial=trial,
-                reasons=page.reasons(mailing),
-                visit=now,
-            )
-            return shown, mailing.state in _MOVING and not (is_decided or has_begun)
-
-        return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
-
-    return router
+    return live(visit, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
 
 
 _PAGE = 20
@@ -204,40 +194,32 @@ _PAGE = 20
 _NEWEST = 3
 
 
-def mailing_list_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
-    """Return the routes of the lists of mailings."""
-    router = Router()
+@list_router.get("/mailings")
+def _choose_newsletter(visit: SignedInVisit) -> Response:
+    with reading(visit.engine) as session:
+        rows = [
+            row
+            for row in list_newsletters(session)
+            if visit.rights.may(Permission.SEE_MAILINGS, row.id)
+        ]
+        if len(rows) == 1:
+            return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+        newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
+    return show_page(visit, "mailings/choose.html", newsletters=rows, newest=newest)
 
-    @router.get("/mailings")
-    def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
-        with reading(engine) as session:
-            rows = [
-                row
-                for row in list_newsletters(session)
-                if visit.rights.may(Permission.SEE_MAILINGS, row.id)
-            ]
-            if len(rows) == 1:
-                return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
-            newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
-        return pages.show_to(
-            visit, request, "mailings/choose.html", newsletters=rows, newest=newest
+
+@list_router.get("/newsletters/{newsletter}/mailings")
+def _show_list(visit: SeeingVisit, before: Annotated[int | None, Query()] = None) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        mailings = list_summaries(
+            session, row.id, visit.site.figures, before=before, limit=_PAGE + 1
         )
-
-    @router.get("/newsletters/{newsletter}/mailings")
-    def show_list(
-        visit: SeeingVisit, request: Request, before: Annotated[int | None, Query()] = None
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
-        older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
-        return pages.show_to(
-            visit,
-            request,
-            "mailings/list.html",
-            newsletter=row,
-            mailings=mailings[:_PAGE],
-            older=f"?before={older}" if older else "",
-        )
-
-    return router
+    older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
+    return show_page(
+        visit,
+        "mailings/list.html",
+        newsletter=row,
+        mailings=mailings[:_PAGE],
+        older=f"?before={older}" if older else "",
+    )

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from sqlalchemy import Engine
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
@@ -27,7 +26,6 @@ from newsletter.i18n.values import Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.orders import actions as operations
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import LinkClicks, clicks_of, follow
 from newsletter.mailings.reports.reports import (
     MailingReport,
@@ -40,7 +38,6 @@ from newsletter.mailings.reports.variants import VariantReport, report_variants
 from newsletter.mailings.trials.decisions import TrialReport, report_trial
 from newsletter.newsletters.actions import set_click_rule
 from newsletter.spreadsheets import defuse
-from newsletter.tokens import TokenSigner
 from newsletter.web.access import (
     SeeingVisit,
     Visit,
@@ -50,41 +47,40 @@ from newsletter.web.access import (
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.mailings.progress import MAILING
 from newsletter.web.routing import Router
+from newsletter.web.site import site_of
+
+router = Router(prefix=MAILING)
+clicks_router = Router()
 
 
-def report_router(engine: Engine, figures: Figures) -> Router:
-    """Return the routes of the files of a report."""
-    router = Router(prefix=MAILING)
+@router.get("/report.csv")
+def _download_report(number: int, visit: SeeingVisit) -> Response:
+    with reading(visit.engine) as session:
+        mailing = summarise(session, own(visit), number, visit.site.figures)
+        report = report_on(session, mailing, visit.site.figures)
+        variants = report_variants(session, number)
+        trial = report_trial(session, number)
+        clicks = clicks_of(session, number)
+    return figures_file(
+        mailing,
+        report.value,
+        variants,
+        trial,
+        clicks,
+        language=visit.language,
+        time_zone=visit.time_zone,
+    )
 
-    @router.get("/report.csv")
-    def download_report(number: int, visit: SeeingVisit) -> Response:
-        with reading(engine) as session:
-            mailing = summarise(session, own(visit), number, figures)
-            report = report_on(session, mailing, figures)
-            variants = report_variants(session, number)
-            trial = report_trial(session, number)
-            clicks = clicks_of(session, number)
-        return figures_file(
-            mailing,
-            report.value,
-            variants,
-            trial,
-            clicks,
-            language=visit.language,
-            time_zone=visit.time_zone,
-        )
 
-    @router.get("/missed.csv")
-    def download_missed(
-        number: int, visit: Annotated[Visit, doing(Action.MAILING_EXPORT)], request: Request
-    ) -> Response:
-        missed = unless_by_head(
-            request,
-            lambda: operations.export_missed(engine, visit.actor, number, within=own(visit)),
-        )
-        return missed_file(missed, number, language=visit.language, time_zone=visit.time_zone)
-
-    return router
+@router.get("/missed.csv")
+def _download_missed(
+    number: int, visit: Annotated[Visit, doing(Action.MAILING_EXPORT)]
+) -> Response:
+    missed = unless_by_head(
+        visit.request,
+        lambda: operations.export_missed(visit.engine, visit.actor, number, within=own(visit)),
+    )
+    return missed_file(missed, number, language=visit.language, time_zone=visit.time_zone)
 
 
 _ALL = pmsg("figures", "All")
@@ -189,32 +185,28 @@ def _csv(
     )
 
 
-def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
-    """Return the routes of counted links."""
-    router = Router()
+@clicks_router.api_route("/r/{token}", methods=["GET", "HEAD"])
+def _go_on(token: str, request: Request) -> RedirectResponse:
+    """Redirect to the link's target, and count a GET request in the sum of the link."""
+    site = site_of(request)
+    looks_ahead = "prefetch" in request.headers.get("sec-purpose", "")
+    if request.method == "HEAD" or looks_ahead:
+        with reading(site.engine) as session:
+            url = follow(session, site.signer, token, count=False)
+    else:
+        with transaction(site.engine) as session:
+            url = follow(session, site.signer, token, count=True)
+    return RedirectResponse(url, status_code=302)
 
-    @router.api_route("/r/{token}", methods=["GET", "HEAD"])
-    def go_on(token: str, request: Request) -> RedirectResponse:
-        """Redirect to the link's target, and count a GET request in the sum of the link."""
-        looks_ahead = "prefetch" in request.headers.get("sec-purpose", "")
-        if request.method == "HEAD" or looks_ahead:
-            with reading(engine) as session:
-                url = follow(session, signer, token, count=False)
-        else:
-            with transaction(engine) as session:
-                url = follow(session, signer, token, count=True)
-        return RedirectResponse(url, status_code=302)
 
-    @router.post("/newsletters/{newsletter}/click-rule")
-    def set_rule(
-        newsletter: str,
-        visit: Annotated[Visit, doing(Action.NEWSLETTER_CLICK_RULE)],
-        issue_id: Annotated[int, Form()],
-        counted: Annotated[str, Form(max_length=1)] = "",
-    ) -> RedirectResponse:
-        with transaction(engine) as session:
-            set_click_rule(session, visit.actor, own(visit), counted=bool(counted))
-        target = f"/newsletters/{newsletter}/issues/{issue_id}/send?done=rule"
-        return RedirectResponse(target, status_code=303)
-
-    return router
+@clicks_router.post("/newsletters/{newsletter}/click-rule")
+def _set_rule(
+    newsletter: str,
+    visit: Annotated[Visit, doing(Action.NEWSLETTER_CLICK_RULE)],
+    issue_id: Annotated[int, Form()],
+    counted: Annotated[str, Form(max_length=1)] = "",
+) -> RedirectResponse:
+    with transaction(visit.engine) as session:
+        set_click_rule(session, visit.actor, own(visit), counted=bool(counted))
+    target = f"/newsletters/{newsletter}/issues/{issue_id}/send?done=rule"
+    return RedirectResponse(target, status_code=303)

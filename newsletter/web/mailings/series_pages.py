@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, StringConstraints
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -20,14 +18,12 @@ from newsletter.errors import ConflictError, ContentError, ListError, Newsletter
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.editions import check_day, read_day
 from newsletter.mailings.orders.test_mails import list_groups
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series import activation, running
 from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.mailings.series.figures import get_series, list_series, shown_steps, sums_of
 from newsletter.newsletters.publications import Newsletter
-from newsletter.settings import Settings
 from newsletter.web.access import Visit, newsletter_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from subscribers.fields.store import list_fields
 from subscribers.segments.saved import list_segments
 
@@ -75,136 +71,118 @@ class TypedSeries(BaseModel):
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesPages:
-    """Shows the pages of series."""
+def show_series_list(
+    visit: Visit,
+    *,
+    typed: TypedSeries | None = None,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show all series, and the form for a new one."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        series = list_series(session, row.id)
+        choices = _choices(session, row)
+    return show_page(
+        visit,
+        "mailings/series_list.html",
+        status=400 if error else 200,
+        newsletter=row,
+        series=series,
+        typed=typed or TypedSeries(),
+        error=error,
+        name_of=name_of,
+        notice=visit.request.query_params.get("done", ""),
+        **choices,
+    )
 
-    engine: Engine
-    settings: Settings
-    figures: Figures
-    pages: Pages
 
-    def list(
-        self,
-        visit: Visit,
-        request: Request,
-        *,
-        typed: TypedSeries | None = None,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show all series, and the form for a new one."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            series = list_series(session, row.id)
-            choices = self._choices(session, row)
-        return self.pages.show_to(
+def show_series(
+    visit: Visit,
+    number: int,
+    *,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show a series with its steps and their results."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        series = get_series(session, row.id, number)
+        sums = sums_of(session, series.id, visit.site.figures)
+        steps, may_run = shown_steps(session, series.id), visit.may(running.needed_to_run(row))
+        # The hashes of the mails that may be published, by step.
+        digests = {
+            each.step.id: activation.digest_of_step(session, row, each.step, visit.site.settings)
+            for each in steps
+            if may_run
+            and series.state is not SeriesState.DRAFT
+            and each.step.draft_id
+            and (each.is_changed or not each.step.version)
+        }
+        return show_page(
             visit,
-            request,
-            "mailings/series_list.html",
+            "mailings/series.html",
             status=400 if error else 200,
             newsletter=row,
             series=series,
-            typed=typed or TypedSeries(),
+            steps=steps,
+            digests=digests,
+            may_run=may_run,
+            sums=sums.value,
+            counted_at=sums.counted_at,
+            groups=list_groups(session, row.id),
             error=error,
             name_of=name_of,
-            notice=request.query_params.get("done", ""),
-            **choices,
+            part_names={state.value: state for state in EnrolmentState},
+            own_address=visit.address,
+            counts_clicks=row.count_clicks,
+            notice=visit.request.query_params.get("done", ""),
+            **_choices(session, row),
         )
 
-    def one(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        *,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show a series with its steps and their results."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            series = get_series(session, row.id, number)
-            sums = sums_of(session, series.id, self.figures)
-            steps, may_run = shown_steps(session, series.id), visit.may(running.needed_to_run(row))
-            # The hashes of the mails that may be published, by step.
-            digests = {
-                each.step.id: activation.digest_of_step(session, row, each.step, self.settings)
-                for each in steps
-                if may_run
-                and series.state is not SeriesState.DRAFT
-                and each.step.draft_id
-                and (each.is_changed or not each.step.version)
-            }
-            return self.pages.show_to(
-                visit,
-                request,
-                "mailings/series.html",
-                status=400 if error else 200,
-                newsletter=row,
-                series=series,
-                steps=steps,
-                digests=digests,
-                may_run=may_run,
-                sums=sums.value,
-                counted_at=sums.counted_at,
-                groups=list_groups(session, row.id),
-                error=error,
-                name_of=name_of,
-                part_names={state.value: state for state in EnrolmentState},
-                own_address=visit.address,
-                counts_clicks=row.count_clicks,
-                notice=request.query_params.get("done", ""),
-                **self._choices(session, row),
-            )
 
-    def confirmation(
-        self, visit: Visit, request: Request, number: int, since: str, *, activates: bool
-    ) -> HTMLResponse:
-        """Show the effect of activating a series or of enrolling members."""
-        day, error = _day(since)
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            series = get_series(session, row.id, number)
-            reviewed = activation.review_activation(
-                session, row, series, self.settings, actor=visit.actor, joined_since=day
-            )
-        return self.pages.show_to(
-            visit,
-            request,
-            "mailings/series_confirm.html",
-            newsletter=row,
-            series=series,
-            activation=reviewed,
-            activates=activates,
-            since=day.isoformat() if day else "",
-            typed_since=since,
-            error=error,
-            may_run=visit.may(running.needed_to_run(row)),
+def show_confirmation(visit: Visit, number: int, since: str, *, activates: bool) -> HTMLResponse:
+    """Show the effect of activating a series or of enrolling members."""
+    day, error = _day(since)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        series = get_series(session, row.id, number)
+        reviewed = activation.review_activation(
+            session, row, series, visit.site.settings, actor=visit.actor, joined_since=day
         )
+    return show_page(
+        visit,
+        "mailings/series_confirm.html",
+        newsletter=row,
+        series=series,
+        activation=reviewed,
+        activates=activates,
+        since=day.isoformat() if day else "",
+        typed_since=since,
+        error=error,
+        may_run=visit.may(running.needed_to_run(row)),
+    )
 
-    def act(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        change: Callable[[Session, Newsletter], object],
-        done: str,
-    ) -> Response:
-        """Change a series and redirect to it; or show it with the error."""
-        try:
-            with transaction(self.engine, long=True) as session:
-                row = newsletter_of(session, visit)
-                change(session, row)
-        except (ConflictError, ContentError, ListError) as error:
-            return self.one(visit, request, number, error=error)
-        return lead_to(visit, f"/{number}?done={done}")
 
-    def _choices(self, session: Session, row: Newsletter) -> Mapping[str, object]:
-        return {
-            "dates": [
-                field for field in list_fields(session, row.id) if field.type is FieldType.DATE
-            ],
-            "segments": list_segments(session, row.id),
-        }
+def change_series(
+    visit: Visit,
+    number: int,
+    change: Callable[[Session, Newsletter], object],
+    done: str,
+) -> Response:
+    """Change a series and redirect to it; or show it with the error."""
+    try:
+        with transaction(visit.engine, long=True) as session:
+            row = newsletter_of(session, visit)
+            change(session, row)
+    except (ConflictError, ContentError, ListError) as error:
+        return show_series(visit, number, error=error)
+    return lead_to(visit, f"/{number}?done={done}")
+
+
+def _choices(session: Session, row: Newsletter) -> Mapping[str, object]:
+    return {
+        "dates": [field for field in list_fields(session, row.id) if field.type is FieldType.DATE],
+        "segments": list_segments(session, row.id),
+    }
 
 
 def lead_to(visit: Visit, rest: str) -> RedirectResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
@@ -16,7 +16,6 @@ from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.mailings.series import actions, activation
 from newsletter.mailings.series.due import Timing, read_timing
 from newsletter.newsletters.publications import Newsletter
-from newsletter.tokens import Pseudonyms
 from newsletter.web.access import (
     CommenterVisit,
     EditorVisit,
@@ -29,10 +28,10 @@ from newsletter.web.issues.shown_as import mail_frame
 from newsletter.web.mailings.series_pages import (
     SERIES_PATH,
     SeriesDigest,
-    SeriesPages,
     SeriesRevision,
     SeriesText,
     SeriesWord,
+    change_series,
 )
 from newsletter.web.routing import Router
 
@@ -61,103 +60,95 @@ class TypedStep(BaseModel):
 _TypedStepForm = Annotated[TypedStep, Form()]
 
 
-def steps_router(  # noqa: C901 - a list of routes
-    shown: SeriesPages, pseudonyms: Pseudonyms
-) -> Router:
-    """Return the routes of a series' steps."""
-    router = Router(prefix=SERIES_PATH)
+router = Router(prefix=SERIES_PATH)
 
-    @router.post("/{number}/steps")
-    def add_step(
-        number: int, visit: EditorVisit, request: Request, typed: _TypedStepForm
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> object:
-            return actions.add_step(
-                session,
-                visit.actor,
-                row,
-                number,
-                typed.timing(),
-                title=typed.title,
-                revision=typed.revision,
-            )
 
-        return shown.act(visit, request, number, act, "step-added")
+@router.post("/{number}/steps")
+def _add_step(number: int, visit: EditorVisit, typed: _TypedStepForm) -> Response:
+    def act(session: Session, row: Newsletter) -> object:
+        return actions.add_step(
+            session,
+            visit.actor,
+            row,
+            number,
+            typed.timing(),
+            title=typed.title,
+            revision=typed.revision,
+        )
 
-    @router.post("/{number}/steps/{step}/change")
-    def change_step(
-        number: int, step: int, visit: EditorVisit, request: Request, typed: _TypedStepForm
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> None:
-            actions.change_step(
-                session, visit.actor, row.id, step, typed.timing(), revision=typed.revision
-            )
+    return change_series(visit, number, act, "step-added")
 
-        return shown.act(visit, request, number, act, "saved")
 
-    @router.post("/{number}/steps/{step}/move")
-    def move_step(
-        number: int,
-        step: int,
-        visit: EditorVisit,
-        request: Request,
-        revision: SeriesRevision,
-        to: Annotated[str, Form(max_length=8)] = "",
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> None:
-            actions.move_step(
-                session, visit.actor, row.id, step, later=to == "later", revision=revision
-            )
+@router.post("/{number}/steps/{step}/change")
+def _change_step(number: int, step: int, visit: EditorVisit, typed: _TypedStepForm) -> Response:
+    def act(session: Session, row: Newsletter) -> None:
+        actions.change_step(
+            session, visit.actor, row.id, step, typed.timing(), revision=typed.revision
+        )
 
-        return shown.act(visit, request, number, act, "moved")
+    return change_series(visit, number, act, "saved")
 
-    @router.post("/{number}/steps/{step}/remove")
-    def remove_step(
-        number: int, step: int, visit: EditorVisit, request: Request, revision: SeriesRevision
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> None:
-            actions.remove_step(session, visit.actor, row.id, step, revision=revision)
 
-        return shown.act(visit, request, number, act, "removed")
+@router.post("/{number}/steps/{step}/move")
+def _move_step(
+    number: int,
+    step: int,
+    visit: EditorVisit,
+    revision: SeriesRevision,
+    to: Annotated[str, Form(max_length=8)] = "",
+) -> Response:
+    def act(session: Session, row: Newsletter) -> None:
+        actions.move_step(
+            session, visit.actor, row.id, step, later=to == "later", revision=revision
+        )
 
-    @router.post("/{number}/steps/{step}/test")
-    def test_step(
-        number: int,
-        step: int,
-        visit: Annotated[Visit, doing(Action.SERIES_TEST)],
-        request: Request,
-        group: Annotated[str, Form(max_length=64)] = "",
-        to: Annotated[str, Form(max_length=4000)] = "",
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> object:
-            addresses = recipients_of(session, row.id, group=group, to=to)
-            return activation.send_step_test(
-                session, visit.actor, row, step, addresses, shown.settings, pseudonyms
-            )
+    return change_series(visit, number, act, "moved")
 
-        return shown.act(visit, request, number, act, "tested")
 
-    @router.post("/{number}/steps/{step}/apply")
-    def apply_step(
-        number: int,
-        step: int,
-        visit: SeeingVisit,
-        request: Request,
-        revision: SeriesRevision,
-        digest: SeriesDigest = "",
-    ) -> Response:
-        def act(session: Session, row: Newsletter) -> None:
-            activation.apply_step(
-                session, visit.actor, row, step, shown.settings, revision=revision, digest=digest
-            )
+@router.post("/{number}/steps/{step}/remove")
+def _remove_step(number: int, step: int, visit: EditorVisit, revision: SeriesRevision) -> Response:
+    def act(session: Session, row: Newsletter) -> None:
+        actions.remove_step(session, visit.actor, row.id, step, revision=revision)
 
-        return shown.act(visit, request, number, act, "applied")
+    return change_series(visit, number, act, "removed")
 
-    @router.get("/{number}/steps/{step}/mail")
-    def show_step(step: int, visit: CommenterVisit) -> HTMLResponse:
-        with reading(shown.engine) as session:
-            row = newsletter_of(session, visit)
-            rendered = activation.read_step(session, row, step, shown.settings)
-        return mail_frame(rendered, sample_reader(visit.language), site=shown.settings.public_url)
 
-    return router
+@router.post("/{number}/steps/{step}/test")
+def _test_step(
+    number: int,
+    step: int,
+    visit: Annotated[Visit, doing(Action.SERIES_TEST)],
+    group: Annotated[str, Form(max_length=64)] = "",
+    to: Annotated[str, Form(max_length=4000)] = "",
+) -> Response:
+    def act(session: Session, row: Newsletter) -> object:
+        addresses = recipients_of(session, row.id, group=group, to=to)
+        return activation.send_step_test(
+            session, visit.actor, row, step, addresses, visit.site.settings, visit.site.pseudonyms
+        )
+
+    return change_series(visit, number, act, "tested")
+
+
+@router.post("/{number}/steps/{step}/apply")
+def _apply_step(
+    number: int,
+    step: int,
+    visit: SeeingVisit,
+    revision: SeriesRevision,
+    digest: SeriesDigest = "",
+) -> Response:
+    def act(session: Session, row: Newsletter) -> None:
+        activation.apply_step(
+            session, visit.actor, row, step, visit.site.settings, revision=revision, digest=digest
+        )
+
+    return change_series(visit, number, act, "applied")
+
+
+@router.get("/{number}/steps/{step}/mail")
+def _show_step(step: int, visit: CommenterVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        rendered = activation.read_step(session, row, step, visit.site.settings)
+    return mail_frame(rendered, sample_reader(visit.language), site=visit.site.settings.public_url)

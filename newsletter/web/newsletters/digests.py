@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
@@ -32,7 +30,6 @@ from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
-from newsletter.settings import Settings
 from newsletter.web.access import (
     SeeingVisit,
     Visit,
@@ -42,7 +39,7 @@ from newsletter.web.access import (
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.shown_as import in_frame, show_to_reader
 from newsletter.web.newsletters.choice_names import structure_name
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 
 _Text = Annotated[str, Field(max_length=4000)]
@@ -70,163 +67,151 @@ class _Form(BaseModel):
 _TypedForm = Annotated[_Form, Form()]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Page:
-    """The page of a newsletter's digests."""
-
-    engine: Engine
-    pages: Pages
-    setting: DigestSetting
-    templates: Sequence[str]
-
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        *,
-        error: NewsletterError | None = None,
-        typed: tuple[Frequency, DigestTerms] | None = None,
-        begun: str = "",
-    ) -> HTMLResponse:
-        """Show the page with an input and its error; ``begun`` is the state shown by the form."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            rules = find_rules(session, row.id)
-            own = [name for name, _ in own_templates(row)]
-            readers = count_by_frequency(session, row.id)
-            shown = []
-            for frequency in DIGESTS:
-                rule = rules.get(frequency)
-                preview, fault = None, None
-                if rule is not None:
-                    try:
-                        preview = preview_digest(session, row, rule, self.setting)
-                    except NewsletterError as failed:
-                        fault = failed
-                terms = terms_of(rule, frequency)
-                kept = shown_of(terms)
-                if typed is not None and typed[0] is frequency:
-                    terms, kept = typed[1], begun or kept
-                shown.append((frequency, rule, terms, preview, fault, kept))
-            digests = list_digests(session, row.id)
-        return self.pages.show_to(
-            visit,
-            request,
-            "newsletters/digests.html",
-            status=400 if error else 200,
-            newsletter=row,
-            shown=shown,
-            readers=readers,
-            digests=digests,
-            details=DigestDetail,
-            templates=[
-                (name, structure_name(name, visit.language)) for name in [*self.templates, *own]
-            ],
-            error=error,
-            wrong=typed[0].value if typed and error else "",
-            notice=request.query_params.get("done", ""),
-        )
-
-    def change(self, visit: Visit, request: Request, frequency: Frequency, form: _Form) -> Response:
-        """Save the settings of a digest, or show their errors."""
-        terms = form.terms()
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            kept = terms_of(find_rules(session, row.id).get(frequency), frequency)
-        try:
-            with transaction(self.engine) as session:
-                row = newsletter_of(session, visit)
-                self.require_template(row, terms.template)
-                set_digest(session, visit.actor, row, frequency, terms, shown=form.shown)
-        except EditConflictError as error:
-            merged = merge_changes(form.shown, terms, kept).value
-            clash = worded_clash(error)
-            return self.show(visit, request, error=clash, typed=(frequency, merged))
-        except ListError as error:
-            typed = (frequency, terms)
-            return self.show(visit, request, error=error, typed=typed, begun=form.shown)
-        return _back(request, f"/{frequency}", "saved")
-
-    def require_template(self, row: Newsletter, name: str) -> None:
-        """Refuse an unknown template.
-
-        Raises:
-            ListError: The template does not exist.
-        """
-        own = [each for each, _ in own_templates(row)]
-        if name and name not in [*self.templates, *own]:
-            raise ListError(msg("There is no template “{template}”.", template=name))
-
-
-def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
-    """Return the routes of digests."""
-    router = Router(prefix="/newsletters/{newsletter}/digests")
-    setting = DigestSetting.of(settings)
-    page = _Page(
-        engine=engine,
-        pages=pages,
-        setting=setting,
-        templates=tuple(templates_in(settings.templates_dir).names()),
+def _show(
+    visit: Visit,
+    *,
+    error: NewsletterError | None = None,
+    typed: tuple[Frequency, DigestTerms] | None = None,
+    begun: str = "",
+) -> HTMLResponse:
+    """Show the page with an input and its error; ``begun`` is the state shown by the form."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        rules = find_rules(session, row.id)
+        own = [name for name, _ in own_templates(row)]
+        readers = count_by_frequency(session, row.id)
+        shown = []
+        for frequency in DIGESTS:
+            rule = rules.get(frequency)
+            preview, fault = None, None
+            if rule is not None:
+                try:
+                    preview = preview_digest(session, row, rule, _setting(visit))
+                except NewsletterError as failed:
+                    fault = failed
+            terms = terms_of(rule, frequency)
+            kept = shown_of(terms)
+            if typed is not None and typed[0] is frequency:
+                terms, kept = typed[1], begun or kept
+            shown.append((frequency, rule, terms, preview, fault, kept))
+        digests = list_digests(session, row.id)
+    return show_page(
+        visit,
+        "newsletters/digests.html",
+        status=400 if error else 200,
+        newsletter=row,
+        shown=shown,
+        readers=readers,
+        digests=digests,
+        details=DigestDetail,
+        templates=[
+            (name, structure_name(name, visit.language)) for name in [*_shipped(visit), *own]
+        ],
+        error=error,
+        wrong=typed[0].value if typed and error else "",
+        notice=visit.request.query_params.get("done", ""),
     )
 
-    @router.get("")
-    def show_digests(visit: SeeingVisit, request: Request) -> HTMLResponse:
-        return page.show(visit, request)
 
-    @router.get("/{frequency}/mail")
-    def show_next(frequency: str, visit: SeeingVisit) -> Response:
-        with reading(engine) as session:
+def _change_digest(visit: Visit, frequency: Frequency, form: _Form) -> Response:
+    """Save the settings of a digest, or show their errors."""
+    terms = form.terms()
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        kept = terms_of(find_rules(session, row.id).get(frequency), frequency)
+    try:
+        with transaction(visit.engine) as session:
             row = newsletter_of(session, visit)
-            rule = find_rules(session, row.id).get(_frequency(frequency))
-            digest = preview_digest(session, row, rule, setting) if rule else None
-        if digest is None or digest.rendered is None:
-            raise NotFoundError(msg("No issue waits for this digest."))
-        shown = show_to_reader(digest.rendered, sample_reader(visit.language), dark=False)
-        return in_frame(shown.html, settings.public_url)
+            _require_template(visit, row, terms.template)
+            set_digest(session, visit.actor, row, frequency, terms, shown=form.shown)
+    except EditConflictError as error:
+        merged = merge_changes(form.shown, terms, kept).value
+        clash = worded_clash(error)
+        return _show(visit, error=clash, typed=(frequency, merged))
+    except ListError as error:
+        typed = (frequency, terms)
+        return _show(visit, error=error, typed=typed, begun=form.shown)
+    return _back(visit.request, f"/{frequency}", "saved")
 
-    @router.post("/{frequency}")
-    def change(
-        frequency: str,
-        visit: Annotated[Visit, doing(Action.NEWSLETTER_DIGEST)],
-        request: Request,
-        form: _TypedForm,
-    ) -> Response:
-        return page.change(visit, request, _frequency(frequency), form)
 
-    @router.post("/{frequency}/pause")
-    def pause(
-        frequency: str, visit: Annotated[Visit, doing(Action.DIGEST_PAUSE)], request: Request
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                pause_digest(session, visit.actor, row, _frequency(frequency))
-        except ConflictError as error:
-            return page.show(visit, request, error=error)
-        return _back(request, f"/{frequency}/pause", "paused")
+def _require_template(visit: Visit, row: Newsletter, name: str) -> None:
+    """Refuse an unknown template.
 
-    @router.post("/{frequency}/resume")
-    def resume(
-        frequency: str,
-        visit: Annotated[Visit, doing(Action.DIGEST_RESUME)],
-        request: Request,
-        without: Annotated[str, Form()] = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                resume_digest(
-                    session,
-                    visit.actor,
-                    row,
-                    _frequency(frequency),
-                    without_waiting=bool(without),
-                )
-        except ConflictError as error:
-            return page.show(visit, request, error=error)
-        return _back(request, f"/{frequency}/resume", "resumed")
+    Raises:
+        ListError: The template does not exist.
+    """
+    own = [each for each, _ in own_templates(row)]
+    if name and name not in [*_shipped(visit), *own]:
+        raise ListError(msg("There is no template “{template}”.", template=name))
 
-    return router
+
+def _setting(visit: Visit) -> DigestSetting:
+    return DigestSetting.of(visit.site.settings)
+
+
+def _shipped(visit: Visit) -> Sequence[str]:
+    return [*templates_in(visit.site.settings.templates_dir).names()]
+
+
+router = Router(prefix="/newsletters/{newsletter}/digests")
+
+
+@router.get("")
+def _show_digests(visit: SeeingVisit) -> HTMLResponse:
+    return _show(visit)
+
+
+@router.get("/{frequency}/mail")
+def _show_next(frequency: str, visit: SeeingVisit) -> Response:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        rule = find_rules(session, row.id).get(_frequency(frequency))
+        digest = preview_digest(session, row, rule, _setting(visit)) if rule else None
+    if digest is None or digest.rendered is None:
+        raise NotFoundError(msg("No issue waits for this digest."))
+    shown = show_to_reader(digest.rendered, sample_reader(visit.language), dark=False)
+    return in_frame(shown.html, visit.site.settings.public_url)
+
+
+@router.post("/{frequency}")
+def _change(
+    frequency: str,
+    visit: Annotated[Visit, doing(Action.NEWSLETTER_DIGEST)],
+    form: _TypedForm,
+) -> Response:
+    return _change_digest(visit, _frequency(frequency), form)
+
+
+@router.post("/{frequency}/pause")
+def _pause(frequency: str, visit: Annotated[Visit, doing(Action.DIGEST_PAUSE)]) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            pause_digest(session, visit.actor, row, _frequency(frequency))
+    except ConflictError as error:
+        return _show(visit, error=error)
+    return _back(visit.request, f"/{frequency}/pause", "paused")
+
+
+@router.post("/{frequency}/resume")
+def _resume(
+    frequency: str,
+    visit: Annotated[Visit, doing(Action.DIGEST_RESUME)],
+    without: Annotated[str, Form()] = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            resume_digest(
+                session,
+                visit.actor,
+                row,
+                _frequency(frequency),
+                without_waiting=bool(without),
+            )
+    except ConflictError as error:
+        return _show(visit, error=error)
+    return _back(visit.request, f"/{frequency}/resume", "resumed")
 
 
 def _frequency(text: str) -> Frequency:

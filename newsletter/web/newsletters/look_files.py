@@ -11,7 +11,6 @@ from hashlib import sha256
 
 from fastapi import Request
 from fastapi.responses import Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -22,6 +21,7 @@ from newsletter.newsletters.look.model import LookPicture, look_of, look_version
 from newsletter.newsletters.look.properties import StyleSheet, social_picture, style_sheet
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.web.routing import Router
+from newsletter.web.site import site_of
 from subscribers.invitations import require_sight
 
 _KEPT = "public, max-age=31536000, immutable"
@@ -53,42 +53,42 @@ def _picture_version(newsletter: Newsletter) -> str:
     return look_version(look_of(newsletter))
 
 
-def look_files_router(engine: Engine) -> Router:
-    """Return the routes of looks' files."""
-    router = Router(prefix="/looks/{slug}")
+router = Router(prefix="/looks/{slug}")
 
-    @router.get("/social.png")
-    def picture(slug: str, request: Request, v: str = "") -> Response:
-        with reading(engine) as session:
-            row = find_newsletter(session, slug)
+
+@router.get("/social.png")
+def _picture(slug: str, request: Request, v: str = "") -> Response:
+    site = site_of(request)
+    with reading(site.engine) as session:
+        row = find_newsletter(session, slug)
+        require_sight(session, row, "")
+        look = look_of(row)
+        header, logo = (_content(session, each) for each in (look.header, look.logo))
+    return _answer(
+        request,
+        lambda: social_picture(look, header, logo),
+        media_type="image/png",
+        version=_picture_version(row),
+        asked=v,
+    )
+
+
+@router.get("/{language}.css")
+def _sheet(slug: str, language: Language, request: Request, v: str = "") -> Response:
+    site = site_of(request)
+    with reading(site.engine) as session:
+        row = find_newsletter(session, slug)
+        found = style_sheet(look_of(row), language)
+        version = _sheet_version(row, found)
+        if v != version:
             require_sight(session, row, "")
-            look = look_of(row)
-            header, logo = (_content(session, each) for each in (look.header, look.logo))
-        return _answer(
-            request,
-            lambda: social_picture(look, header, logo),
-            media_type="image/png",
-            version=_picture_version(row),
-            asked=v,
-        )
-
-    @router.get("/{language}.css")
-    def sheet(slug: str, language: Language, request: Request, v: str = "") -> Response:
-        with reading(engine) as session:
-            row = find_newsletter(session, slug)
-            found = style_sheet(look_of(row), language)
-            version = _sheet_version(row, found)
-            if v != version:
-                require_sight(session, row, "")
-        return _answer(
-            request,
-            found.text.encode,
-            media_type="text/css",
-            version=version,
-            asked=v,
-        )
-
-    return router
+    return _answer(
+        request,
+        found.text.encode,
+        media_type="text/css",
+        version=version,
+        asked=v,
+    )
 
 
 def _content(session: Session, picture: LookPicture | None) -> bytes | None:

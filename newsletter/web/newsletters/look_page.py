@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Form, Query, Request, UploadFile
+from fastapi import Form, Query, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import Field
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -52,12 +51,11 @@ from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.theme import Theme
 from newsletter.samples import sample_issue
-from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.issues.shown_as import mail_frame, show_to_reader
 from newsletter.web.newsletters.choice_names import FONTS, HEADINGS, ITEMS, MASTHEADS
 from newsletter.web.newsletters.look_form import LookForm
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, up_to
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -100,234 +98,214 @@ class _Sent(LookForm):
     header_file: UploadFile | None = None
 
 
-class _LookPage:
-    """Shows the page, and the mail in the look of the form."""
+def _show(
+    visit: Visit,
+    form: LookForm | None = None,
+    *,
+    faults: Mapping[str, Message] | None = None,
+    notice: str = "",
+    error: ConflictError | None = None,
+) -> HTMLResponse:
+    """Show the saved look or the input."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+    form = form or LookForm.of(look_of(row))
+    look, _ = form.read()
+    language = visit.language
+    return show_page(
+        visit,
+        "newsletters/look.html",
+        status=409 if error else 400 if faults else 200,
+        error=error,
+        newsletter=row,
+        typed=form,
+        look=look,
+        designs=DESIGNS,
+        forms=[LookForm.of(design.look) for design in DESIGNS],
+        fonts=_choices(FONTS, language),
+        mastheads=_choices(MASTHEADS, language),
+        item_styles=_choices(ITEMS, language),
+        heading_styles=_choices(HEADINGS, language),
+        logo_widths=LOGO_WIDTHS,
+        usual_logo=USUAL_LOGO,
+        faults=faults or {},
+        unreadable={each.field: each for each in find_unreadable(look.palette)},
+        typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",
+        notice=notice or visit.request.query_params.get("done", ""),
+    )
 
-    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
-        self._settings, self._engine, self._pages = settings, engine, pages
 
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        form: LookForm | None = None,
-        *,
-        faults: Mapping[str, Message] | None = None,
-        notice: str = "",
-        error: ConflictError | None = None,
-    ) -> HTMLResponse:
-        """Show the saved look or the input."""
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
-        form = form or LookForm.of(look_of(row))
-        look, _ = form.read()
-        language = visit.language
-        return self._pages.show_to(
-            visit,
-            request,
-            "newsletters/look.html",
-            status=409 if error else 400 if faults else 200,
-            error=error,
-            newsletter=row,
-            typed=form,
-            look=look,
-            designs=DESIGNS,
-            forms=[LookForm.of(design.look) for design in DESIGNS],
-            fonts=_choices(FONTS, language),
-            mastheads=_choices(MASTHEADS, language),
-            item_styles=_choices(ITEMS, language),
-            heading_styles=_choices(HEADINGS, language),
-            logo_widths=LOGO_WIDTHS,
-            usual_logo=USUAL_LOGO,
-            faults=faults or {},
-            unreadable={each.field: each for each in find_unreadable(look.palette)},
-            typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",
-            notice=notice or request.query_params.get("done", ""),
-        )
+def _render(visit: Visit, session: Session, row: Newsletter, look: Look) -> RenderedIssue:
+    """Render the last issue in a look, or the sample issue if there is none.
 
-    def render(self, session: Session, row: Newsletter, look: Look) -> RenderedIssue:
-        """Render the last issue in a look, or the sample issue if there is none.
+    Raises:
+        TemplateError: Neither issue can be rendered.
+    """
+    issues = list_issues(session, row.id)
+    return render_issue(
+        issue_from_json(issues[0].content) if issues else _sample_of(row),
+        template=(issues[0].template if issues else "") or row.template,
+        templates_dir=visit.site.settings.templates_dir,
+        publisher=replace(publisher_of(row), theme=theme_of(look)),
+    )
 
-        Raises:
-            TemplateError: Neither issue can be rendered.
-        """
-        issues = list_issues(session, row.id)
-        return render_issue(
-            issue_from_json(issues[0].content) if issues else _sample_of(row),
-            template=(issues[0].template if issues else "") or row.template,
-            templates_dir=self._settings.templates_dir,
-            publisher=replace(publisher_of(row), theme=theme_of(look)),
-        )
 
-    def keep_pictures(self, visit: Visit, form: _Sent) -> tuple[LookForm, dict[str, Message]]:
-        """Store the uploaded pictures, and return the form with them."""
-        faults: dict[str, Message] = {}
-        shown: LookForm = form
-        for name, file in (("logo", form.logo_file), ("header", form.header_file)):
-            if file is None or not file.filename:
-                continue
-            try:
-                with transaction(self._engine) as session:
-                    picture = keep_look_picture(
-                        session,
-                        newsletter_of(session, visit).id,
-                        file.file.read(LARGEST_PICTURE + 1),
-                        source=file.filename[:100],
-                        alt=getattr(form, f"{name}_alt"),
-                        site=self._settings.public_url,
-                    )
-            except ContentError as error:
-                faults[name] = error.message
-            else:
-                shown = shown.with_picture(name, picture)
-        return shown, faults
-
-    def from_now_on(self, visit: Visit, form: LookForm) -> LookForm:
-        """Return a form as a change of the saved look."""
-        with reading(self._engine) as session:
-            return form.beginning_with(look_of(newsletter_of(session, visit)))
-
-    def save(self, visit: Visit, request: Request, form: LookForm) -> Response:
-        """Save the input, or show its errors."""
-        look, faults = form.read()
+def _keep_pictures(visit: Visit, form: _Sent) -> tuple[LookForm, dict[str, Message]]:
+    """Store the uploaded pictures, and return the form with them."""
+    faults: dict[str, Message] = {}
+    shown: LookForm = form
+    for name, file in (("logo", form.logo_file), ("header", form.header_file)):
+        if file is None or not file.filename:
+            continue
         try:
-            with transaction(self._engine) as session:
-                row = newsletter_of(session, visit)
-                faults = faults or find_look_faults(session, look)
-                if not faults:
-                    change_look(
-                        session,
-                        visit.actor,
-                        row.id,
-                        look,
-                        site=self._settings.public_url,
-                        began_with=form.began,
-                    )
-        except ConflictError as error:
-            return self.show(visit, request, self.from_now_on(visit, form), error=error)
-        if faults:
-            return self.show(visit, request, form, faults=faults)
-        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
-
-
-def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of a newsletter's look."""
-    router = Router(prefix="/newsletters/{newsletter}/look")
-    page = _LookPage(settings, engine, pages)
-
-    @router.get("")
-    def show_look(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        return page.show(visit, request)
-
-    @router.post("", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
-    def change(
-        visit: AdministratorVisit, request: Request, sent: Annotated[_Sent, Form()]
-    ) -> Response:
-        """Save the look, or apply another button to the unsaved form."""
-        form, faults = page.keep_pictures(visit, sent)
-        if faults:
-            return page.show(visit, request, form, faults=faults)
-        what, _, name = sent.verb.partition(":")
-        match what:
-            case "design":
-                return page.show(visit, request, form.in_design(name), notice="unsaved")
-            case "remove" if name in {"logo", "header"}:
-                return page.show(visit, request, form.without_picture(name), notice="unsaved")
-            case "upload":
-                return page.show(visit, request, form, notice="unsaved")
-            case _:
-                return page.save(visit, request, form)
-
-    _add_preview(router, settings, engine, page)
-    _add_files(router, engine, page, settings.public_url)
-    return router
-
-
-def _add_preview(router: Router, settings: Settings, engine: Engine, page: _LookPage) -> None:
-    @router.post("/preview", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
-    def preview(
-        visit: AdministratorVisit,
-        request: Request,
-        form: Annotated[_Sent, Form()],
-    ) -> Response:
-        """Show the last issue in the look of the form; scripts also get the errors."""
-        look, faults = form.read()
-        by_script = "application/json" in request.headers.get("accept", "")
-        language = visit.language
-        worded = {name: fault.in_language(language) for name, fault in faults.items()}
-        if faults and by_script:
-            return JSONResponse({"faults": worded, "unreadable": []})
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            try:
-                rendered = page.render(session, row, look_of(row) if faults else look)
-            except TemplateError:
-                rendered = _sample_mail(theme_of(look), row.language, settings.templates_dir)
-        reader = sample_reader(language)
-        if not by_script:
-            return mail_frame(rendered, reader, site=settings.public_url)
-        unreadable = [
-            {
-                "field": each.field,
-                "nearest": each.nearest,
-                "refused": each.refused,
-                "words": each.message.in_language(language),
-            }
-            for each in find_unreadable(look.palette)
-        ]
-        html = show_to_reader(rendered, reader, dark=form.dark).html
-        return JSONResponse({"html": html, "faults": {}, "unreadable": unreadable})
-
-    @router.get("/mail")
-    def mail(
-        visit: AdministratorVisit, request: Request, typed: Annotated[LookForm, Query()]
-    ) -> HTMLResponse:
-        """Show the last issue in the saved look, or in the look of the query parameters."""
-        look, faults = typed.read()
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            kept = faults or not request.query_params
-            rendered = page.render(session, row, look_of(row) if kept else look)
-        return mail_frame(rendered, sample_reader(visit.language), site=settings.public_url)
-
-
-def _add_files(router: Router, engine: Engine, page: _LookPage, site: str) -> None:
-    @router.get("/export")
-    def export(visit: AdministratorVisit) -> Response:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            data = write_look_file(session, look_of(row))
-        headers = {"Content-Disposition": f'attachment; filename="{row.slug}-look.json"'}
-        return Response(data, media_type="application/json", headers=headers)
-
-    @router.post("/import", response_model=None, dependencies=[up_to(LARGEST_FILE + 100_000)])
-    def bring_in(visit: AdministratorVisit, request: Request, file: UploadFile) -> Response:
-        """Store the pictures of an imported look, and show the unsaved look."""
-        name = (file.filename or "")[:100]
-        try:
-            read = read_look_file(file.file.read(LARGEST_FILE + 1), source=name)
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                look = keep_look_file(session, row.id, read, source=name, site=site)
+            with transaction(visit.engine) as session:
+                picture = keep_look_picture(
+                    session,
+                    newsletter_of(session, visit).id,
+                    file.file.read(LARGEST_PICTURE + 1),
+                    source=file.filename[:100],
+                    alt=getattr(form, f"{name}_alt"),
+                    site=visit.site.settings.public_url,
+                )
         except ContentError as error:
-            return page.show(visit, request, faults={"file": error.message})
-        form = page.from_now_on(visit, LookForm.of(look))
-        return page.show(visit, request, form, notice="unsaved")
+            faults[name] = error.message
+        else:
+            shown = shown.with_picture(name, picture)
+    return shown, faults
 
 
-def designs_router(settings: Settings) -> Router:
-    """Return the route of the designs' thumbnails."""
-    router = Router(prefix="/designs")
+def _from_now_on(visit: Visit, form: LookForm) -> LookForm:
+    """Return a form as a change of the saved look."""
+    with reading(visit.engine) as session:
+        return form.beginning_with(look_of(newsletter_of(session, visit)))
 
-    @router.get("/{name}")
-    def thumbnail(visit: AdministratorVisit, name: str) -> HTMLResponse:
-        theme = theme_of(find_design(name).look)
-        rendered = _sample_mail(theme, visit.language, settings.templates_dir)
-        shown = mail_frame(rendered, sample_reader(visit.language), site=settings.public_url)
-        shown.headers["Cache-Control"] = "private, max-age=3600"
-        return shown
 
-    return router
+def _save(visit: Visit, form: LookForm) -> Response:
+    """Save the input, or show its errors."""
+    look, faults = form.read()
+    try:
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            faults = faults or find_look_faults(session, look)
+            if not faults:
+                change_look(
+                    session,
+                    visit.actor,
+                    row.id,
+                    look,
+                    site=visit.site.settings.public_url,
+                    began_with=form.began,
+                )
+    except ConflictError as error:
+        return _show(visit, _from_now_on(visit, form), error=error)
+    if faults:
+        return _show(visit, form, faults=faults)
+    return RedirectResponse(f"{visit.path}?done=saved", status_code=303)
+
+
+router = Router(prefix="/newsletters/{newsletter}/look")
+designs_router = Router(prefix="/designs")
+
+
+@router.get("")
+def _show_look(visit: AdministratorVisit) -> HTMLResponse:
+    return _show(visit)
+
+
+@router.post("", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
+def _change(visit: AdministratorVisit, sent: Annotated[_Sent, Form()]) -> Response:
+    """Save the look, or apply another button to the unsaved form."""
+    form, faults = _keep_pictures(visit, sent)
+    if faults:
+        return _show(visit, form, faults=faults)
+    what, _, name = sent.verb.partition(":")
+    match what:
+        case "design":
+            return _show(visit, form.in_design(name), notice="unsaved")
+        case "remove" if name in {"logo", "header"}:
+            return _show(visit, form.without_picture(name), notice="unsaved")
+        case "upload":
+            return _show(visit, form, notice="unsaved")
+        case _:
+            return _save(visit, form)
+
+
+@router.post("/preview", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
+def _preview(
+    visit: AdministratorVisit,
+    form: Annotated[_Sent, Form()],
+) -> Response:
+    """Show the last issue in the look of the form; scripts also get the errors."""
+    look, faults = form.read()
+    by_script = "application/json" in visit.request.headers.get("accept", "")
+    language = visit.language
+    worded = {name: fault.in_language(language) for name, fault in faults.items()}
+    if faults and by_script:
+        return JSONResponse({"faults": worded, "unreadable": []})
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        try:
+            rendered = _render(visit, session, row, look_of(row) if faults else look)
+        except TemplateError:
+            rendered = _sample_mail(theme_of(look), row.language, visit.site.settings.templates_dir)
+    reader = sample_reader(language)
+    if not by_script:
+        return mail_frame(rendered, reader, site=visit.site.settings.public_url)
+    unreadable = [
+        {
+            "field": each.field,
+            "nearest": each.nearest,
+            "refused": each.refused,
+            "words": each.message.in_language(language),
+        }
+        for each in find_unreadable(look.palette)
+    ]
+    html = show_to_reader(rendered, reader, dark=form.dark).html
+    return JSONResponse({"html": html, "faults": {}, "unreadable": unreadable})
+
+
+@router.get("/mail")
+def _mail(visit: AdministratorVisit, typed: Annotated[LookForm, Query()]) -> HTMLResponse:
+    """Show the last issue in the saved look, or in the look of the query parameters."""
+    look, faults = typed.read()
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        kept = faults or not visit.request.query_params
+        rendered = _render(visit, session, row, look_of(row) if kept else look)
+    return mail_frame(rendered, sample_reader(visit.language), site=visit.site.settings.public_url)
+
+
+@router.get("/export")
+def _export(visit: AdministratorVisit) -> Response:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        data = write_look_file(session, look_of(row))
+    headers = {"Content-Disposition": f'attachment; filename="{row.slug}-look.json"'}
+    return Response(data, media_type="application/json", headers=headers)
+
+
+@router.post("/import", response_model=None, dependencies=[up_to(LARGEST_FILE + 100_000)])
+def _bring_in(visit: AdministratorVisit, file: UploadFile) -> Response:
+    """Store the pictures of an imported look, and show the unsaved look."""
+    name = (file.filename or "")[:100]
+    try:
+        read = read_look_file(file.file.read(LARGEST_FILE + 1), source=name)
+        with transaction(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            look = keep_look_file(session, row.id, read, source=name, site=visit.site.url)
+    except ContentError as error:
+        return _show(visit, faults={"file": error.message})
+    form = _from_now_on(visit, LookForm.of(look))
+    return _show(visit, form, notice="unsaved")
+
+
+@designs_router.get("/{name}")
+def _thumbnail(visit: AdministratorVisit, name: str) -> HTMLResponse:
+    theme = theme_of(find_design(name).look)
+    rendered = _sample_mail(theme, visit.language, visit.site.settings.templates_dir)
+    shown = mail_frame(rendered, sample_reader(visit.language), site=visit.site.settings.public_url)
+    shown.headers["Cache-Control"] = "private, max-age=3600"
+    return shown
 
 
 def _filled(form: LookForm) -> dict[str, str]:

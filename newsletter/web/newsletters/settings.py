@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Form, Request
+from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Joining, Visibility
@@ -37,7 +36,6 @@ from newsletter.newsletters.publications import (
 )
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
-from newsletter.settings import Settings
 from newsletter.web.access import (
     AdministratorVisit,
     OverallAdministratorVisit,
@@ -46,7 +44,7 @@ from newsletter.web.access import (
 )
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.newsletters.choice_names import structure_name
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, read_number
 
 _Text = Annotated[str, Field(max_length=4000)]
@@ -110,165 +108,155 @@ class _Form(BaseModel):
 _TypedForm = Annotated[_Form, Form()]
 
 
-class _Page:
-    """The page of a newsletter's settings."""
-
-    def __init__(self, settings: Settings, engine: Engine, pages: Pages) -> None:
-        self._engine, self._pages = engine, pages
-        self._templates = templates_in(settings.templates_dir)
-
-    def _names(self, row: Newsletter | None) -> list[str]:
-        """Return the templates that a newsletter may use, including its own."""
-        names = [name for name, _ in own_templates(row)] if row else []
-        return [*self._templates.names(), *names]
-
-    def faults(
-        self, settings: NewsletterSettings, row: Newsletter | None = None
-    ) -> dict[str, Message]:
-        """Return the errors by field."""
-        faults = find_faults(settings) | _template_fault(settings, self._names(row))
-        if isinstance(settings, NewsletterDraft):
-            try:
-                find_design(settings.design)
-            except NotFoundError as error:
-                faults["design"] = error.message
-        return faults
-
-    def show(
-        self,
-        visit: Visit,
-        request: Request,
-        settings: NewsletterSettings,
-        *,
-        row: Newsletter | None = None,
-        policy: FeedbackPolicy | None = None,
-        faults: Mapping[str, Message] | None = None,
-        error: ConflictError | None = None,
-        shown: str = "",
-        shown_policy: str = "",
-    ) -> HTMLResponse:
-        """Show the page; for a new newsletter, ``row`` is None.
-
-        ``shown`` and ``shown_policy`` are the states that the submitted form showed; by default,
-        the saved states.
-        """
-        kept_policy = self._policy_of(row)
-        return self._pages.show_to(
-            visit,
-            request,
-            "newsletters/settings.html",
-            status=409 if error else 400 if faults else 200,
-            row=row,
-            error=error,
-            shown=shown or (shown_of(settings_of_newsletter(row)) if row else ""),
-            policy=policy or kept_policy,
-            shown_policy=shown_policy or shown_of(kept_policy),
-            most={"soft": MOST_SOFT, "days": MOST_DAYS},
-            wanted=settings,
-            slug=settings.slug if isinstance(settings, NewsletterDraft) else "",
-            faults=faults or {},
-            templates=[(name, structure_name(name, visit.language)) for name in self._names(row)],
-            zones=time_zone_names(visit.language),
-            suggested=[tag for tag in SUGGESTED_LANGUAGES if tag not in settings.languages],
-            designs=DESIGNS,
-            saved=request.query_params.get("done") == "saved",
-        )
-
-    def _policy_of(self, row: Newsletter | None) -> FeedbackPolicy:
-        if row is None:
-            return FeedbackPolicy()
-        with reading(self._engine) as session:
-            return load_policy(session, row.id)
+def _names(visit: Visit, row: Newsletter | None) -> list[str]:
+    """Return the templates that a newsletter may use, including its own."""
+    names = [name for name, _ in own_templates(row)] if row else []
+    return [*templates_in(visit.site.settings.templates_dir).names(), *names]
 
 
-def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of settings."""
-    router = Router()
-    page = _Page(settings, engine, pages)
-
-    @router.get("/newsletters/new")
-    def show_new(visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
-        empty = NewsletterDraft(
-            slug="",
-            name="",
-            from_address="",
-            postal_address="",
-            language=visit.language,
-            time_zone=visit.time_zone,
-        )
-        return page.show(visit, request, empty)
-
-    @router.post("/newsletters/new")
-    def create(visit: OverallAdministratorVisit, request: Request, form: _TypedForm) -> Response:
-        draft = NewsletterDraft(**form.values())
-        faults = page.faults(draft)
-        if faults:
-            return page.show(visit, request, draft, faults=faults)
+def _faults(
+    visit: Visit, settings: NewsletterSettings, row: Newsletter | None = None
+) -> dict[str, Message]:
+    """Return the errors by field."""
+    faults = find_faults(settings) | _template_fault(settings, _names(visit, row))
+    if isinstance(settings, NewsletterDraft):
         try:
-            with transaction(engine) as session:
-                create_newsletter(session, visit.actor, draft)
-        except ConflictError:
-            taken = msg("There is already a newsletter with this short name.")
-            return page.show(visit, request, draft, faults={"slug": taken})
-        return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
+            find_design(settings.design)
+        except NotFoundError as error:
+            faults["design"] = error.message
+    return faults
 
-    @router.get("/newsletters/{newsletter}/settings")
-    def show_settings(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
+
+def _show(
+    visit: Visit,
+    settings: NewsletterSettings,
+    *,
+    row: Newsletter | None = None,
+    policy: FeedbackPolicy | None = None,
+    faults: Mapping[str, Message] | None = None,
+    error: ConflictError | None = None,
+    shown: str = "",
+    shown_policy: str = "",
+) -> HTMLResponse:
+    """Show the page; for a new newsletter, ``row`` is None.
+
+    ``shown`` and ``shown_policy`` are the states that the submitted form showed; by default,
+    the saved states.
+    """
+    kept_policy = _policy_of(visit, row)
+    return show_page(
+        visit,
+        "newsletters/settings.html",
+        status=409 if error else 400 if faults else 200,
+        row=row,
+        error=error,
+        shown=shown or (shown_of(settings_of_newsletter(row)) if row else ""),
+        policy=policy or kept_policy,
+        shown_policy=shown_policy or shown_of(kept_policy),
+        most={"soft": MOST_SOFT, "days": MOST_DAYS},
+        wanted=settings,
+        slug=settings.slug if isinstance(settings, NewsletterDraft) else "",
+        faults=faults or {},
+        templates=[(name, structure_name(name, visit.language)) for name in _names(visit, row)],
+        zones=time_zone_names(visit.language),
+        suggested=[tag for tag in SUGGESTED_LANGUAGES if tag not in settings.languages],
+        designs=DESIGNS,
+        saved=visit.request.query_params.get("done") == "saved",
+    )
+
+
+def _policy_of(visit: Visit, row: Newsletter | None) -> FeedbackPolicy:
+    if row is None:
+        return FeedbackPolicy()
+    with reading(visit.engine) as session:
+        return load_policy(session, row.id)
+
+
+router = Router()
+
+
+@router.get("/newsletters/new")
+def _show_new(visit: OverallAdministratorVisit) -> HTMLResponse:
+    empty = NewsletterDraft(
+        slug="",
+        name="",
+        from_address="",
+        postal_address="",
+        language=visit.language,
+        time_zone=visit.time_zone,
+    )
+    return _show(visit, empty)
+
+
+@router.post("/newsletters/new")
+def _create(visit: OverallAdministratorVisit, form: _TypedForm) -> Response:
+    draft = NewsletterDraft(**form.values())
+    faults = _faults(visit, draft)
+    if faults:
+        return _show(visit, draft, faults=faults)
+    try:
+        with transaction(visit.engine) as session:
+            create_newsletter(session, visit.actor, draft)
+    except ConflictError:
+        taken = msg("There is already a newsletter with this short name.")
+        return _show(visit, draft, faults={"slug": taken})
+    return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
+
+
+@router.get("/newsletters/{newsletter}/settings")
+def _show_settings(visit: AdministratorVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+    return _show(visit, settings_of_newsletter(row), row=row)
+
+
+@router.post("/newsletters/{newsletter}/settings")
+def _change(visit: AdministratorVisit, form: _TypedForm) -> Response:
+    values = form.values()
+    del values["slug"], values["design"]
+    settings = NewsletterSettings(**values)
+    policy = form.policy()
+    try:
+        with transaction(visit.engine) as session:
             row = newsletter_of(session, visit)
-        return page.show(visit, request, settings_of_newsletter(row), row=row)
+            faults = _faults(visit, settings, row) | find_policy_faults(policy)
+            if faults:
+                return _show(
+                    visit,
+                    settings,
+                    row=row,
+                    policy=policy,
+                    faults=faults,
+                    shown=form.shown,
+                    shown_policy=form.shown_policy,
+                )
+            change_settings(session, visit.actor, row.id, settings, shown=form.shown)
+            set_policy(session, visit.actor, row, policy, shown=form.shown_policy)
+    except EditConflictError:
+        return _show_conflict(visit, form, settings, policy)
+    return RedirectResponse(f"{visit.path}?done=saved", status_code=303)
 
-    @router.post("/newsletters/{newsletter}/settings")
-    def change(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
-        values = form.values()
-        del values["slug"], values["design"]
-        settings = NewsletterSettings(**values)
-        policy = form.policy()
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                faults = page.faults(settings, row) | find_policy_faults(policy)
-                if faults:
-                    return page.show(
-                        visit,
-                        request,
-                        settings,
-                        row=row,
-                        policy=policy,
-                        faults=faults,
-                        shown=form.shown,
-                        shown_policy=form.shown_policy,
-                    )
-                change_settings(session, visit.actor, row.id, settings, shown=form.shown)
-                set_policy(session, visit.actor, row, policy, shown=form.shown_policy)
-        except EditConflictError:
-            return _show_conflict(visit, request, form, settings, policy)
-        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
-    def _show_conflict(
-        visit: Visit,
-        request: Request,
-        form: _Form,
-        settings: NewsletterSettings,
-        policy: FeedbackPolicy,
-    ) -> HTMLResponse:
-        """Show what was submitted, and the saved values of all that both changed."""
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            kept = load_policy(session, row.id)
-        merged = merge_settings(form.shown, settings, row)
-        merged_policy = merge_changes(form.shown_policy, policy, kept)
-        error = EditConflictError({**merged.clashes, **merged_policy.clashes})
-        return page.show(
-            visit,
-            request,
-            merged.value,
-            row=row,
-            policy=merged_policy.value,
-            error=worded_clash(error),
-        )
-
-    return router
+def _show_conflict(
+    visit: Visit,
+    form: _Form,
+    settings: NewsletterSettings,
+    policy: FeedbackPolicy,
+) -> HTMLResponse:
+    """Show what was submitted, and the saved values of all that both changed."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        kept = load_policy(session, row.id)
+    merged = merge_settings(form.shown, settings, row)
+    merged_policy = merge_changes(form.shown_policy, policy, kept)
+    error = EditConflictError({**merged.clashes, **merged_policy.clashes})
+    return _show(
+        visit,
+        merged.value,
+        row=row,
+        policy=merged_policy.value,
+        error=worded_clash(error),
+    )
 
 
 def _template_fault(settings: NewsletterSettings, names: list[str]) -> dict[str, Message]:

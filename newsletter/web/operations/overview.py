@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 
@@ -29,7 +29,7 @@ from newsletter.web.operations.actions import (
     read_object,
     require_right,
 )
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, show_page
 from newsletter.web.routing import Router, add_routes
 from newsletter.web.streams import live
 from subscribers.suppression import find_suppressions
@@ -79,7 +79,6 @@ class _OperationsPage:
     def ask(
         self,
         visit: Visit,
-        request: Request,
         name: str,
         form: OrderForm,
         on: str,
@@ -92,9 +91,8 @@ class _OperationsPage:
         listed: Sequence[object] = ()
         if form.lists is not None:
             listed = list_deliveries(self.engine, form.lists, mailing_id=int(on), limit=_LISTED)
-        return self.pages.show_to(
+        return show_page(
             visit,
-            request,
             "operations/action.html",
             status=status,
             order=name,
@@ -110,11 +108,10 @@ class _OperationsPage:
     def _alarm_named(self, key: str) -> Alarm | None:
         return next((each for each in find_alarms(self.look_now()) if each.key == key), None)
 
-    def refuse(self, visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
+    def refuse(self, visit: Visit, error: NewsletterError) -> HTMLResponse:
         """Show the page with the error of an order that was refused."""
-        return self.pages.show_to(
+        return show_page(
             visit,
-            request,
             "operations/overview.html",
             status=400,
             error=error,
@@ -141,24 +138,20 @@ def _overview_router(page: _OperationsPage, settings: Settings) -> Router:
     router = Router(prefix=_PREFIX)
 
     @router.get("")
-    def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
+    def show_overview(visit: OperatorVisit) -> HTMLResponse:
         # On a local installation, all requests come from this machine without a proxy.
-        proxy = "" if settings.is_local else request.app.state.clients.proxy
-        return page.pages.show_to(
-            visit, request, "operations/overview.html", proxy=proxy, **page.values(visit)
-        )
+        proxy = "" if settings.is_local else visit.request.app.state.clients.proxy
+        return show_page(visit, "operations/overview.html", proxy=proxy, **page.values(visit))
 
     @router.get("/events")
-    def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
-        del visit
-
+    def stream(visit: OperatorVisit) -> StreamingResponse:
         def show(now: Visit) -> tuple[str, bool]:
             shown = page.pages.render(
                 _LIVE, language=now.language, zone=now.time_zone, visit=now, **page.values(now)
             )
             return shown, True
 
-        return live(request, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)
+        return live(visit, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)
 
     return router
 
@@ -168,20 +161,19 @@ def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
     engine = page.engine
 
     @router.get("/orders/{name}")
-    def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
+    def ask(name: str, visit: OperatorVisit, on: _Name = "") -> Response:
         form = find_form(name)
         try:
             target = read_object(form, on)
             require_right(engine, visit, form, target)
         except (ListError, ConflictError) as error:
-            return page.refuse(visit, request, error)
-        return page.ask(visit, request, name, form, target)
+            return page.refuse(visit, error)
+        return page.ask(visit, name, form, target)
 
     @router.post("/orders/{name}")
     def give(
         name: str,
         visit: OperatorVisit,
-        request: Request,
         on: _Field = "",
         action: _Field = "",
         reason: _Field = "",
@@ -191,7 +183,7 @@ def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
         try:
             target = read_object(form, on)
         except ListError as error:
-            return page.refuse(visit, request, error)
+            return page.refuse(visit, error)
         try:
             carry_out(
                 engine,
@@ -208,7 +200,6 @@ def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
             status = 409 if isinstance(error, ConflictError) else 400
             return page.ask(
                 visit,
-                request,
                 name,
                 form,
                 target,
@@ -225,15 +216,11 @@ def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Route
     router = Router(prefix=_PREFIX)
 
     @router.get("/suppressions")
-    def ask_for_address(visit: OperatorVisit, request: Request) -> HTMLResponse:
-        return page.pages.show_to(
-            visit, request, "operations/suppressions.html", address="", found=None, error=None
-        )
+    def ask_for_address(visit: OperatorVisit) -> HTMLResponse:
+        return show_page(visit, "operations/suppressions.html", address="", found=None, error=None)
 
     @router.post("/suppressions")
-    def show_suppressions(
-        visit: OperatorVisit, request: Request, address: _Field = ""
-    ) -> HTMLResponse:
+    def show_suppressions(visit: OperatorVisit, address: _Field = "") -> HTMLResponse:
         # The form uses POST, so that the address is in no URL, history or log.
         error: ListError | None = None
         suppressions = None
@@ -243,9 +230,8 @@ def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Route
                 suppressions = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
         except ListError as failure:
             error = failure
-        return page.pages.show_to(
+        return show_page(
             visit,
-            request,
             "operations/suppressions.html",
             status=400 if error else 200,
             address=address,

@@ -8,9 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from starlette.datastructures import FormData
 
 from newsletter.database.engine import reading, transaction
@@ -21,7 +19,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.newsletters.publications import list_sharing
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, SubmittedForm, up_to
 from subscribers.fields.actions import (
     add_field,
@@ -65,198 +63,173 @@ class _Typed:
         return (self.error.place.field or "") if self.error and self.error.place else ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _FieldPages:
-    """Shows and changes fields."""
-
-    engine: Engine
-    pages: Pages
-
-    def list(self, visit: Visit, request: Request) -> HTMLResponse:
-        """Show all fields, and the newsletters that share them."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            fields = list_fields(session, row.id)
-            unasked = forms_without(session, row.id)
-            sharing = [each.name for each in list_sharing(session, row.id) if each.id != row.id]
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/fields.html",
-            newsletter=row,
-            fields=fields,
-            unasked=unasked,
-            topics=next((field for field in fields if field.is_topic), None),
-            sharing=sharing,
-            types={kind.value: name_of(kind).in_language(visit.language) for kind in FieldType},
-            spoken=visit.language,
-            notice=request.query_params.get("done", ""),
-        )
-
-    def show(
-        self, visit: Visit, request: Request, typed: _Typed, *, status: int | None = None
-    ) -> HTMLResponse:
-        """Show the form of one field."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            unasked = forms_without(session, row.id)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/field.html",
-            status=status or (400 if typed.error else 200),
-            newsletter=row,
-            typed=typed,
-            unasked=unasked.get(typed.before.key, ()) if typed.before else (),
-            field=typed.field,
-            seen=_fingerprint(typed.before) if typed.before else "",
-            label=typed.before.label(visit.language) if typed.before else "",
-            types=[(kind.value, name_of(kind).in_language(visit.language)) for kind in FieldType],
-            options=[*typed.field.options, *(Option(value="") for _ in range(_SPARE))],
-        )
-
-    def add(self, visit: Visit, request: Request, form: FormData) -> Response:
-        """Add a field, or show its error."""
-        field = _field_of(form, None)
-        try:
-            with transaction(self.engine) as session:
-                add_field(session, visit.actor, newsletter_of(session, visit).id, field)
-        except (ListError, ConflictError) as error:
-            return self.show(visit, request, _Typed(field=field, before=None, error=error))
-        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
-
-    def find(self, visit: Visit, key: str) -> Field:
-        """Return a field of the newsletter.
-
-        Raises:
-            NotFoundError: No field has this key.
-        """
-        with reading(self.engine) as session:
-            return find_field(session, newsletter_of(session, visit).id, key)
-
-    def change(self, visit: Visit, request: Request, key: str, form: FormData) -> Response:
-        """Change a field; removing options that people have chosen requires a confirmation."""
-        before = self.find(visit, key)
-        field = _field_of(form, before)
-        lost = [] if form.get("sure") == "1" else self._losses(visit, before, field)
-        if lost:
-            typed = _Typed(field=field, before=before, lost=lost)
-            return self.show(visit, request, typed, status=409)
-        try:
-            if form.get("seen") != _fingerprint(before):
-                raise _changed_meanwhile()
-            with transaction(self.engine) as session:
-                change_field(session, visit.actor, newsletter_of(session, visit).id, field)
-        except (ListError, ConflictError) as error:
-            return self.show(visit, request, _Typed(field=field, before=before, error=error))
-        path = request.url.path.rpartition("/")[0]
-        return RedirectResponse(f"{path}?done=saved", status_code=303)
-
-    def _losses(self, visit: Visit, before: Field, after: Field) -> Sequence[Message]:
-        kept = {option.value for option in after.options}
-        with reading(self.engine) as session:
-            number = newsletter_of(session, visit).id
-            counts = [
-                (option, count_values(session, number, before.key, option.value))
-                for option in before.options
-                if option.value not in kept
-            ]
-        return [_loss(option, count, visit.language) for option, count in counts if count]
-
-    def move(self, visit: Visit, key: str, *, up: bool) -> None:
-        """Move a field by one position; nothing changes at the end of the list."""
-        with transaction(self.engine) as session:
-            number = newsletter_of(session, visit).id
-            keys = [field.key for field in list_fields(session, number)]
-            if key in keys:
-                place = keys.index(key)
-                keys.insert(max(place - 1, 0) if up else place + 1, keys.pop(place))
-                order_fields(session, visit.actor, number, keys)
-
-    def ask(
-        self, visit: Visit, request: Request, key: str, error: NewsletterError | None = None
-    ) -> HTMLResponse:
-        """Ask for confirmation of deleting a field, with the number of people who have a value."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            field = find_field(session, row.id, key)
-            count = count_values(session, row.id, key)
-            segments = segments_with(session, row.id, key)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/field_delete.html",
-            status=409 if error else 200,
-            newsletter=row,
-            field=field,
-            label=field.label(visit.language),
-            count=count,
-            segments=segments,
-            error=error,
-        )
-
-    def delete(self, visit: Visit, request: Request, key: str) -> Response:
-        """Delete a field."""
-        try:
-            with transaction(self.engine) as session:
-                delete_field(session, visit.actor, newsletter_of(session, visit).id, key)
-        except ConflictError as error:
-            return self.ask(visit, request, key, error)
-        path = request.url.path.removesuffix(f"/{key}/delete")
-        return RedirectResponse(f"{path}?done=deleted", status_code=303)
+def _show(visit: Visit, typed: _Typed, *, status: int | None = None) -> HTMLResponse:
+    """Show the form of one field."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        unasked = forms_without(session, row.id)
+    return show_page(
+        visit,
+        "subscribers/field.html",
+        status=status or (400 if typed.error else 200),
+        newsletter=row,
+        typed=typed,
+        unasked=unasked.get(typed.before.key, ()) if typed.before else (),
+        field=typed.field,
+        seen=_fingerprint(typed.before) if typed.before else "",
+        label=typed.before.label(visit.language) if typed.before else "",
+        types=[(kind.value, name_of(kind).in_language(visit.language)) for kind in FieldType],
+        options=[*typed.field.options, *(Option(value="") for _ in range(_SPARE))],
+    )
 
 
-def fields_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes of fields."""
-    router = Router(prefix="/newsletters/{newsletter}/fields")
-    shown = _FieldPages(engine=engine, pages=pages)
+def _find(visit: Visit, key: str) -> Field:
+    """Return a field of the newsletter.
 
-    @router.get("")
-    def show_fields(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        return shown.list(visit, request)
+    Raises:
+        NotFoundError: No field has this key.
+    """
+    with reading(visit.engine) as session:
+        return find_field(session, newsletter_of(session, visit).id, key)
 
-    @router.get("/new")
-    def show_new(visit: AdministratorVisit, request: Request, topics: bool = False) -> HTMLResponse:  # noqa: FBT001, FBT002 - a query's field
-        return shown.show(
-            visit, request, _Typed(field=_NEW_TOPICS if topics else _NEW, before=None)
-        )
 
-    @router.post("", dependencies=[up_to(_LARGEST)])
-    def add(visit: AdministratorVisit, request: Request, form: SubmittedForm) -> Response:
-        return shown.add(visit, request, form)
+def _losses(visit: Visit, before: Field, after: Field) -> Sequence[Message]:
+    kept = {option.value for option in after.options}
+    with reading(visit.engine) as session:
+        number = newsletter_of(session, visit).id
+        counts = [
+            (option, count_values(session, number, before.key, option.value))
+            for option in before.options
+            if option.value not in kept
+        ]
+    return [_loss(option, count, visit.language) for option, count in counts if count]
 
-    @router.post("/order")
-    def move(visit: AdministratorVisit, request: Request, form: SubmittedForm) -> Response:
-        shown.move(visit, str(form.get("key", "")), up=form.get("to") == "up")
-        return RedirectResponse(request.url.path.removesuffix("/order"), status_code=303)
 
-    @router.get("/{key}")
-    def show_field(visit: AdministratorVisit, request: Request, key: str) -> HTMLResponse:
-        field = shown.find(visit, key)
-        return shown.show(visit, request, _Typed(field=field, before=field))
+def _ask(visit: Visit, key: str, error: NewsletterError | None = None) -> HTMLResponse:
+    """Ask for confirmation of deleting a field, with the number of people who have a value."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        field = find_field(session, row.id, key)
+        count = count_values(session, row.id, key)
+        segments = segments_with(session, row.id, key)
+    return show_page(
+        visit,
+        "subscribers/field_delete.html",
+        status=409 if error else 200,
+        newsletter=row,
+        field=field,
+        label=field.label(visit.language),
+        count=count,
+        segments=segments,
+        error=error,
+    )
 
-    @router.post("/{key}", dependencies=[up_to(_LARGEST)])
-    def change(
-        visit: AdministratorVisit, request: Request, key: str, form: SubmittedForm
-    ) -> Response:
-        return shown.change(visit, request, key, form)
 
-    @router.post("/{key}/forms")
-    def ask_in_all(visit: AdministratorVisit, request: Request, key: str) -> Response:
-        with transaction(engine) as session:
-            ask_in_forms(session, visit.actor, newsletter_of(session, visit).id, key)
-        path = request.url.path.removesuffix(f"/{key}/forms")
-        return RedirectResponse(f"{path}?done=forms", status_code=303)
+router = Router(prefix="/newsletters/{newsletter}/fields")
 
-    @router.get("/{key}/delete")
-    def ask(visit: AdministratorVisit, request: Request, key: str) -> HTMLResponse:
-        return shown.ask(visit, request, key)
 
-    @router.post("/{key}/delete")
-    def delete(visit: AdministratorVisit, request: Request, key: str) -> Response:
-        return shown.delete(visit, request, key)
+@router.get("")
+def _show_fields(visit: AdministratorVisit) -> HTMLResponse:
+    """Show all fields, and the newsletters that share them."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        fields = list_fields(session, row.id)
+        unasked = forms_without(session, row.id)
+        sharing = [each.name for each in list_sharing(session, row.id) if each.id != row.id]
+    return show_page(
+        visit,
+        "subscribers/fields.html",
+        newsletter=row,
+        fields=fields,
+        unasked=unasked,
+        topics=next((field for field in fields if field.is_topic), None),
+        sharing=sharing,
+        types={kind.value: name_of(kind).in_language(visit.language) for kind in FieldType},
+        spoken=visit.language,
+        notice=visit.request.query_params.get("done", ""),
+    )
 
-    return router
+
+@router.get("/new")
+def _show_new(visit: AdministratorVisit, topics: bool = False) -> HTMLResponse:  # noqa: FBT001, FBT002 - a query's field
+    return _show(visit, _Typed(field=_NEW_TOPICS if topics else _NEW, before=None))
+
+
+@router.post("", dependencies=[up_to(_LARGEST)])
+def _add(visit: AdministratorVisit, form: SubmittedForm) -> Response:
+    """Add a field, or show its error."""
+    field = _field_of(form, None)
+    try:
+        with transaction(visit.engine) as session:
+            add_field(session, visit.actor, newsletter_of(session, visit).id, field)
+    except (ListError, ConflictError) as error:
+        return _show(visit, _Typed(field=field, before=None, error=error))
+    return RedirectResponse(f"{visit.path}?done=saved", status_code=303)
+
+
+@router.post("/order")
+def _move(visit: AdministratorVisit, form: SubmittedForm) -> Response:
+    """Move a field by one position; nothing changes at the end of the list."""
+    key, up = str(form.get("key", "")), form.get("to") == "up"
+    with transaction(visit.engine) as session:
+        number = newsletter_of(session, visit).id
+        keys = [field.key for field in list_fields(session, number)]
+        if key in keys:
+            place = keys.index(key)
+            keys.insert(max(place - 1, 0) if up else place + 1, keys.pop(place))
+            order_fields(session, visit.actor, number, keys)
+    return RedirectResponse(visit.path.removesuffix("/order"), status_code=303)
+
+
+@router.get("/{key}")
+def _show_field(visit: AdministratorVisit, key: str) -> HTMLResponse:
+    field = _find(visit, key)
+    return _show(visit, _Typed(field=field, before=field))
+
+
+@router.post("/{key}", dependencies=[up_to(_LARGEST)])
+def _change(visit: AdministratorVisit, key: str, form: SubmittedForm) -> Response:
+    """Change a field; removing options that people have chosen requires a confirmation."""
+    before = _find(visit, key)
+    field = _field_of(form, before)
+    lost = [] if form.get("sure") == "1" else _losses(visit, before, field)
+    if lost:
+        typed = _Typed(field=field, before=before, lost=lost)
+        return _show(visit, typed, status=409)
+    try:
+        if form.get("seen") != _fingerprint(before):
+            raise _changed_meanwhile()
+        with transaction(visit.engine) as session:
+            change_field(session, visit.actor, newsletter_of(session, visit).id, field)
+    except (ListError, ConflictError) as error:
+        return _show(visit, _Typed(field=field, before=before, error=error))
+    path = visit.path.rpartition("/")[0]
+    return RedirectResponse(f"{path}?done=saved", status_code=303)
+
+
+@router.post("/{key}/forms")
+def _ask_in_all(visit: AdministratorVisit, key: str) -> Response:
+    with transaction(visit.engine) as session:
+        ask_in_forms(session, visit.actor, newsletter_of(session, visit).id, key)
+    path = visit.path.removesuffix(f"/{key}/forms")
+    return RedirectResponse(f"{path}?done=forms", status_code=303)
+
+
+@router.get("/{key}/delete")
+def _ask_to_delete(visit: AdministratorVisit, key: str) -> HTMLResponse:
+    return _ask(visit, key)
+
+
+@router.post("/{key}/delete")
+def _delete(visit: AdministratorVisit, key: str) -> Response:
+    """Delete a field."""
+    try:
+        with transaction(visit.engine) as session:
+            delete_field(session, visit.actor, newsletter_of(session, visit).id, key)
+    except ConflictError as error:
+        return _ask(visit, key, error)
+    path = visit.path.removesuffix(f"/{key}/delete")
+    return RedirectResponse(f"{path}?done=deleted", status_code=303)
 
 
 def _loss(option: Option, count: int, language: Language) -> Message:

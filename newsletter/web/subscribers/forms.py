@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import segno
-from fastapi import Form, Query, Request
+from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
@@ -26,7 +26,7 @@ from newsletter.web.access import (
     newsletter_of,
 )
 from newsletter.web.edit_conflicts import worded_clash
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, show_page
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
 from subscribers.fields.reading import split_options
@@ -88,7 +88,6 @@ class _FormsPages:
     def show_all(
         self,
         visit: Visit,
-        request: Request,
         *,
         wanted: JoinForm | None = None,
         sites: str | None = None,
@@ -101,9 +100,8 @@ class _FormsPages:
             forms = list_forms(session, row.id)
             figures = conversions(session, row.id)
             known, listed = list_fields(session, row.id), list_sites(session, row.id)
-        return self._pages.show_to(
+        return show_page(
             visit,
-            request,
             "subscribers/forms.html",
             status=400 if error else 200,
             newsletter=row,
@@ -114,7 +112,7 @@ class _FormsPages:
             begun=begun or shown_of(Sites(origins=tuple(listed))),
             faults={error.field or "form": error} if error else {},
             public_url=self._public_url,
-            saved=request.query_params.get("done", ""),
+            saved=visit.request.query_params.get("done", ""),
             known=known,
             sites=listed,
         )
@@ -122,7 +120,6 @@ class _FormsPages:
     def show_one(
         self,
         visit: Visit,
-        request: Request,
         name: str,
         *,
         typed: _Typed | None = None,
@@ -140,9 +137,8 @@ class _FormsPages:
             error = worded_clash(error)
         elif typed is not None:
             wanted, begun = typed.form(name), typed.shown
-        return self._pages.show_to(
+        return show_page(
             visit,
-            request,
             "subscribers/form.html",
             status=400 if error else 200,
             newsletter=row,
@@ -161,7 +157,7 @@ class _FormsPages:
                 if field.ask_on_joining and field.key not in shown.form.fields
             ],
             snippets=self._snippets(shown, visit.language),
-            saved=request.query_params.get("done", ""),
+            saved=visit.request.query_params.get("done", ""),
         )
 
     def show_sheet(
@@ -212,26 +208,23 @@ def forms_router(  # noqa: C901 - a list of routes
     page = _FormsPages(engine, pages, joining, settings.public_url)
 
     @router.get("")
-    def show_all(visit: SubscribersVisit, request: Request) -> HTMLResponse:
-        return page.show_all(visit, request)
+    def show_all(visit: SubscribersVisit) -> HTMLResponse:
+        return page.show_all(visit)
 
     @router.post("")
-    def add(
-        newsletter: str, visit: SubscribersVisit, request: Request, typed: _TypedForm
-    ) -> Response:
+    def add(newsletter: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
                 form = add_form(session, visit.actor, row.id, typed.form())
         except (ListError, ConflictError) as error:
-            return page.show_all(visit, request, wanted=typed.form(), error=error)
+            return page.show_all(visit, wanted=typed.form(), error=error)
         return _lead(newsletter, f"/{form.slug}?done=added")
 
     @router.post("/sites")
     def change_sites(
         newsletter: str,
         visit: Annotated[Visit, doing(Action.FORM_SITES)],
-        request: Request,
         sites: Annotated[str, Form(max_length=20_000)] = "",
         shown: Annotated[str, Form(max_length=20_000)] = "",
     ) -> Response:
@@ -240,7 +233,7 @@ def forms_router(  # noqa: C901 - a list of routes
                 row = newsletter_of(session, visit)
                 set_sites(session, visit.actor, row.id, sites.split("\n"), shown=shown)
         except (ListError, ConflictError) as error:
-            return page.show_all(visit, request, sites=sites, begun=shown, error=error)
+            return page.show_all(visit, sites=sites, begun=shown, error=error)
         return _lead(newsletter, "?done=sites")
 
     @router.get("/sheet")
@@ -253,19 +246,17 @@ def forms_router(  # noqa: C901 - a list of routes
         return page.show_sheet(visit, form, language, by_mail=settings.join_by_mail)
 
     @router.get("/{name}")
-    def show_one(name: str, visit: SubscribersVisit, request: Request) -> HTMLResponse:
-        return page.show_one(visit, request, name)
+    def show_one(name: str, visit: SubscribersVisit) -> HTMLResponse:
+        return page.show_one(visit, name)
 
     @router.post("/{name}")
-    def change(
-        newsletter: str, name: str, visit: SubscribersVisit, request: Request, typed: _TypedForm
-    ) -> Response:
+    def change(newsletter: str, name: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
                 change_form(session, visit.actor, row.id, typed.form(name), shown=typed.shown)
         except (ListError, ConflictError) as error:
-            return page.show_one(visit, request, name, typed=typed, error=error)
+            return page.show_one(visit, name, typed=typed, error=error)
         return _lead(newsletter, f"/{quote(name)}?done=saved")
 
     @router.post("/{name}/ask")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -14,54 +12,50 @@ from newsletter.database.words import name_of
 from newsletter.i18n.formats import format_day, format_year_month
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import day_in
 from newsletter.web.access import SeeingVisit, newsletter_of
 from newsletter.web.charts import balance_bars, line_chart
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
 from subscribers.growth import Growth, Period, PeriodLength, measure_growth
 from subscribers.leaving import LeaveReasons, leave_reasons_since
 
+router = Router(prefix="/newsletters/{newsletter}/subscribers")
 
-def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
-    """Return the route of a newsletter's growth."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
 
-    @router.get("/growth")
-    def show_growth(visit: SeeingVisit, request: Request, by: str = "") -> HTMLResponse:
-        step = PeriodLength(by) if by in set(PeriodLength) else PeriodLength.WEEK
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            today = day_in(row)
+@router.get("/growth")
+def _show_growth(visit: SeeingVisit, by: str = "") -> HTMLResponse:
+    step = PeriodLength(by) if by in set(PeriodLength) else PeriodLength.WEEK
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        today = day_in(row)
 
-            def measure(own: Session) -> Growth:
-                return measure_growth(own, row.id, today, step=step)
+        def measure(own: Session) -> Growth:
+            return measure_growth(own, row.id, today, step=step)
 
-            growth = figures.of(session, ("growth", row.id, today, step), measure).value
-            since = growth.since(ZoneInfo(row.time_zone))
+        growth = visit.site.figures.of(session, ("growth", row.id, today, step), measure).value
+        since = growth.since(ZoneInfo(row.time_zone))
 
-            def find_reasons(own: Session) -> LeaveReasons:
-                return leave_reasons_since(own, row.id, since)
+        def find_reasons(own: Session) -> LeaveReasons:
+            return leave_reasons_since(own, row.id, since)
 
-            reasons = figures.of(session, ("left because", row.id, since), find_reasons).value
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/growth.html",
-            newsletter=row,
-            growth=growth,
-            step=step,
-            steps=list(PeriodLength),
-            chart=balance_bars([(each.joins, each.leaves) for each in growth.periods]),
-            line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
-            name_of=name_of,
-            begun=_begun(growth),
-            names=[_name(each, step, visit.language) for each in growth.periods],
-            reasons=reasons,
-        )
-
-    return router
+        reasons = visit.site.figures.of(
+            session, ("left because", row.id, since), find_reasons
+        ).value
+    return show_page(
+        visit,
+        "subscribers/growth.html",
+        newsletter=row,
+        growth=growth,
+        step=step,
+        steps=list(PeriodLength),
+        chart=balance_bars([(each.joins, each.leaves) for each in growth.periods]),
+        line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
+        name_of=name_of,
+        begun=_begun(growth),
+        names=[_name(each, step, visit.language) for each in growth.periods],
+        reasons=reasons,
+    )
 
 
 def _begun(growth: Growth) -> int:

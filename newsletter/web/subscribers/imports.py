@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated
 
-from fastapi import Form, Request, UploadFile
+from fastapi import Form, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.reading import split_options
@@ -141,256 +138,231 @@ class _Form(BaseModel):
 _TermsForm = Annotated[_Form, Form()]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImportPages:
-    """Shows and processes uploaded lists."""
+def _begin(visit: Visit, error: ListError | None = None) -> HTMLResponse:
+    """Show the form for uploading a list, and earlier imports."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        earlier = earlier_imports(session, row.id, limit=_EARLIER)
+    return show_page(
+        visit,
+        "subscribers/import.html",
+        status=400 if error else 200,
+        newsletter=row,
+        earlier=[(one, can_be_undone(one), undone_of(one)) for one in earlier],
+        error=error,
+        encodings=ENCODINGS,
+    )
 
-    engine: Engine
-    pseudonyms: Pseudonyms
-    pages: Pages
 
-    def begin(self, visit: Visit, request: Request, error: ListError | None = None) -> HTMLResponse:
-        """Show the form for uploading a list, and earlier imports."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            earlier = earlier_imports(session, row.id, limit=_EARLIER)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/import.html",
-            status=400 if error else 200,
-            newsletter=row,
-            earlier=[(one, can_be_undone(one), undone_of(one)) for one in earlier],
-            error=error,
-            encodings=ENCODINGS,
+def _bring(visit: Visit, file: UploadFile | None, text: str, encoding: str) -> Response:
+    """Store an uploaded or pasted list, and redirect to its page.
+
+    A file with a chosen encoding is stored in UTF-8, a workbook as the text of its sheet.
+    """
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+    if file is not None and file.filename:
+        name = file.filename
+        chunks = file_chunks(file.file, name=name, encoding=encoding)
+    else:
+        chunks = iter([text.encode()] if text.strip() else [])
+        form = ".json" if text.lstrip().startswith(("{", "[")) else ""
+        name = f"{_PASTED.in_language(visit.language)}{form}"
+    try:
+        upload = keep_upload(visit.engine, chunks, name=name, newsletter_id=row.id)
+    except ListError as error:
+        return _begin(visit, error)
+    return RedirectResponse(f"{visit.path}/{upload.token}", status_code=303)
+
+
+def _show(visit: Visit, upload: ListUpload) -> HTMLResponse:
+    """Show a list: the progress of its import or check, or the form with its terms."""
+    if upload.is_open:
+        trial = trial_from_json(upload.trial) if upload.trial else None
+        return _ask(visit, upload, terms=upload.terms, trial=trial, error=upload.error)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        progress = progress_of(session, upload)
+    return show_page(
+        visit,
+        "subscribers/import_progress.html",
+        newsletter=row,
+        upload=upload,
+        state=upload.state.value,
+        progress=progress,
+    )
+
+
+def _ask(
+    visit: Visit,
+    upload: ListUpload,
+    *,
+    terms: ImportTerms | None = None,
+    trial: ListTrial | None = None,
+    error: ListError | Message | None = None,
+) -> HTMLResponse:
+    """Show the form with the terms of an import."""
+    try:
+        glance = look_into(visit.engine, upload, terms)
+    except ListError as unreadable:
+        return _begin(visit, unreadable)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        fields = list_fields(session, row.id)
+    chosen = glance.columns
+    answers: dict[str, str] = {}
+    if terms is not None:
+        chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
+        answers = {**terms.columns}
+        answers |= dict.fromkeys(terms.unrelated, UNRELATED)
+        answers |= dict.fromkeys(terms.heeded, REMARK)
+        answers |= dict.fromkeys(terms.passed_over, UNRELATED)
+    questions = [one for one in glance.questions if one.kind is not QuestionKind.STATES]
+    shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
+    return show_page(
+        visit,
+        "subscribers/import_terms.html",
+        status=400 if isinstance(error, ListError) else 200,
+        newsletter=row,
+        upload=upload,
+        glance=glance,
+        nameless={
+            name: column_title(name).in_language(visit.language)
+            for name in glance.columns
+            if is_nameless(name) or name in {SECTION, BESIDE, COMMENTS}
+        },
+        chosen=chosen,
+        answers=answers,
+        questions=questions,
+        unknown_states=[one for one in glance.questions if one.kind is QuestionKind.STATES],
+        answered={each.column for each in questions if answers.get(each.column) in _ANSWERS},
+        unanswered={each.column for each in questions if not answers.get(each.column)},
+        none_asks=terms is not None
+        and questions
+        and all(each.column in terms.passed_over for each in questions),
+        meanings=MEANINGS,
+        has_keys="attributes" in glance.columns.values(),
+        terms=terms or ImportTerms(basis=""),
+        trial=trial,
+        result_names=RESULT_NAMES,
+        error=shown,
+        known=FIELDS,
+        labels={
+            each.key: each.label(visit.language)
+            for each in (*fields, *(trial.new_fields if trial else ()))
+        },
+        custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
+        new_fields=[(each.label(visit.language), name_of(each.type)) for each in trial.new_fields]
+        if trial
+        else [],
+    )
+
+
+def _list_problems(visit: Visit, upload: ListUpload, form: _Form) -> Response:
+    """Return the result of the check for each row, up to the limit of an immediate check."""
+    terms = form.terms()
+    language = _language_of(visit)
+    try:
+        trial = try_upload(
+            visit.engine, upload, terms, language=language, pseudonyms=visit.site.pseudonyms
         )
+    except ListError as error:
+        return _ask(visit, upload, terms=terms, error=error)
+    return _csv([results_csv(trial.report.checked, visit.language)], "check.csv")
 
-    def ask_undo(self, visit: Visit, request: Request, number: int) -> HTMLResponse:
-        """Show the effect of undoing an import, and ask for confirmation."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            outlook = foresee(session, find_import(session, row.id, number))
-        return self.pages.show_to(
-            visit, request, "subscribers/import_undo.html", newsletter=row, outlook=outlook
-        )
 
-    def bring(
-        self, visit: Visit, request: Request, file: UploadFile | None, text: str, encoding: str
-    ) -> Response:
-        """Store an uploaded or pasted list, and redirect to its page.
-
-        A file with a chosen encoding is stored in UTF-8, a workbook as the text of its sheet.
-        """
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-        if file is not None and file.filename:
-            name = file.filename
-            chunks = file_chunks(file.file, name=name, encoding=encoding)
-        else:
-            chunks = iter([text.encode()] if text.strip() else [])
-            form = ".json" if text.lstrip().startswith(("{", "[")) else ""
-            name = f"{_PASTED.in_language(visit.language)}{form}"
-        try:
-            upload = keep_upload(self.engine, chunks, name=name, newsletter_id=row.id)
-        except ListError as error:
-            return self.begin(visit, request, error)
-        return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
-
-    def show(self, visit: Visit, request: Request, upload: ListUpload) -> HTMLResponse:
-        """Show a list: the progress of its import or check, or the form with its terms."""
-        if upload.is_open:
-            trial = trial_from_json(upload.trial) if upload.trial else None
-            return self.ask(
-                visit, request, upload, terms=upload.terms, trial=trial, error=upload.error
-            )
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            progress = progress_of(session, upload)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/import_progress.html",
-            newsletter=row,
-            upload=upload,
-            state=upload.state.value,
-            progress=progress,
-        )
-
-    def ask(
-        self,
-        visit: Visit,
-        request: Request,
-        upload: ListUpload,
-        *,
-        terms: ImportTerms | None = None,
-        trial: ListTrial | None = None,
-        error: ListError | Message | None = None,
-    ) -> HTMLResponse:
-        """Show the form with the terms of an import."""
-        try:
-            glance = look_into(self.engine, upload, terms)
-        except ListError as unreadable:
-            return self.begin(visit, request, unreadable)
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            fields = list_fields(session, row.id)
-        chosen = glance.columns
-        answers: dict[str, str] = {}
-        if terms is not None:
-            chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
-            answers = {**terms.columns}
-            answers |= dict.fromkeys(terms.unrelated, UNRELATED)
-            answers |= dict.fromkeys(terms.heeded, REMARK)
-            answers |= dict.fromkeys(terms.passed_over, UNRELATED)
-        questions = [one for one in glance.questions if one.kind is not QuestionKind.STATES]
-        shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/import_terms.html",
-            status=400 if isinstance(error, ListError) else 200,
-            newsletter=row,
-            upload=upload,
-            glance=glance,
-            nameless={
-                name: column_title(name).in_language(visit.language)
-                for name in glance.columns
-                if is_nameless(name) or name in {SECTION, BESIDE, COMMENTS}
-            },
-            chosen=chosen,
-            answers=answers,
-            questions=questions,
-            unknown_states=[one for one in glance.questions if one.kind is QuestionKind.STATES],
-            answered={each.column for each in questions if answers.get(each.column) in _ANSWERS},
-            unanswered={each.column for each in questions if not answers.get(each.column)},
-            none_asks=terms is not None
-            and questions
-            and all(each.column in terms.passed_over for each in questions),
-            meanings=MEANINGS,
-            has_keys="attributes" in glance.columns.values(),
-            terms=terms or ImportTerms(basis=""),
-            trial=trial,
-            result_names=RESULT_NAMES,
-            error=shown,
-            known=FIELDS,
-            labels={
-                each.key: each.label(visit.language)
-                for each in (*fields, *(trial.new_fields if trial else ()))
-            },
-            custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
-            new_fields=[
-                (each.label(visit.language), name_of(each.type)) for each in trial.new_fields
-            ]
-            if trial
-            else [],
-        )
-
-    def list_check(
-        self, visit: Visit, request: Request, upload: ListUpload, form: _Form
-    ) -> Response:
-        """Return the result of the check for each row, up to the limit of an immediate check."""
+def _take(visit: Visit, upload: ListUpload, form: _Form) -> Response:
+    """Check a list or order its import; workers check long lists."""
+    terms, new = None, None
+    if upload.is_open:
         terms = form.terms()
-        language = self.language(visit)
+        is_checked_here = form.verb == "import" or upload.rows <= TRIED
         try:
             trial = try_upload(
-                self.engine, upload, terms, language=language, pseudonyms=self.pseudonyms
+                visit.engine,
+                upload,
+                terms,
+                language=_language_of(visit),
+                pseudonyms=visit.site.pseudonyms,
+                most=TRIED if is_checked_here else GLANCED,
             )
         except ListError as error:
-            return self.ask(visit, request, upload, terms=terms, error=error)
-        return _csv([results_csv(trial.report.checked, visit.language)], "check.csv")
-
-    def take(self, visit: Visit, request: Request, upload: ListUpload, form: _Form) -> Response:
-        """Check a list or order its import; workers check long lists."""
-        terms, new = None, None
-        if upload.is_open:
-            terms = form.terms()
-            is_checked_here = form.verb == "import" or upload.rows <= TRIED
-            try:
-                trial = try_upload(
-                    self.engine,
-                    upload,
-                    terms,
-                    language=self.language(visit),
-                    pseudonyms=self.pseudonyms,
-                    most=TRIED if is_checked_here else GLANCED,
-                )
-            except ListError as error:
-                return self.ask(visit, request, upload, terms=terms, error=error)
-            if not is_checked_here:
-                with transaction(self.engine) as session:
-                    order_trial(session, upload, terms)
-                return RedirectResponse(request.url.path, status_code=303)
-            if form.verb != "import":
-                return self.ask(visit, request, upload, terms=terms, trial=trial)
-            new = new_fields_of(self.engine, upload, terms, self.language(visit))
-        with transaction(self.engine) as session:
-            order_list_import(session, visit.actor, upload, terms, new)
-        return RedirectResponse(request.url.path, status_code=303)
-
-    def find(self, visit: Visit, token: str) -> ListUpload:
-        """Return an uploaded list of the newsletter.
-
-        Raises:
-            NotFoundError: The list does not exist (any more).
-        """
-        with reading(self.engine) as session:
-            return find_upload(session, token, newsletter_of(session, visit).id)
-
-    def language(self, visit: Visit) -> Language:
-        """Return the language of people without a language of their own."""
-        with reading(self.engine) as session:
-            return newsletter_of(session, visit).language
+            return _ask(visit, upload, terms=terms, error=error)
+        if not is_checked_here:
+            with transaction(visit.engine) as session:
+                order_trial(session, upload, terms)
+            return RedirectResponse(visit.path, status_code=303)
+        if form.verb != "import":
+            return _ask(visit, upload, terms=terms, trial=trial)
+        new = new_fields_of(visit.engine, upload, terms, _language_of(visit))
+    with transaction(visit.engine) as session:
+        order_list_import(session, visit.actor, upload, terms, new)
+    return RedirectResponse(visit.path, status_code=303)
 
 
-def importing_router(import_pages: ImportPages) -> Router:
-    """Return the routes of imports, for operators."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
+def _find(visit: Visit, token: str) -> ListUpload:
+    """Return an uploaded list of the newsletter.
 
-    @router.get("")
-    def show_begin(visit: SubscribersVisit, request: Request) -> HTMLResponse:
-        return import_pages.begin(visit, request)
+    Raises:
+        NotFoundError: The list does not exist (any more).
+    """
+    with reading(visit.engine) as session:
+        return find_upload(session, token, newsletter_of(session, visit).id)
 
-    # Slightly more than the limit of a list, so that the page can explain the limit.
-    @router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
-    def bring(
-        visit: SubscribersVisit,
-        request: Request,
-        file: UploadFile | None = None,
-        text: Annotated[str, Form(max_length=_LONGEST_TEXT)] = "",
-        encoding: Annotated[str, Form(max_length=20)] = "",
-    ) -> Response:
-        chosen = encoding if encoding in ENCODINGS else ""
-        return import_pages.bring(visit, request, file, text, chosen)
 
-    _add_undo(router, import_pages)
+def _language_of(visit: Visit) -> Language:
+    """Return the language of people without a language of their own."""
+    with reading(visit.engine) as session:
+        return newsletter_of(session, visit).language
 
-    @router.get("/{token}")
-    def show_list(visit: SubscribersVisit, request: Request, token: str) -> HTMLResponse:
-        return import_pages.show(visit, request, import_pages.find(visit, token))
 
-    @router.post("/{token}")
-    def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
-        return import_pages.take(visit, request, import_pages.find(visit, token), form)
+router = Router(prefix="/newsletters/{newsletter}/subscribers/import")
 
-    @router.post("/{token}/check.csv", response_model=None)
-    def list_check(
-        visit: SubscribersVisit, request: Request, token: str, form: _TermsForm
-    ) -> Response:
-        return import_pages.list_check(visit, request, import_pages.find(visit, token), form)
 
-    @router.post("/{token}/cancel")
-    def cancel(visit: SubscribersVisit, request: Request, token: str) -> RedirectResponse:
-        upload = import_pages.find(visit, token)
-        with transaction(import_pages.engine) as session:
-            cancel_list_import(session, visit.actor, upload)
-        return RedirectResponse(request.url.path.removesuffix("/cancel"), status_code=303)
+@router.get("")
+def _show_begin(visit: SubscribersVisit) -> HTMLResponse:
+    return _begin(visit)
 
-    @router.get("/{token}/problems.csv")
-    def problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
-        lines = problem_lines(import_pages.engine, import_pages.find(visit, token), visit.language)
-        return _csv(lines, "problems.csv")
 
-    return router
+# Slightly more than the limit of a list, so that the page can explain the limit.
+@router.post("", dependencies=[up_to(LARGEST + 1_000_000)])
+def _take_list(
+    visit: SubscribersVisit,
+    file: UploadFile | None = None,
+    text: Annotated[str, Form(max_length=_LONGEST_TEXT)] = "",
+    encoding: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    chosen = encoding if encoding in ENCODINGS else ""
+    return _bring(visit, file, text, chosen)
+
+
+@router.get("/{token}")
+def _show_list(visit: SubscribersVisit, token: str) -> HTMLResponse:
+    return _show(visit, _find(visit, token))
+
+
+@router.post("/{token}")
+def _take_terms(visit: SubscribersVisit, token: str, form: _TermsForm) -> Response:
+    return _take(visit, _find(visit, token), form)
+
+
+@router.post("/{token}/check.csv", response_model=None)
+def _list_check(visit: SubscribersVisit, token: str, form: _TermsForm) -> Response:
+    return _list_problems(visit, _find(visit, token), form)
+
+
+@router.post("/{token}/cancel")
+def _cancel(visit: SubscribersVisit, token: str) -> RedirectResponse:
+    upload = _find(visit, token)
+    with transaction(visit.engine) as session:
+        cancel_list_import(session, visit.actor, upload)
+    return RedirectResponse(visit.path.removesuffix("/cancel"), status_code=303)
+
+
+@router.get("/{token}/problems.csv")
+def _problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
+    lines = problem_lines(visit.engine, _find(visit, token), visit.language)
+    return _csv(lines, "problems.csv")
 
 
 def _csv(lines: Iterable[str], name: str) -> StreamingResponse:
@@ -402,15 +374,19 @@ def _csv(lines: Iterable[str], name: str) -> StreamingResponse:
     )
 
 
-def _add_undo(router: Router, import_pages: ImportPages) -> None:
-    @router.get("/undo/{number}")
-    def ask_undo(visit: SubscribersVisit, request: Request, number: int) -> HTMLResponse:
-        return import_pages.ask_undo(visit, request, number)
+@router.get("/undo/{number}")
+def _ask_undo(visit: SubscribersVisit, number: int) -> HTMLResponse:
+    """Show the effect of undoing an import, and ask for confirmation."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        outlook = foresee(session, find_import(session, row.id, number))
+    return show_page(visit, "subscribers/import_undo.html", newsletter=row, outlook=outlook)
 
-    @router.post("/undo/{number}")
-    def undo(visit: SubscribersVisit, request: Request, number: int) -> RedirectResponse:
-        with transaction(import_pages.engine) as session:
-            row = newsletter_of(session, visit)
-            undo_list_import(session, visit.actor, row.id, number)
-        path = request.url.path.removesuffix(f"/undo/{number}")
-        return RedirectResponse(f"{path}#earlier", status_code=303)
+
+@router.post("/undo/{number}")
+def _undo(visit: SubscribersVisit, number: int) -> RedirectResponse:
+    with transaction(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        undo_list_import(session, visit.actor, row.id, number)
+    path = visit.path.removesuffix(f"/undo/{number}")
+    return RedirectResponse(f"{path}#earlier", status_code=303)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import find_standing
 from subscribers.fields.model import Field, current_values
@@ -38,131 +37,114 @@ class _Values:
     both: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _MergingPages:
-    """Shows the pages for merging."""
-
-    engine: Engine
-    pages: Pages
-
-    def search(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        text: str,
-        *,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show the people that a person could be merged with."""
-        found = FoundPage(people=[], after=None)
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            standing = find_standing(session, row.id, number)
-            if text.strip():
-                criteria = PeopleFilter(text=text)
-                found = search_people(session, row, criteria, limit=_FOUND + 1)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/merge_search.html",
-            status=400 if error else 200,
-            newsletter=row,
-            person=standing,
-            text=text,
-            people=[each for each in found.people if each.subscriber_id != number][:_FOUND],
-            more=found.after is not None,
-            error=error,
-        )
-
-    def compare(
-        self,
-        visit: Visit,
-        request: Request,
-        number: int,
-        kept: int,
-        merged: int,
-        *,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Show the outcome of a merge, and the choices between differing values.
-
-        Raises:
-            ConflictError: The two cannot be merged.
-        """
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            outlook = foresee_merge(session, visit.actor, row.id, kept_id=kept, merged_id=merged)
-            standings = [find_standing(session, row.id, each) for each in (kept, merged)]
-            fields = list_fields(session, row.id)
-        waits = any(part.effect is Effect.WAITS for part in outlook.parts)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/merge.html",
-            status=400 if error else 200,
-            newsletter=row,
-            number=number,
-            outlook=outlook,
-            standings=standings,
-            columns=CHOSEN,
-            chosen={choice.name for choice in outlook.choices},
-            values=_values(outlook, fields, visit.language),
-            sentences=consequences(outlook),
-            possible=not (waits or outlook.done),
-            error=error,
-        )
+def _search(
+    visit: Visit,
+    number: int,
+    text: str,
+    *,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show the people that a person could be merged with."""
+    found = FoundPage(people=[], after=None)
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        standing = find_standing(session, row.id, number)
+        if text.strip():
+            criteria = PeopleFilter(text=text)
+            found = search_people(session, row, criteria, limit=_FOUND + 1)
+    return show_page(
+        visit,
+        "subscribers/merge_search.html",
+        status=400 if error else 200,
+        newsletter=row,
+        person=standing,
+        text=text,
+        people=[each for each in found.people if each.subscriber_id != number][:_FOUND],
+        more=found.after is not None,
+        error=error,
+    )
 
 
-def merging_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes for merging two people."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
-    page = _MergingPages(engine=engine, pages=pages)
+def _compare(
+    visit: Visit,
+    number: int,
+    kept: int,
+    merged: int,
+    *,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Show the outcome of a merge, and the choices between differing values.
 
-    @router.get("/{number}/merge")
-    def show(
-        number: int,
-        visit: SubscribersVisit,
-        request: Request,
-        text: Annotated[str, Query(max_length=320)] = "",
-        other: Annotated[int | None, Query(le=10**18)] = None,
-        keep: Annotated[int | None, Query(le=10**18)] = None,
-    ) -> HTMLResponse:
-        if other is None:
-            return page.search(visit, request, number, text)
-        kept, merged = (other, number) if keep == other else (number, other)
+    Raises:
+        ConflictError: The two cannot be merged.
+    """
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        outlook = foresee_merge(session, visit.actor, row.id, kept_id=kept, merged_id=merged)
+        standings = [find_standing(session, row.id, each) for each in (kept, merged)]
+        fields = list_fields(session, row.id)
+    waits = any(part.effect is Effect.WAITS for part in outlook.parts)
+    return show_page(
+        visit,
+        "subscribers/merge.html",
+        status=400 if error else 200,
+        newsletter=row,
+        number=number,
+        outlook=outlook,
+        standings=standings,
+        columns=CHOSEN,
+        chosen={choice.name for choice in outlook.choices},
+        values=_values(outlook, fields, visit.language),
+        sentences=consequences(outlook),
+        possible=not (waits or outlook.done),
+        error=error,
+    )
+
+
+router = Router(prefix="/newsletters/{newsletter}/subscribers")
+
+
+@router.get("/{number}/merge")
+def _show(
+    number: int,
+    visit: SubscribersVisit,
+    text: Annotated[str, Query(max_length=320)] = "",
+    other: Annotated[int | None, Query(le=10**18)] = None,
+    keep: Annotated[int | None, Query(le=10**18)] = None,
+) -> HTMLResponse:
+    if other is None:
+        return _search(visit, number, text)
+    kept, merged = (other, number) if keep == other else (number, other)
+    try:
+        return _compare(visit, number, kept, merged)
+    except ConflictError as error:
+        return _search(visit, number, text, error=error)
+
+
+@router.post("/{number}/merge")
+def _merge(
+    number: int,
+    visit: SubscribersVisit,
+    form: SubmittedForm,
+    kept: _Number = 0,
+    merged: _Number = 0,
+) -> Response:
+    order = MergeOrder(
+        kept_id=kept,
+        merged_id=merged,
+        take=frozenset(name for name in form if form.get(name) == "merged"),
+        revision=str(form.get("revision", "")),
+    )
+    try:
+        with transaction(visit.engine) as session:
+            merge_people(session, visit.actor, newsletter_of(session, visit).id, order)
+    except ConflictError as error:
         try:
-            return page.compare(visit, request, number, kept, merged)
-        except ConflictError as error:
-            return page.search(visit, request, number, text, error=error)
-
-    @router.post("/{number}/merge")
-    def merge(
-        number: int,
-        visit: SubscribersVisit,
-        request: Request,
-        form: SubmittedForm,
-        kept: _Number = 0,
-        merged: _Number = 0,
-    ) -> Response:
-        order = MergeOrder(
-            kept_id=kept,
-            merged_id=merged,
-            take=frozenset(name for name in form if form.get(name) == "merged"),
-            revision=str(form.get("revision", "")),
-        )
-        try:
-            with transaction(engine) as session:
-                merge_people(session, visit.actor, newsletter_of(session, visit).id, order)
-        except ConflictError as error:
-            try:
-                return page.compare(visit, request, number, kept, merged, error=error)
-            except ConflictError:
-                return page.search(visit, request, number, "", error=error)
-        person = "/".join([*request.url.path.split("/")[:4], str(kept)])
-        return RedirectResponse(f"{person}?merged={merged}", status_code=303)
-
-    return router
+            return _compare(visit, number, kept, merged, error=error)
+        except ConflictError:
+            return _search(visit, number, "", error=error)
+    person = "/".join([*visit.path.split("/")[:4], str(kept)])
+    return RedirectResponse(f"{person}?merged={merged}", status_code=303)
 
 
 def _values(outlook: MergeOutlook, fields: tuple[Field, ...], language: Language) -> list[_Values]:

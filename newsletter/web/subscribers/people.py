@@ -9,9 +9,8 @@ from itertools import chain
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Form, Query, Request
+from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
@@ -24,9 +23,8 @@ from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
 from newsletter.web.head_requests import unless_by_head
-from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, SubmittedForm, add_routes
-from newsletter.web.subscribers.segments import segments_router
+from newsletter.web.pages import show_page
+from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import (
     export_people,
     save_segment,
@@ -88,163 +86,135 @@ def _readers(session: Session, figures: Figures, newsletter: Newsletter) -> Figu
     return figures.of(session, key, lambda own: count_readers(own, newsletter.id))
 
 
-def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
-    """Return the routes of subscribers, for operators."""
-    router = Router(prefix=_PREFIX)
-    outer = Router()
+router = Router()
 
-    @outer.get("/subscribers")
-    def choose_newsletter(visit: SubscribersVisit, request: Request) -> Response:
-        with reading(engine) as session:
-            rows = [
-                row
-                for row in list_newsletters(session)
-                if visit.rights.may(Permission.SEE_SUBSCRIBERS, row.id)
-            ]
-        if len(rows) == 1:
-            return RedirectResponse(f"/newsletters/{rows[0].slug}/subscribers", status_code=303)
-        return pages.show_to(visit, request, "subscribers/choose.html", newsletters=rows)
 
-    @router.get("")
-    def show_list(
-        visit: SubscribersVisit,
-        request: Request,
-        tagged: int | None = None,
-        count: bool = False,  # noqa: FBT001, FBT002 - a query's field
-        sort: _Asked = "",
-        after: Annotated[int | None, Query()] = None,
-        erased: bool = False,  # noqa: FBT001, FBT002 - a query's field
-    ) -> HTMLResponse:
-        asked = asked_of(request.query_params)
-        criteria = filter_of(asked)
-        found, counted, error = FoundPage(people=[], after=None), _Counted(), None
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            segments = saved.list_segments(session, row.id)
-            orders = taggings_to_show(session, row.id, tagged)
-            tags = list_tags(session, row.id, limit=_TAGS)
-            offered = list_columns(session, row.id)
-            columns = chosen_columns(session, visit.account_id, row.id, offered)
-            order = read_order(sort, offered)
-            try:
-                criteria = replace(
-                    criteria, segment=saved.segment_text(session, row.id, criteria.segment)
-                )
-                found = search_people(session, row, criteria, order=order, after=after)
-                if count:
-                    counted = _count(session, figures, row, criteria)
-            except ListError as refused:
-                error = refused
-            readers = _readers(session, figures, row)
-        if found.within:
-            asked["within"] = "true"
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/list.html",
-            status=400 if error else 200,
-            newsletter=row,
-            found=found,
-            segments=segments,
-            query=criteria.segment,
-            readers=readers,
-            counted=counted,
-            error=error,
-            asked=asked,
-            named=named_of(asked),
-            kept=named_of(asked | {"sort": str(order)}),
-            order=order,
-            offered=offered,
-            columns=columns,
-            sortings=[
-                (name, label.in_language(visit.language)) for name, label in offered_orders(offered)
-            ],
-            name_of=name_of,
-            reads=visit.language,
-            orders=orders,
-            tags=tags,
-            longest_tag=LONGEST_TAG,
-            after=after,
-            erased=erased,
-            states=list(SubscriptionState),
-        )
+@router.get("/subscribers")
+def _choose_newsletter(visit: SubscribersVisit) -> Response:
+    with reading(visit.engine) as session:
+        rows = [
+            row
+            for row in list_newsletters(session)
+            if visit.rights.may(Permission.SEE_SUBSCRIBERS, row.id)
+        ]
+    if len(rows) == 1:
+        return RedirectResponse(f"/newsletters/{rows[0].slug}/subscribers", status_code=303)
+    return show_page(visit, "subscribers/choose.html", newsletters=rows)
 
-    add_routes(
-        outer,
-        router,
-        _export_router(engine),
-        _keeping_router(engine, pages),
-        columns_router(engine),
-        segments_router(engine, figures, pages),
+
+@router.get(_PREFIX)
+def _show_list(
+    visit: SubscribersVisit,
+    tagged: int | None = None,
+    count: bool = False,  # noqa: FBT001, FBT002 - a query's field
+    sort: _Asked = "",
+    after: Annotated[int | None, Query()] = None,
+    erased: bool = False,  # noqa: FBT001, FBT002 - a query's field
+) -> HTMLResponse:
+    asked = asked_of(visit.request.query_params)
+    criteria = filter_of(asked)
+    found, counted, error = FoundPage(people=[], after=None), _Counted(), None
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        segments = saved.list_segments(session, row.id)
+        orders = taggings_to_show(session, row.id, tagged)
+        tags = list_tags(session, row.id, limit=_TAGS)
+        offered = list_columns(session, row.id)
+        columns = chosen_columns(session, visit.account_id, row.id, offered)
+        order = read_order(sort, offered)
+        try:
+            criteria = replace(
+                criteria, segment=saved.segment_text(session, row.id, criteria.segment)
+            )
+            found = search_people(session, row, criteria, order=order, after=after)
+            if count:
+                counted = _count(session, visit.site.figures, row, criteria)
+        except ListError as refused:
+            error = refused
+        readers = _readers(session, visit.site.figures, row)
+    if found.within:
+        asked["within"] = "true"
+    return show_page(
+        visit,
+        "subscribers/list.html",
+        status=400 if error else 200,
+        newsletter=row,
+        found=found,
+        segments=segments,
+        query=criteria.segment,
+        readers=readers,
+        counted=counted,
+        error=error,
+        asked=asked,
+        named=named_of(asked),
+        kept=named_of(asked | {"sort": str(order)}),
+        order=order,
+        offered=offered,
+        columns=columns,
+        sortings=[
+            (name, label.in_language(visit.language)) for name, label in offered_orders(offered)
+        ],
+        name_of=name_of,
+        reads=visit.language,
+        orders=orders,
+        tags=tags,
+        longest_tag=LONGEST_TAG,
+        after=after,
+        erased=erased,
+        states=list(SubscriptionState),
     )
-    return outer
 
 
-def _keeping_router(engine: Engine, pages: Pages) -> Router:
-    """Return the route that saves a search as a segment."""
-    router = Router(prefix=_PREFIX)
-
-    @router.post("/segments")
-    def keep_segment(
-        visit: SubscribersVisit, request: Request, name: _Field = "", query: _Field = ""
-    ) -> Response:
-        base = request.url.path.removesuffix("/segments")
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            try:
-                save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
-            except NewsletterError as error:
-                return pages.show_to(
-                    visit,
-                    request,
-                    "subscribers/refused.html",
-                    status=400,
-                    error=error,
-                    back=base,
-                )
-        return RedirectResponse(base, status_code=303)
-
-    return router
+@router.post(_PREFIX + "/segments")
+def _keep_segment(visit: SubscribersVisit, name: _Field = "", query: _Field = "") -> Response:
+    base = visit.path.removesuffix("/segments")
+    with transaction(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        try:
+            save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
+        except NewsletterError as error:
+            return show_page(
+                visit,
+                "subscribers/refused.html",
+                status=400,
+                error=error,
+                back=base,
+            )
+    return RedirectResponse(base, status_code=303)
 
 
-def _export_router(engine: Engine) -> Router:
-    router = Router(prefix=_PREFIX)
-
-    @router.get(".csv")
-    def export(
-        visit: SubscribersVisit,
-        request: Request,
-        form: _Asked = "",
-    ) -> Response:
-        asked = asked_of(request.query_params)
-        criteria, segment = filter_of(asked), asked["segment"]
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            query = saved.segment_text(session, row.id, segment)
-            offered = list_columns(session, row.id)
-            shown = chosen_columns(session, visit.account_id, row.id, offered)
-            among = found_among(session, row, replace(criteria, segment=query))
-        pages_of_list = unless_by_head(
-            request,
-            lambda: export_people(
-                engine,
-                visit.actor,
-                row,
-                segment=segment,
-                state=criteria.state,
-                language=visit.language if form in {"readable", "shown"} else None,
-                columns=[column.name for column in shown] if form == "shown" else None,
-                among=among,
-                text=criteria.text,
-                tag=criteria.tag,
-                suppressed=criteria.suppressed,
-            ),
-        )
-        # Excel recognizes UTF-8 by the byte order mark.
-        lines = chain([BOM_UTF8], (page.octets for page in pages_of_list))
-        return _download(lines, f"{row.slug}-subscribers.csv")
-
-    return router
+@router.get(_PREFIX + ".csv")
+def _export(
+    visit: SubscribersVisit,
+    form: _Asked = "",
+) -> Response:
+    asked = asked_of(visit.request.query_params)
+    criteria, segment = filter_of(asked), asked["segment"]
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        query = saved.segment_text(session, row.id, segment)
+        offered = list_columns(session, row.id)
+        shown = chosen_columns(session, visit.account_id, row.id, offered)
+        among = found_among(session, row, replace(criteria, segment=query))
+    pages_of_list = unless_by_head(
+        visit.request,
+        lambda: export_people(
+            visit.engine,
+            visit.actor,
+            row,
+            segment=segment,
+            state=criteria.state,
+            language=visit.language if form in {"readable", "shown"} else None,
+            columns=[column.name for column in shown] if form == "shown" else None,
+            among=among,
+            text=criteria.text,
+            tag=criteria.tag,
+            suppressed=criteria.suppressed,
+        ),
+    )
+    # Excel recognizes UTF-8 by the byte order mark.
+    lines = chain([BOM_UTF8], (page.octets for page in pages_of_list))
+    return _download(lines, f"{row.slug}-subscribers.csv")
 
 
 def _download(lines: Iterator[bytes], name: str) -> StreamingResponse:
@@ -298,88 +268,72 @@ def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
     )
 
 
-def columns_router(engine: Engine) -> Router:
-    """Return the route for choosing columns, and for restoring the default columns."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
-
-    @router.post("/columns")
-    def choose(visit: SubscribersVisit, request: Request, form: SubmittedForm) -> Response:
-        with transaction(engine) as session:
-            number = own(visit)
-            if form.get("verb") == "reset":
-                reset_columns(session, visit.account_id, number)
-            else:
-                names = {str(name) for name in form.getlist("column")}
-                choose_columns(session, visit.account_id, number, names)
-        kept = named_of(asked_of(form) | {"sort": str(form.get("sort", ""))})
-        base = request.url.path.removesuffix("/columns")
-        return RedirectResponse(f"{base}?{urlencode(kept)}#people", status_code=303)
-
-    return router
+@router.post(_PREFIX + "/columns")
+def _choose(visit: SubscribersVisit, form: SubmittedForm) -> Response:
+    with transaction(visit.engine) as session:
+        number = own(visit)
+        if form.get("verb") == "reset":
+            reset_columns(session, visit.account_id, number)
+        else:
+            names = {str(name) for name in form.getlist("column")}
+            choose_columns(session, visit.account_id, number, names)
+    kept = named_of(asked_of(form) | {"sort": str(form.get("sort", ""))})
+    base = visit.path.removesuffix("/columns")
+    return RedirectResponse(f"{base}?{urlencode(kept)}#people", status_code=303)
 
 
 #: Digits of the largest id of a person.
 _DIGITS = 18
 
 
-def tagging_router(engine: Engine, pages: Pages) -> Router:
-    """Return the routes for tagging many people."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+def _refuse(visit: Visit, error: ListError) -> Response:
+    return show_page(
+        visit,
+        "subscribers/refused.html",
+        status=400,
+        error=error,
+        back=visit.path.removesuffix("/tags"),
+    )
 
-    def _refuse(visit: Visit, request: Request, error: ListError) -> Response:
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/refused.html",
-            status=400,
-            error=error,
-            back=request.url.path.removesuffix("/tags"),
-        )
 
-    @router.get("/tags")
-    def ask(
-        visit: SubscribersVisit, request: Request, new_tag: _Asked = "", verb: _Asked = "give"
-    ) -> Response:
-        asked = asked_of(request.query_params)
-        try:
-            with reading(engine) as session:
-                row = newsletter_of(session, visit)
-                change = TagChange(tag=read_tag(new_tag), given=verb != "take")
-                count = count_people(session, row, filter_of(asked))
-        except ListError as error:
-            return _refuse(visit, request, error)
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/tagging.html",
-            newsletter=row,
-            change=change,
-            count=count,
-            asked=asked,
-            named=named_of(asked),
-        )
+@router.get(_PREFIX + "/tags")
+def _ask(visit: SubscribersVisit, new_tag: _Asked = "", verb: _Asked = "give") -> Response:
+    asked = asked_of(visit.request.query_params)
+    try:
+        with reading(visit.engine) as session:
+            row = newsletter_of(session, visit)
+            change = TagChange(tag=read_tag(new_tag), given=verb != "take")
+            count = count_people(session, row, filter_of(asked))
+    except ListError as error:
+        return _refuse(visit, error)
+    return show_page(
+        visit,
+        "subscribers/tagging.html",
+        newsletter=row,
+        change=change,
+        count=count,
+        asked=asked,
+        named=named_of(asked),
+    )
 
-    @router.post("/tags")
-    def tag(visit: SubscribersVisit, request: Request, form: SubmittedForm) -> Response:
-        base, asked = request.url.path.removesuffix("/tags"), asked_of(form)
-        change = TagChange(tag=str(form.get("new_tag", "")), given=form.get("verb") != "take")
-        try:
-            with transaction(engine) as session:
-                number = own(visit)
-                if form.get("whom") == "all" and form.get("sure") != "yes":
-                    verb = "give" if change.given else "take"
-                    query = {**named_of(asked), "new_tag": read_tag(change.tag), "verb": verb}
-                    return RedirectResponse(f"{base}/tags?{urlencode(query)}", status_code=303)
-                whom = filter_of(asked) if form.get("whom") == "all" else _chosen(form)
-                order = tag_people(session, visit.actor, number, change, whom)
-                query = named_of(
-                    asked | {"sort": str(form.get("sort", "")), "tagged": str(order.id)}
-                )
-        except ListError as error:
-            return _refuse(visit, request, error)
-        return RedirectResponse(f"{base}?{urlencode(query)}", status_code=303)
 
-    return router
+@router.post(_PREFIX + "/tags")
+def _tag(visit: SubscribersVisit, form: SubmittedForm) -> Response:
+    base, asked = visit.path.removesuffix("/tags"), asked_of(form)
+    change = TagChange(tag=str(form.get("new_tag", "")), given=form.get("verb") != "take")
+    try:
+        with transaction(visit.engine) as session:
+            number = own(visit)
+            if form.get("whom") == "all" and form.get("sure") != "yes":
+                verb = "give" if change.given else "take"
+                query = {**named_of(asked), "new_tag": read_tag(change.tag), "verb": verb}
+                return RedirectResponse(f"{base}/tags?{urlencode(query)}", status_code=303)
+            whom = filter_of(asked) if form.get("whom") == "all" else _chosen(form)
+            order = tag_people(session, visit.actor, number, change, whom)
+            query = named_of(asked | {"sort": str(form.get("sort", "")), "tagged": str(order.id)})
+    except ListError as error:
+        return _refuse(visit, error)
+    return RedirectResponse(f"{base}?{urlencode(query)}", status_code=303)
 
 
 def _chosen(form: FormData) -> set[int]:

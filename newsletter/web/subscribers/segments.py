@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
@@ -18,10 +17,9 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import LanguageName
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SegmentVisit, Visit, newsletter_of
-from newsletter.web.pages import Pages
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router, SubmittedForm, read_number
 from subscribers.actions import change_segment, delete_segment, save_segment
 from subscribers.fields.model import Field
@@ -85,158 +83,144 @@ class _Typed:
         return not any(each.error for each in conditions_in(self.group))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _SegmentPages:
-    engine: Engine
-    figures: Figures
-    pages: Pages
+def _list(visit: Visit, *, error: NewsletterError | None = None) -> HTMLResponse:
+    """Show all saved segments."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        segments = list_segments(session, row.id)
+        saved = visit.request.query_params.get("saved", "")
+        uses = {each.name: uses_of_segment(session, row.id, each) for each in segments}
+    return show_page(
+        visit,
+        "subscribers/segments.html",
+        status=409 if error else 200,
+        error=error,
+        newsletter=row,
+        segments=segments,
+        uses=uses,
+        saved=saved if saved in uses else "",
+    )
 
-    def list(
-        self, visit: Visit, request: Request, *, error: NewsletterError | None = None
-    ) -> HTMLResponse:
-        """Show all saved segments."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            segments = list_segments(session, row.id)
-            saved = request.query_params.get("saved", "")
-            uses = {each.name: uses_of_segment(session, row.id, each) for each in segments}
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/segments.html",
-            status=409 if error else 200,
-            error=error,
-            newsletter=row,
-            segments=segments,
-            uses=uses,
-            saved=saved if saved in uses else "",
-        )
 
-    def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
-        """Show the form and the matching people."""
-        with reading(self.engine) as session:
-            row = newsletter_of(session, visit)
-            fields = list_fields(session, row.id)
-            size, examples = None, None
-            if typed.is_countable and typed.text:
-                query = typed.text
-                counted = ("segment", row.id, query)
-                size = self.figures.of(session, counted, lambda own: count_segment(own, row, query))
-                if visit.may(Permission.SEE_SUBSCRIBERS):
-                    examples = sample_segment(session, row, query, size=_EXAMPLES)
-            asked = {each.subject for each in conditions_in(typed.group)}
-            languages: Sequence[str] = ()
-            if BuiltIn.LANGUAGE in asked:
-                key = ("languages", row.id)
-                spoken = self.figures.of(session, key, lambda own: languages_of_people(own, row.id))
-                languages = tuple(
-                    dict.fromkeys((row.language.value, *row.languages, *spoken.value))
+def _show(visit: Visit, typed: _Typed) -> HTMLResponse:
+    """Show the form and the matching people."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        fields = list_fields(session, row.id)
+        size, examples = None, None
+        if typed.is_countable and typed.text:
+            query = typed.text
+            counted = ("segment", row.id, query)
+            size = visit.site.figures.of(
+                session, counted, lambda own: count_segment(own, row, query)
+            )
+            if visit.may(Permission.SEE_SUBSCRIBERS):
+                examples = sample_segment(session, row, query, size=_EXAMPLES)
+        asked = {each.subject for each in conditions_in(typed.group)}
+        languages: Sequence[str] = ()
+        if BuiltIn.LANGUAGE in asked:
+            key = ("languages", row.id)
+            spoken = visit.site.figures.of(
+                session, key, lambda own: languages_of_people(own, row.id)
+            )
+            languages = tuple(dict.fromkeys((row.language.value, *row.languages, *spoken.value)))
+        tags = offered_tags(session, row.id) if BuiltIn.TAG in asked else ()
+        uses = _uses(session, row.id, typed.former) if typed.former else ()
+    subjects = subjects_of(fields)
+    return show_page(
+        visit,
+        "subscribers/segment.html",
+        status=200 if typed.is_sound else 422,
+        newsletter=row,
+        typed=typed,
+        subjects=subjects,
+        spoken=[(tag, LanguageName(tag)) for tag in languages],
+        offered_tags=tags,
+        by_key={subject.key: subject for subject in subjects},
+        size=size,
+        examples=examples,
+        uses=uses,
+        has_value=any(True for _ in conditions_in(typed.group)),
+    )
+
+
+router = Router(prefix="/newsletters/{newsletter}/segments")
+
+
+def _fields(visit: Visit) -> tuple[Newsletter, Sequence[Field]]:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        return row, list_fields(session, row.id)
+
+
+@router.get("")
+def _show_list(visit: SegmentVisit) -> HTMLResponse:
+    return _list(visit)
+
+
+@router.get("/new")
+def _show_new(
+    visit: SegmentVisit,
+    query: Annotated[str, Query(max_length=8000)] = "",
+) -> HTMLResponse:
+    _, fields = _fields(visit)
+    if query.strip():
+        typed = _Typed(group=Group(match=Match.ALL), text=query)
+        return _show(visit, _from_text(typed, fields))
+    group = _with_added(Group(match=Match.ALL), _ROOT, subjects_of(fields))
+    return _show(visit, _Typed(group=group))
+
+
+@router.get("/{name}")
+def _show_one(name: str, visit: SegmentVisit) -> HTMLResponse:
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        segment = find_segment(session, row.id, name)
+        fields = list_fields(session, row.id)
+    query = segment.query
+    typed = _Typed(group=Group(match=Match.ALL), name=name, former=name, before=query, text=query)
+    return _show(visit, _from_text(typed, fields))
+
+
+@router.post("/build")
+def _build(
+    newsletter: str,
+    visit: SegmentVisit,
+    form: SubmittedForm,
+) -> Response:
+    row, fields = _fields(visit)
+    do = str(form.get("do", "show"))
+    typed = _read(form, do, fields)
+    if do != "save" or not typed.is_sound:
+        return _show(visit, typed)
+    try:
+        with transaction(visit.engine) as session:
+            if typed.former:
+                change_segment(
+                    session,
+                    visit.actor,
+                    row.id,
+                    typed.former,
+                    name=typed.name,
+                    query=typed.text,
+                    before=typed.before,
                 )
-            tags = offered_tags(session, row.id) if BuiltIn.TAG in asked else ()
-            uses = _uses(session, row.id, typed.former) if typed.former else ()
-        subjects = subjects_of(fields)
-        return self.pages.show_to(
-            visit,
-            request,
-            "subscribers/segment.html",
-            status=200 if typed.is_sound else 422,
-            newsletter=row,
-            typed=typed,
-            subjects=subjects,
-            spoken=[(tag, LanguageName(tag)) for tag in languages],
-            offered_tags=tags,
-            by_key={subject.key: subject for subject in subjects},
-            size=size,
-            examples=examples,
-            uses=uses,
-            has_value=any(True for _ in conditions_in(typed.group)),
-        )
+            else:
+                save_segment(session, visit.actor, row.id, name=typed.name, query=typed.text)
+    except NewsletterError as error:
+        return _show(visit, replace(typed, error=error))
+    path = f"/newsletters/{newsletter}/segments?{urlencode({'saved': segment_name(typed.name)})}"
+    return RedirectResponse(path, status_code=303)
 
 
-def segments_router(  # noqa: C901 - a list of routes
-    engine: Engine, figures: Figures, pages: Pages
-) -> Router:
-    """Return the routes of segments."""
-    router = Router(prefix="/newsletters/{newsletter}/segments")
-    shown = _SegmentPages(engine=engine, figures=figures, pages=pages)
-
-    def _fields(visit: Visit) -> tuple[Newsletter, Sequence[Field]]:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            return row, list_fields(session, row.id)
-
-    @router.get("")
-    def show_list(visit: SegmentVisit, request: Request) -> HTMLResponse:
-        return shown.list(visit, request)
-
-    @router.get("/new")
-    def show_new(
-        visit: SegmentVisit,
-        request: Request,
-        query: Annotated[str, Query(max_length=8000)] = "",
-    ) -> HTMLResponse:
-        _, fields = _fields(visit)
-        if query.strip():
-            typed = _Typed(group=Group(match=Match.ALL), text=query)
-            return shown.show(visit, request, _from_text(typed, fields))
-        group = _with_added(Group(match=Match.ALL), _ROOT, subjects_of(fields))
-        return shown.show(visit, request, _Typed(group=group))
-
-    @router.get("/{name}")
-    def show_one(name: str, visit: SegmentVisit, request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            segment = find_segment(session, row.id, name)
-            fields = list_fields(session, row.id)
-        query = segment.query
-        typed = _Typed(
-            group=Group(match=Match.ALL), name=name, former=name, before=query, text=query
-        )
-        return shown.show(visit, request, _from_text(typed, fields))
-
-    @router.post("/build")
-    def build(
-        newsletter: str,
-        visit: SegmentVisit,
-        request: Request,
-        form: SubmittedForm,
-    ) -> Response:
-        row, fields = _fields(visit)
-        do = str(form.get("do", "show"))
-        typed = _read(form, do, fields)
-        if do != "save" or not typed.is_sound:
-            return shown.show(visit, request, typed)
-        try:
-            with transaction(engine) as session:
-                if typed.former:
-                    change_segment(
-                        session,
-                        visit.actor,
-                        row.id,
-                        typed.former,
-                        name=typed.name,
-                        query=typed.text,
-                        before=typed.before,
-                    )
-                else:
-                    save_segment(session, visit.actor, row.id, name=typed.name, query=typed.text)
-        except NewsletterError as error:
-            return shown.show(visit, request, replace(typed, error=error))
-        path = (
-            f"/newsletters/{newsletter}/segments?{urlencode({'saved': segment_name(typed.name)})}"
-        )
-        return RedirectResponse(path, status_code=303)
-
-    @router.post("/{name}/delete")
-    def delete(newsletter: str, name: str, visit: SegmentVisit, request: Request) -> Response:
-        try:
-            with transaction(engine) as session:
-                delete_segment(session, visit.actor, newsletter_of(session, visit).id, name)
-        except ConflictError as error:
-            return shown.list(visit, request, error=error)
-        return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
-
-    return router
+@router.post("/{name}/delete")
+def _delete(newsletter: str, name: str, visit: SegmentVisit) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            delete_segment(session, visit.actor, newsletter_of(session, visit).id, name)
+    except ConflictError as error:
+        return _list(visit, error=error)
+    return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
 
 
 def _uses(session: Session, newsletter_id: int, name: str) -> Sequence[SegmentUse]:

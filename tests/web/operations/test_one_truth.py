@@ -10,6 +10,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from fastapi import Request
 
 from newsletter.accounts.roles import Rights
 from newsletter.accounts.sign_in_limits import Browser
@@ -41,7 +42,7 @@ _NOBODY = Visit(
     rights=Rights(),
     csrf="",
     browser=Browser(),
-    path="/operate",
+    request=Request({"type": "http", "path": "/operate", "headers": []}),
 )
 _NORMAL = "All systems normal"
 _LOST = process(ProcessKind.WORKER, "bulk@one", silent=60)
