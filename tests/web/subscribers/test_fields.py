@@ -7,13 +7,18 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import FieldType, Role
 from newsletter.newsletters.publications import create_newsletter
+from subscribers.fields.actions import add_field
 from subscribers.fields.model import Field, Option
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
+from subscribers.forms.actions import add_form
+from subscribers.forms.model import JoinForm
 from tests.support import fields
 from tests.support.stage import DRAFT, Stage
 from tests.web.conftest import SignIn, csrf_of, tight
@@ -175,3 +180,27 @@ def test_fields_are_for_administrators_of_their_newsletter(stage: Stage, sign_in
     boss = sign_in("boss@example.jp", Role.ADMINISTRATOR)
     assert boss.get(f"{_PAGE}/city").status_code == 404
     assert "city" not in boss.get(_PAGE).text
+
+
+def test_on_a_telephone_what_a_field_lacks_stands_beside_its_label_and_not_below(
+    stage: Stage, boss: httpx.Client, browser: Browser
+) -> None:
+    town = Field(key="town", type=FieldType.TEXT, labels={"en": "Town"}, ask_on_joining=True)
+    with transaction(stage.engine) as session:
+        add_form(
+            session, COMMAND_LINE, stage.newsletter_id, JoinForm(slug="fair", title="秋まつり")
+        )
+        add_field(session, COMMAND_LINE, stage.newsletter_id, town)
+    context = browser.new_context(locale="en", viewport={"width": 375, "height": 800})
+    site = str(boss.base_url)
+    context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": site} for one in boss.cookies.jar]
+    )
+    page = context.new_page()
+    page.goto(f"{site.rstrip('/')}{_PAGE}")
+    first, notice = page.locator('[data-label="Use"] > *').all()
+    boxes = first.bounding_box(), notice.bounding_box()
+    context.close()
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] == boxes[1]["x"]
