@@ -37,6 +37,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("placeholder", "*|FNAME|*"),
         ("placeholder", "%%first name%%"),
         ("placeholder", "[[お名前]]"),
+        ("placeholder", "[[防災の手引き#備え]]"),
         ("placeholder", "##NAME##"),
         ("placeholder", "<%= name %>"),
         ("placeholder", "%name%"),

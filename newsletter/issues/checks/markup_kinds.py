@@ -13,7 +13,7 @@ _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
 #: A name between two or more signs and their mirrored form: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
 _PAIRED = re.compile(
     r"(?P<open>[\[({<%*|$#@{~^]{2,4}=?)\s?(?P<name>[A-Za-z_\u3040-\u30ff\u4e00-\u9fff]"
-    r"[\w .:|,'\"=/-]{0,60}?)\s?(?P<close>[\])}>%*|$#@~^]{2,4})"
+    r"[\w .:|,'\"=/#-]{0,60}?)\s?(?P<close>[\])}>%*|$#@~^]{2,4})"
 )
 #: A name between single signs of other systems: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
 _SINGLE = re.compile(
