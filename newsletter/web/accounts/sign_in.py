@@ -38,6 +38,9 @@ def _ask(request: Request, path: str, address: str = "", error: str = "") -> HTM
     )
 
 
+EntryField = Annotated[str, Form(max_length=2000)]
+
+
 @router.get("/sign-in")
 def _ask_password(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
     return _ask(request, local_path(next))
@@ -96,9 +99,6 @@ def _sign_out(visit: SignedInVisit) -> Response:
     # Unsaved texts are stored on the device and must not be visible to the next account.
     answer.headers["Clear-Site-Data"] = '"storage"'
     return answer
-
-
-EntryField = Annotated[str, Form(max_length=2000)]
 
 
 def local_path(path: str) -> str:

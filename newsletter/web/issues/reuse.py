@@ -84,6 +84,22 @@ def _show(
 router = Router(prefix=_PREFIX)
 
 
+def _read_rule(
+    every: Annotated[Every | None, Form()] = None,
+    weekday: _Number = 0,
+    ordinal: _Number = 1,
+    day: _Number = 1,
+) -> Rule | None:
+    """Return the rule of dates in a form; None if no rule is chosen.
+
+    Raises:
+        ListError: The rule is invalid.
+    """
+    if every is None:
+        return None
+    return Rule(every=every, weekday=weekday, ordinal=day if every is Every.MONTH_DAY else ordinal)
+
+
 @router.get("/patterns")
 def _show_patterns(visit: EditorVisit) -> HTMLResponse:
     return _show(visit)
@@ -187,22 +203,6 @@ def _search(visit: EditorVisit, q: Annotated[str, Query(max_length=200)] = "") -
         asked=q,
         hits=hits,
     )
-
-
-def _read_rule(
-    every: Annotated[Every | None, Form()] = None,
-    weekday: _Number = 0,
-    ordinal: _Number = 1,
-    day: _Number = 1,
-) -> Rule | None:
-    """Return the rule of dates in a form; None if no rule is chosen.
-
-    Raises:
-        ListError: The rule is invalid.
-    """
-    if every is None:
-        return None
-    return Rule(every=every, weekday=weekday, ordinal=day if every is Every.MONTH_DAY else ordinal)
 
 
 def _worded(
