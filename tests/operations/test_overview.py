@@ -43,7 +43,7 @@ from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault
 from newsletter.mailings.ledger.relays import RelayState, hold_relay, relay_failed, resting_relays
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
-from newsletter.mailings.ledger.worker_hosts import MissingJournals
+from newsletter.mailings.ledger.worker_hosts import Loss, MissingJournals
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.series.figures import Overdue
 from newsletter.operations import heartbeats
@@ -267,7 +267,11 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             "journals-missing",
             "warning",
             lambda o: replace(
-                o, missing_journals=MissingJournals(hosts=Listing(("a",)), since=o.taken_at)
+                o,
+                missing_journals=MissingJournals(
+                    hosts=Listing(("a",)),
+                    loss=Loss(since=o.taken_at, noticed_at=o.taken_at),
+                ),
             ),
         ),
         ("data-dir-replaced", "warning", lambda o: replace(o, replaced_folders=("a:/data",))),

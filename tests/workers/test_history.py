@@ -138,6 +138,7 @@ def test_a_restored_backup_is_an_alarm_until_it_is_acknowledged(
     alarm = restored()
     assert alarm is not None
     assert alarm.is_open
+    assert str(alarm.what).startswith("The database was restored, or failed over")
     seen = look(engine, redis_url="")
     acknowledge_alarm(engine, COMMAND_LINE, alarm.key, reason="unsubscribed again", seen=seen)
     for _ in range(2):
@@ -411,6 +412,26 @@ def test_a_folder_that_was_emptied_is_an_alarm_once_its_host_is_another(
     (alarm,) = _journal_alarms(stage.engine)
     assert alarm.kind == "data-dir-replaced"
     assert alarm.where == database_memory.name_of(services.settings.data_dir)
+
+
+def test_a_new_folder_that_cannot_know_of_a_restore_does_not_claim_one(
+    stage: Stage, services: WorkerServices
+) -> None:
+    go(services)
+    go(services)
+    shutil.rmtree(services.settings.data_dir)
+    with transaction(stage.engine) as session:
+        session.execute(update(DatabaseHistoryRow).values(beat_at=now() - timedelta(minutes=3)))
+    go(services)
+    go(services)
+    found = {one.kind: one for one in find_alarms(look(stage.engine, redis_url=""))}
+    if stage.engine.dialect.name == "postgresql":
+        # The server's timeline tells that nothing was lost.
+        assert "database-restored" not in found
+        return
+    assert "it may be a backup" in str(found["database-restored"].what)
+    assert "If only DATA_DIR was emptied" in str(found["database-restored"].remedy)
+    assert "may be a backup" in str(found["journals-missing"].what)
 
 
 def test_once_the_earlier_folder_is_put_back_the_one_meanwhile_is_no_alarm(

@@ -66,10 +66,13 @@ class Loss:
     Attributes:
         since: Its last round before that.
         noticed_at: When a worker noticed.
+        presumed: Whether no host that knew the database before has confirmed it. A new DATA_DIR
+            cannot tell an SQLite file that was not in use from a restored backup.
     """
 
     since: datetime
     noticed_at: datetime
+    presumed: bool = False
 
 
 def last_loss(session: Session) -> Loss | None:
@@ -77,7 +80,11 @@ def last_loss(session: Session) -> Loss | None:
     history = session.scalar(select(DatabaseHistoryRow))
     if history is None or history.lost_since is None or history.noticed_at is None:
         return None
-    return Loss(since=history.lost_since, noticed_at=history.noticed_at)
+    is_confirmed = history.server or any(
+        _is_there(host, history) and (host.covers or host.met_at < history.noticed_at)
+        for host in _hosts(session)
+    )
+    return Loss(since=history.lost_since, noticed_at=history.noticed_at, presumed=not is_confirmed)
 
 
 def missing_hosts(session: Session) -> Listing | None:
@@ -91,11 +98,11 @@ class MissingJournals:
     """The hosts whose journals have not been restored into a database that was set back.
 
     Attributes:
-        since: The time to which the database was set back.
+        loss: The time to which the database was set back.
     """
 
     hosts: Listing
-    since: datetime
+    loss: Loss
 
 
 def missing_journals(session: Session) -> MissingJournals | None:
@@ -103,7 +110,7 @@ def missing_journals(session: Session) -> MissingJournals | None:
     loss, missing = last_loss(session), missing_hosts(session)
     if loss is None or missing is None or loss.noticed_at < server_now(session) - _KEPT:
         return None
-    return MissingJournals(hosts=missing, since=loss.since)
+    return MissingJournals(hosts=missing, loss=loss)
 
 
 def replaced_folders(session: Session) -> Sequence[str]:

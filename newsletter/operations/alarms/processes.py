@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Moment, Number
+from newsletter.mailings.ledger.worker_hosts import Loss
 from newsletter.operations.acknowledgements import RESTORED
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.heartbeats import ProcessState, made_good
@@ -227,19 +228,12 @@ def of_restores(seen: Overview) -> Iterator[Alarm]:
     """
     if seen.loss is None:
         return
+    what, remedy = _of_loss(seen.loss)
     found = alarm(
         AlarmSeverity.WARNING,
         RESTORED,
-        msg(
-            "The database was restored, or failed over, to its state of {since} (UTC): anybody"
-            " who unsubscribed or was erased after that is subscribed again",
-            since=Moment(seen.loss.since),
-        ),
-        msg(
-            "Before the next mailing, unsubscribe and erase them again: the earlier database, if"
-            " it still exists, names them, and so do the mails that came in since. The access log"
-            " of the proxy has each request POST /u/…; send it again. Then acknowledge this."
-        ),
+        what,
+        remedy,
         where=f"{seen.loss.noticed_at:%Y-%m-%dT%H:%M:%SZ}",
         section="servers",
     )
@@ -248,18 +242,55 @@ def of_restores(seen: Overview) -> Iterator[Alarm]:
         yield found
 
 
+def _of_loss(loss: Loss) -> tuple[Message, Message]:
+    """Return message and remedy for a database that was set back, or may have been."""
+    if loss.presumed:
+        return (
+            msg(
+                "A worker with a new DATA_DIR found the database unused since {since} (UTC): it may"
+                " be a backup that was restored",
+                since=Moment(loss.since),
+            ),
+            msg(
+                "If only DATA_DIR was emptied or replaced, nobody is subscribed again: acknowledge"
+                " this. If a backup was restored, unsubscribe and erase again those who asked for"
+                " it since then (docs/production.md), before the next mailing; then acknowledge"
+                " this."
+            ),
+        )
+    return (
+        msg(
+            "The database was restored, or failed over, to its state of {since} (UTC): anybody"
+            " who unsubscribed or was erased after that is subscribed again",
+            since=Moment(loss.since),
+        ),
+        msg(
+            "Before the next mailing, unsubscribe and erase them again: the earlier database, if"
+            " it still exists, names them, and so do the mails that came in since. The access log"
+            " of the proxy has each request POST /u/…; send it again. Then acknowledge this."
+        ),
+    )
+
+
 def of_journals(seen: Overview) -> Iterator[Alarm]:
     """Yield alarms of journals that are missing, were replaced, or are about unknown mailings."""
     if seen.missing_journals is not None:
+        loss = seen.missing_journals.loss
+        words = (
+            msg(
+                "The database may be a backup of {since} (UTC); these hosts’ journals are not"
+                " brought back: {hosts}"
+            )
+            if loss.presumed
+            else msg(
+                "The database was restored, or failed over, to its state of {since} (UTC); these"
+                " hosts’ journals are not brought back: {hosts}"
+            )
+        )
         yield alarm(
             AlarmSeverity.WARNING,
             "journals-missing",
-            msg(
-                "The database was restored, or failed over, to its state of {since} (UTC); these"
-                " hosts’ journals are not brought back: {hosts}",
-                since=Moment(seen.missing_journals.since),
-                hosts=seen.missing_journals.hosts,
-            ),
+            words.having(since=Moment(loss.since), hosts=seen.missing_journals.hosts),
             msg(
                 "Start newsletter worker there. Until then, what these hosts sent since then is"
                 " unknown: check before you send the same issue again. If a host is lost,"
