@@ -118,11 +118,16 @@ _CALLOUT = re.compile(r"\bcall-?(?:out|back)(?: verification| verify)?(?: failed
 _NAMES_SENDER = re.compile(r"sender|mail from|return[- ]path")
 #: Without further words it stays open whether the mailbox exists.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
+#: A finding about a mailbox.
+_FINDING = (
+    r"(?:(?:is |are |was |were |ha(?:s|ve) been )?(?:access denied|unavailable|not available"
+    r"|unknown|not found|invalid|disabled|deactivated|inactive|suspended|closed|full|over quota"
+    r"|no longer in use)|(?:does|do) ?n[o'’]t exist|no longer exists?)"
+)
 #: "Mailbox unavailable or access denied": either fault, unless the remaining text decides.
 _EITHER = re.compile(
-    r"\b(?:mailbox|account|user|recipient|address) (?:is )?"
-    r"(?:unavailable|not available|unknown|not found|invalid|disabled|inactive|full)"
-    r" or (?:access denied|unavailable|unknown|not found|invalid|disabled|inactive|full)\b",
+    r"\b(?:mailbox|account|user|recipient|address)(?:e?s|\(e?s\))? "
+    rf"{_FINDING} or {_FINDING}\b",
     re.IGNORECASE,
 )
 #: The server takes mail, but not from everybody.

@@ -57,6 +57,9 @@ from tests.bounces.test_whose_fault import notice, only, told
         "550 Die Adresse existiert auf diesem System nicht",
         "550 that user has never existed",
         "550 mailbox unavailable or access denied (user not exist)",
+        "The user(s) account is disabled or does not exist. 550 User unknown",
+        "Mailbox doesn't exist or has been suspended: no such user",
+        "The address is no longer in use or was disabled. Reply: 550 recipient not found",
     ],
 )
 def test_denials_in_further_words_and_languages_are_hard(words: str) -> None:
@@ -94,6 +97,8 @@ def test_denials_in_further_words_and_languages_are_hard(words: str) -> None:
         "550 宛先なしのメールは受け付けません",
         "550 アカウントにはこの操作の権限がありません",
         "550 mailbox unavailable or access denied",
+        "550 The user's account is disabled or does not exist",
+        "The mailbox does not exist or is full. 550 over quota",
         "550 L'adresse IP n'est pas valide",
         "550 Die IP-Adresse ist nicht registriert",
         "550 このIPアドレスは存在しません",
