@@ -58,6 +58,11 @@ _QUOTE_HEAD = re.compile(
     r"|.*(?:[@＠]|\d{4}).*[:：]$|.*(?:wrote|書きました|のメール)\s?[:：]?$",
     re.IGNORECASE,
 )
+#: Words of somebody else: in quotation marks behind a colon ("My mother wrote: “Take me off”").
+_REPORTED = re.compile(
+    r"[:：]\s{0,3}(?:[\"＂“”„‟][^\"＂“”„‟]{8,600}[\"＂“”]|[«»][^«»]{8,600}[«»]"
+    r"|「[^「」]{4,600}」|『[^『』]{4,600}』)"
+)
 #: Prefixes that programs put before the subject of an answer.
 _REPLY = re.compile(
     r"^(?:\s*(?:re|aw|sv|antw|odp|res|rif|回[复覆]|答复|返信|답장)\s*[:：])+", re.IGNORECASE
@@ -158,7 +163,8 @@ def _wish(mail: Mail, *, own: str = "") -> Wish:
 def _opening(mail: Mail) -> list[str]:
     """Return the first lines that a person wrote, above or below a quotation.
 
-    A quotation without a mark on each line extends to the end.
+    A quotation without a mark on each line extends to the end. What they report of somebody else
+    is left out.
     """
     if _is_of_list(mail):
         return []
@@ -178,7 +184,7 @@ def _opening(mail: Mail) -> list[str]:
             below_head = True
         else:
             written.append(line)
-    return written
+    return _REPORTED.sub(":", "\n".join(written)).split("\n")
 
 
 def _sentences_of(line: str) -> list[str]:

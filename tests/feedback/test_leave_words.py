@@ -366,6 +366,32 @@ def test_a_wish_is_found_late_in_a_paragraph_on_one_line() -> None:
     assert asks_to_leave(open_mail(mail), is_automatic=False)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'My mother wrote me this:\n\n"Please take me off the mailing list."\n\nHow can she?',
+        "母からこう頼まれました：\n「メルマガの配信を停止してください」\nどうすればいいですか。",
+        "Meine Mutter schreibt: „Bitte nehmt mich von der Mailingliste.“ Wie macht sie das?",
+        "Mon père me dit : « Désabonnez-moi de cette lettre. » Comment faire ?",
+    ],
+)
+def test_what_somebody_else_said_is_not_the_writers_wish(body: str) -> None:
+    assert not asks_to_leave(open_mail(letter("Re: Digest", body=body)), is_automatic=False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'Please "unsubscribe" me from the newsletter.',
+        '"Please take me off your mailing list." That is all I ask.',
+        "「配信停止」をお願いします。メルマガはもう要りません。",
+        "To whom it may concern: please take me off your mailing list.",
+    ],
+)
+def test_quotation_marks_alone_make_no_words_somebody_elses(body: str) -> None:
+    assert asks_to_leave(open_mail(letter("Re: Digest", body=body)), is_automatic=False)
+
+
 @given(st.lists(st.text(max_size=80), max_size=20))
 @example(["\U00017000", "a letter that has no name is above"])
 def test_every_text_is_read(lines: list[str]) -> None:
