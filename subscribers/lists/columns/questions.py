@@ -21,6 +21,7 @@ from subscribers.lists.words.column_names import (
     words_of_name,
 )
 from subscribers.lists.words.formats import IGNORED, ListState
+from subscribers.lists.words.harmless import speaks_of_more_than_mail
 from subscribers.lists.words.noes import denies_mail, is_false
 
 #: States of people who left or whose address takes no mail.
@@ -95,7 +96,8 @@ class ColumnQuestion:
         If the column's name is negative, or has a word for those who left, a yes means no. If a
         value is unclear, or a yes may mean that no mail is wanted, each value must be given a
         meaning. A yes is consent only if the whole name is understood, since in other languages
-        than ours, too, a yes may mean "blocked".
+        than ours, too, a yes may mean "blocked". A date is that of leaving only if the name is
+        understood so: it may be the day on which somebody opened a mail.
         """
         first = next(iter(CHOICES[self.kind]))
         if self.kind is QuestionKind.ANSWERS:
@@ -111,8 +113,12 @@ class ColumnQuestion:
                 first = "state"
             elif not tells_consent(self.column):
                 first = ""
-        elif self.kind is QuestionKind.DATES and ListState.CONFIRMED in self._states_in_name():
-            first = "confirmed_at"
+        elif self.kind is QuestionKind.DATES:
+            states = self._states_in_name()
+            if ListState.CONFIRMED in states:
+                first = "confirmed_at"
+            elif not speaks_of_more_than_mail(self.column) and _LEFT.isdisjoint(states):
+                first = ""
         return first
 
     def _states_in_name(self) -> frozenset[ListState | None]:

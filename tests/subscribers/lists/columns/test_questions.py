@@ -57,6 +57,8 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("会報", "要る 不要 どちらでも"),
         ("会報", "不要"),
         ("回覧", "○ × △"),
+        ("Would you like to hear from us again?", "Yes No"),
+        ("Happy to hear from us", "yes only-by-phone"),
         ("Bulletin", "yes "),
         ("Gazette", "x "),
         ("Contactable", "1 0"),
@@ -632,6 +634,13 @@ def test_a_yes_below_a_name_that_is_not_understood_is_asked_about_with_no_answer
     name: str,
 ) -> None:
     assert [each.likely for each in _asked(name, "yes", "no", "yes")] == [""]
+
+
+@pytest.mark.parametrize("name", ["Last opened", "最后打开", "Discharge", "End Date"])
+def test_a_date_below_a_name_that_is_not_understood_is_not_offered_as_that_of_leaving(
+    name: str,
+) -> None:
+    assert [each.likely for each in _asked(name, "2026-01-31", "", "2026-02-01")] == [""]
 
 
 @pytest.mark.parametrize(
