@@ -11,6 +11,7 @@ from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.checks.links import find_url_fault
+from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.model import (
     Chapter,
     ContentsLine,
@@ -157,6 +158,12 @@ def test_marks_of_whoever_copied_a_link_are_taken_out_by_one_click(copied: str, 
 )
 def test_other_parameters_of_a_link_stay(url: str) -> None:
     assert "url-marked" not in _codes(_with_link(url))
+
+
+@pytest.mark.parametrize("link", ["https://example.org/agenda|Agenda", "mailto:a@example.org|Max"])
+def test_words_within_an_address_behind_a_bar_are_named(link: str) -> None:
+    lead = read_body(f"See <{link}>.", source="test")
+    assert "url-bar" in _codes(replace(BLANK, lead=lead))
 
 
 def test_a_link_that_stands_twice_is_kept_once_by_one_click() -> None:

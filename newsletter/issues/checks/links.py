@@ -130,6 +130,18 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 remedy=msg("Correct the URL."),
                 fix=fix,
             )
+        elif "%7C" in url.partition("?")[0]:
+            yield Finding(
+                code="url-bar",
+                severity=Severity.WARNING,
+                place=place,
+                about=url,
+                message=msg("The link has a vertical bar in it: {url}", url=url),
+                remedy=msg(
+                    "If its words stand behind the bar, as Slack writes links, write it as "
+                    "[words](address)."
+                ),
+            )
         elif url.startswith("http://"):
             yield Finding(
                 code="url-http",
