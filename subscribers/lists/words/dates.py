@@ -22,6 +22,10 @@ _DAY = re.compile(
     r"(?:(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)\s*日?"
     r"|(\d{4})(\d{2})(\d{2})(?!\d))"
 )
+#: 31.12.2025, 31/12/2025, 12/31/2025. With dots the day always comes first; with other signs it is
+#: known only if the other number is none of a month.
+_YEAR_LAST = re.compile(r"(\d{1,2})([./-])\s?(\d{1,2})\2\s?(\d{4})(?!\d)")
+_MONTHS = range(1, 13)
 _WEEKDAY = re.compile(
     r"\A\s*(?:\((?:[月火水木金土日](?:曜日?)?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)\)"
     r"|[月火水木金土日]曜日?)",
@@ -103,16 +107,32 @@ def _day_and_time(plain: str) -> datetime | None:
     if era is not None:
         year = _ERAS[era[1].lower()] + (1 if era[2] == "元" else int(era[2]))
         plain = f"{year}年{plain[era.end() :]}"
-    day = _DAY.match(plain)
+    day = _DAY.match(plain) or _YEAR_LAST.match(plain)
     if day is None:
         return None
     rest = _WEEKDAY.sub("", plain[day.end() :])
-    numbers = [int(part) for part in day.groups() if part is not None]
     try:
+        numbers = (
+            _year_first(*day.groups())
+            if day.re is _YEAR_LAST
+            else [int(part) for part in day.groups() if part is not None]
+        )
         moment = datetime(*numbers[:3])  # type: ignore[arg-type] # noqa: DTZ001 - a wall clock
         return _with_time(moment, rest) if rest.strip() else moment
     except ValueError:
         return None
+
+
+def _year_first(one: str, sign: str, other: str, year: str) -> list[int]:
+    """Return year, month and day.
+
+    Raises:
+        ValueError: Either number may be the day.
+    """
+    day, month = int(one), int(other)
+    if sign != "." and day in _MONTHS and month in _MONTHS and day != month:
+        raise ValueError(one)
+    return [int(year), month, day] if sign == "." or month in _MONTHS else [int(year), day, month]
 
 
 def _with_time(day: datetime, text: str) -> datetime | None:

@@ -49,3 +49,26 @@ def test_a_zone_may_be_named_behind_its_offset(zone: str) -> None:
     read = read_instant(f"2026-01-02 10:30:00.123456 {zone}", ZoneInfo("UTC"))
     assert read == datetime(2026, 1, 2, 1, 30, tzinfo=UTC)
     assert read_instant("2026-01-02 10:30 CET", _TOKYO) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("31.12.2025", date(2025, 12, 31)),
+        ("1.5.2026", date(2026, 5, 1)),
+        ("01. 05. 2026", date(2026, 5, 1)),
+        ("31/08/2023", date(2023, 8, 31)),
+        ("08/31/2023 10:15", date(2023, 8, 31)),
+        ("13-02-2024", date(2024, 2, 13)),
+        ("5/5/2026", date(2026, 5, 5)),
+        ("1/5/2026", None),
+        ("31.13.2025", None),
+        ("32/12/2025", None),
+        ("1.5.20261", None),
+        ("1.2.3.2025", None),
+    ],
+)
+def test_a_year_that_comes_last_is_read_where_the_day_is_known(
+    typed: str, day: date | None
+) -> None:
+    assert read_day(typed) == day
