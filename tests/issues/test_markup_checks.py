@@ -53,6 +53,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("link-broken", "[here] (https://example.jp/)"),
         ("reference-unresolved", "[^3]"),
         ("reference-unresolved", "[words][ref]"),
+        ("reference-unresolved", "![][image1]"),
         ("url-cut", "https://example.jp/"),
         ("mark-literal", "＊＊"),
         ("mark-literal", "'''太字'''"),
@@ -198,7 +199,16 @@ def test_lines_that_were_to_be_a_table_are_named(lines: tuple[str, ...]) -> None
     assert found == [("table-literal", lines[0], 10)]
 
 
-@pytest.mark.parametrize("line", ["[^1]: 使わない注", "[a]: https://e.example/"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[^1]: 使わない注",
+        "[a]: https://e.example/",
+        "[//]: # (隠した注)",
+        "[comment]: <> (hidden)",
+        '[//]: # "hidden"',
+    ],
+)
 def test_a_definition_that_nothing_refers_to_is_named(line: str) -> None:
     signs = line.partition(" ")[0]
     assert _found(f"一行目\n\n{line}") == [("reference-unresolved", signs, 11)]

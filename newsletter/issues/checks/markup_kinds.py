@@ -40,8 +40,11 @@ _ELEMENT = re.compile(
     r"|tfoot|th|thead|tr|tt|u|ul|var|video",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
-_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]+\]:(?=\s*<?(?:https?|mailto|tel):)")
+_REFERENCE = re.compile(r"(?:!\[[^\[\]]*\]|\[[^\[\]]+\])\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
+#: ``[//]: # (…)`` is how comments are hidden where there are no others.
+_DEFINITION = re.compile(
+    r"\[(?!\^)[^\[\]]+\]:(?=\s*(?:<?(?:https?|mailto|tel):|(?:#|<>)\s*[(\"']))"
+)
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
 #: Text in square brackets followed by text in round ones: a link without URL, or plain text.
 _WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
