@@ -75,7 +75,7 @@ from newsletter.web.newsletters.templates import router as templates_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages, show_entry
-from newsletter.web.routing import READER_SECONDS, add_routes, places_of_accounts
+from newsletter.web.routing import READER_SECONDS, add_routes, limit_of_accounts
 from newsletter.web.site import Site
 from newsletter.web.slow_clients import AnswersInPieces
 from newsletter.web.subscribers.api import api_router
@@ -183,7 +183,7 @@ def create_app(
     pages = Pages(settings.templates_dir)
     # The server replaces this function with one that returns whether it is stopping.
     app.state.is_ending = lambda: False
-    app.state.streams, app.state.places = Counter[int](), places_of_accounts()
+    app.state.streams, app.state.account_limit = Counter[int](), limit_of_accounts()
     app.state.site = Site(
         settings=settings,
         engine=engine,

@@ -27,7 +27,7 @@ from starlette.types import Message, Receive, Scope
 
 from newsletter.database.engine import is_overtaken
 from newsletter.networks import network_of
-from newsletter.web.places import Places
+from newsletter.web.concurrency import ConcurrencyLimit
 
 #: Octets of the largest body, unless the route sets another limit with `up_to`.
 LARGEST = 64 * 1024
@@ -108,7 +108,7 @@ class GuardedRoute(APIRoute):
             request.scope["headers"] = [*map(_without_charset, request.scope["headers"])]
             bounded = _BoundedRequest(request.scope, _bounded(request, limit), octets=limit)
             try:
-                async with _place_of(request):
+                async with _within_limit(request):
                     return await handle(bounded)
             finally:
                 # If a form was read, its files may be on disk.
@@ -122,18 +122,18 @@ class GuardedRoute(APIRoute):
 _AT_ONCE, _WAITING, _PATIENCE = 6, 60, 60.0
 
 
-def places_of_accounts() -> Places:
-    """Return the places of the accounts, for ``app.state.places``."""
-    return Places(_AT_ONCE, waiting=_WAITING)
+def limit_of_accounts() -> ConcurrencyLimit:
+    """Return the limit of each account's requests, for ``app.state.account_limit``."""
+    return ConcurrencyLimit(_AT_ONCE, waiting=_WAITING)
 
 
-def _place_of(request: Request) -> AbstractAsyncContextManager[None]:
-    """Return the place of an admitted account's request; others need none."""
+def _within_limit(request: Request) -> AbstractAsyncContextManager[None]:
+    """Return the context in which a request is answered: an account's waits for its limit."""
     visit = getattr(request.state, "visit", None)
     if visit is None:
         return nullcontext()
-    places: Places = request.app.state.places
-    return places.taken(visit.account_id, patience=_PATIENCE)
+    limit: ConcurrencyLimit = request.app.state.account_limit
+    return limit.hold(visit.account_id, patience=_PATIENCE)
 
 
 class _BoundedRequest(Request):

@@ -17,7 +17,7 @@ from http import HTTPStatus
 
 from fastapi import HTTPException, Request
 
-from newsletter.web.places import Places
+from newsletter.web.concurrency import ConcurrencyLimit
 
 #: Bodies of one network that are read at once, and seconds that a further call waits.
 _AT_ONCE, _PATIENCE = 8, 10.0
@@ -32,16 +32,16 @@ class UnprovenCalls:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._places = Places(_AT_ONCE)
+        self._limit = ConcurrencyLimit(_AT_ONCE)
         #: The number of successive refusals and the time of the first, by network.
         self._refusals: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     @asynccontextmanager
     async def admitted(self, network: str) -> AsyncIterator[None]:
-        """Wait until a body may be read, and reserve the place during the block.
+        """Wait until a body may be read, and count it during the block.
 
         Raises:
-            HTTPException: Too many calls of the network were refused, or all places are taken.
+            HTTPException: Too many calls of the network were refused, or too many bodies are read.
         """
         if self._is_shut_out(network):
             raise HTTPException(
@@ -49,7 +49,7 @@ class UnprovenCalls:
                 "Too many calls that proved nothing.",
                 headers={"Retry-After": str(int(_REMEMBERED)), "Connection": "close"},
             )
-        async with self._places.taken(network, patience=_PATIENCE):
+        async with self._limit.hold(network, patience=_PATIENCE):
             yield
 
     def note(self, network: str, *, proven: bool) -> None:
