@@ -272,7 +272,7 @@ def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
             advice = _(
                 "If none of them says it, repeat the command with --other-columns-harmless. Else "
                 "correct this command, and add an answer for each column that it leaves out, since "
-                "its name does not tell what a yes means:"
+                "its name does not tell what its values mean:"
             )
     elif any(each.meanings for each in questions):
         advice = _("Check the meanings in this command, which are those of the list’s own legend:")

@@ -44,9 +44,9 @@ _DELIMITERS = (",", "\t", ";", "|")
 #: Japanese separators, which people type between cells. They also occur within sentences, so they
 #: count only if the heading has as many cells as the row below it.
 _WIDE_DELIMITERS = ("、", "，", "；", "｜")
-#: The line by which Excel declares the delimiter.
 #: A title with an address, behind a sign that a name has none of: "連絡先：info@x.example".
 _CONTACT = re.compile(r"[^<@]*[:：（(?？][^<@]*@[^<@]*")
+#: The line by which Excel declares the delimiter.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: Text written as a formula, so that spreadsheets do not convert it to a number: ``="0123"``. Other
 #: quoted cells also match, so that their content is not searched.

@@ -165,15 +165,7 @@ def _name_patterns() -> _NamePatterns:
     known, marks = list_words(), list_words().marks
     stems, parts = "|".join(known.left["stems"]), "|".join(known.left["parts"])
     mail = "|".join(map(re.escape, marks["mail"]))
-    consent = [
-        *marks["mail"],
-        *marks["consent"],
-        *marks["topic"],
-        "consent",
-        "同意",
-        "希望",
-        "配信",
-    ]
+    consent = [*marks["mail"], *marks["consent"], *marks["topic"]]
     own = [*marks["mail words"], *marks["wanted words"]]
     core = rf"(?:{'|'.join((*map(re.escape, consent), *known.consents['core']))})"
     also = "|".join(map(re.escape, (*marks["wanted"], *marks["state"])))
