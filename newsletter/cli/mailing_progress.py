@@ -67,28 +67,28 @@ def watch_mailing(
             bar.update(task, total=now.planned or None, completed=now.settled)
             if now.state in _RESTING or _only_deferred(now):
                 return now
-            obstacles.tell(now)
+            obstacles.report(now)
             time.sleep(_POLL_SECONDS)
 
 
 class _Obstacles:
-    """Tells once of each fault that keeps a watched mailing from making progress."""
+    """Prints each fault once that keeps a watched mailing from making progress."""
 
     def __init__(self, engine: Engine, mailing_id: int, redis_url: str) -> None:
         self._engine, self._mailing_id, self._redis_url = engine, mailing_id, redis_url
         self._before: Progress | None = None
         self._look_at = time.monotonic() + _STILL_SECONDS
-        self._told: set[AlarmPlace] = set()
+        self._reported: set[AlarmPlace] = set()
 
-    def tell(self, now: Progress) -> None:
+    def report(self, now: Progress) -> None:
         """Print the faults that are new, if the mailing made no progress for some seconds."""
         if now != self._before:
             self._before, self._look_at = now, time.monotonic() + _STILL_SECONDS
         elif time.monotonic() >= self._look_at:
-            self._tell_new()
+            self._report_new()
             self._look_at = time.monotonic() + _STILL_SECONDS
 
-    def _tell_new(self) -> None:
+    def _report_new(self) -> None:
         from newsletter.cli.console import errors
         from newsletter.cli.overview import alarm_line
         from newsletter.operations.alarms import find_flow_alarms
@@ -100,14 +100,14 @@ class _Obstacles:
         found = [
             alarm
             for alarm in find_flow_alarms(seen)
-            if alarm.place not in self._told
+            if alarm.place not in self._reported
             and (self._redis_url or alarm.kind not in _STARTED_HERE)
         ]
-        if found and not self._told:
+        if found and not self._reported:
             errors.print(text(_ordered(self._mailing_id)), soft_wrap=True)
         for alarm in found:
             errors.print(alarm_line(alarm), soft_wrap=True)
-            self._told.add(alarm.place)
+            self._reported.add(alarm.place)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select, update
@@ -259,8 +259,7 @@ def _came_after(other: ProcessState, lost: ProcessState) -> bool:
 
 
 def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -> ProcessState:
-    alive = row.stopped_at is None and _is_recent(row.seen_at, moment)
-    return ProcessState(
+    state = ProcessState(
         process=Process(
             kind=row.kind,
             node=row.node,
@@ -270,8 +269,8 @@ def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -
             version=row.version,
         ),
         activity=Activity(
-            mailing_id=row.mailing_id if alive else None,
-            batch_number=row.batch_number if alive else None,
+            mailing_id=row.mailing_id,
+            batch_number=row.batch_number,
             answered=row.answered,
             disk=_disk(row),
         ),
@@ -281,6 +280,9 @@ def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -
         draining=row.node in drained,
         clock_ahead=row.clock_ahead,
     )
+    if state.alive:
+        return state
+    return replace(state, activity=replace(state.activity, mailing_id=None, batch_number=None))
 
 
 def _disk(row: WorkerHeartbeatRow) -> DiskHealth | None:

@@ -81,7 +81,7 @@ def _take_code(
     next: EntryField = "/home",  # noqa: A002 - the field's usual name
 ) -> Response:
     site = site_of(request)
-    path, token = local_path(next), site_of(request).session_token(request)
+    path, token = local_path(next), site.session_token(request)
     try:
         begun = verify_code(site.engine, site.sealer, browser_of(request), token=token, code=code)
     except SignInError as error:
@@ -187,7 +187,6 @@ def _choose_display(
     language: EntryField = "",
     theme: EntryField = "",
 ) -> Response:
-    site = site_of(request)
     site = site_of(request)
     answer = lead_to(local_path(back))
     if language in set(Language):
