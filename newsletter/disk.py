@@ -46,6 +46,24 @@ def force_folder(path: Path) -> None:
         os.close(folder)
 
 
+def write_once(path: Path, content: bytes) -> None:
+    """Write a file that is there as a whole or not at all, also after a power cut.
+
+    A file that exists already stays as it is; its folder is created if needed.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    make_folder(path.parent)
+    with tempfile.NamedTemporaryFile(dir=path.parent) as draft:
+        draft.write(content)
+        draft.flush()
+        os.fsync(draft.fileno())
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
+    force_folder(path.parent)
+
+
 class DiskFault(StrEnum):
     """Why nothing can be written into a folder."""
 

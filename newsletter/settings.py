@@ -431,6 +431,11 @@ class Settings(BaseSettings):
         """The folder of the worker processes' journals."""
         return self.data_dir / "journals"
 
+    @property
+    def kept_requests_dir(self) -> Path:
+        """The folder of the requests to unsubscribe that the web process keeps."""
+        return self.data_dir / "kept-requests"
+
 
 def _domain(name: str) -> str:
     """Return a domain in lower case and ASCII."""

@@ -63,6 +63,7 @@ def unsubscribe(
     mailing_id: int | None,
     way: UnsubscribeWay,
     cause: GrowthCause | None = None,
+    asked_at: datetime | None = None,
 ) -> bool:
     """End a subscription and log it; return whether there was one to end.
 
@@ -77,8 +78,10 @@ def unsubscribe(
         mailing_id: The mailing whose link was used, if any.
         way: The way of unsubscribing.
         cause: The cause for the log of growth; None for that of ``way``.
+        asked_at: When the person asked for it, if that was earlier: a subscription that they asked
+            for or confirmed since continues. None for now.
     """
-    departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way])
+    departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way], asked_at)
     ended = _end(session, subscriber_id, departure)
     if way in _BY_A_MAIL:
         for successor in successors_of(session, subscriber_id, newsletter_id):
@@ -91,6 +94,7 @@ class _Departure(NamedTuple):
     mailing_id: int | None
     way: UnsubscribeWay
     cause: GrowthCause
+    asked_at: datetime | None = None
 
 
 def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
@@ -103,9 +107,15 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
         SubscriptionRow.subscriber_id == subscriber_id,
         SubscriptionRow.state != SubscriptionState.UNSUBSCRIBED,
     )
-    held = session.scalar(
-        select(SubscriptionRow.subscriber_id).where(*subscribed).with_for_update()
-    )
+    held = session.execute(
+        select(SubscriptionRow.consented_at, SubscriptionRow.confirmed_at)
+        .where(*subscribed)
+        .with_for_update()
+    ).one_or_none()
+    if (asked_at := departure.asked_at) and any(
+        moment and moment > asked_at for moment in held or ()
+    ):
+        return False
     if held is None:
         if way not in _WITHOUT_THEIR_WORD | MOVED:
             _note_own_wish(session, newsletter_id, subscriber_id, way)
@@ -114,7 +124,7 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
     session.execute(
         update(SubscriptionRow)
         .where(*subscribed)
-        .values(state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=now())
+        .values(state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=asked_at or now())
     )
     log_growth(session, newsletter_id, departure.cause, -readers)
     mailing_id = departure.mailing_id
@@ -255,10 +265,12 @@ def unsubscribe_from_all(
     mailing_id: int | None,
     way: UnsubscribeWay,
     cause: GrowthCause | None = None,
+    asked_at: datetime | None = None,
 ) -> Sequence[int]:
     """End every subscription of a person; return the newsletters of the ended subscriptions.
 
-    For a link in a mail, these include subscriptions moved to another address since.
+    For a link in a mail, these include subscriptions moved to another address since. The arguments
+    are those of `unsubscribe`.
     """
     people = [subscriber_id]
     if way in _BY_A_MAIL:
@@ -279,6 +291,7 @@ def unsubscribe_from_all(
             mailing_id=mailing_id,
             way=way,
             cause=cause,
+            asked_at=asked_at,
         )
     ]
 

@@ -87,7 +87,8 @@ from newsletter.web.subscribers.imports import router as importing_router
 from newsletter.web.subscribers.invitations import router as invitations_router
 from newsletter.web.subscribers.join import confirming_router, joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
-from newsletter.web.subscribers.leave import leaving_router
+from newsletter.web.subscribers.kept_requests import KeptRequests
+from newsletter.web.subscribers.leave import router as leaving_router
 from newsletter.web.subscribers.merging import router as merging_router
 from newsletter.web.subscribers.people import router as subscribers_router
 from newsletter.web.subscribers.person import router as person_router
@@ -179,7 +180,15 @@ def create_app(
     """
     # The last middleware is the innermost one: the others see a response until its last piece.
     within = [Middleware(HeadRequests), Middleware(AnswersInPieces)]
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=within)
+    patient = waiting_at_most(engine, READER_SECONDS)
+    kept = KeptRequests(settings.kept_requests_dir, patient)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        middleware=within,
+        lifespan=kept.running,
+    )
     pages = Pages(settings.templates_dir)
     # The server replaces this function with one that returns whether it is stopping.
     app.state.is_ending = lambda: False
@@ -187,12 +196,24 @@ def create_app(
     app.state.site = Site(
         settings=settings,
         engine=engine,
+        reader_engine=patient,
+        kept_requests=kept,
         signer=signer,
         sealer=Sealer(signing_keys(settings)),
         figures=figures or Figures(engine),
         pages=pages,
     )
-    _include_readers(app, settings, engine, signer, pages)
+    joining = JoinPages(settings, engine, signer, pages)
+    add_routes(app, joining_router(joining, pages))
+    add_routes(app, confirming_router(settings, patient, signer, pages))
+    # Registered before the page of a person, whose path would also match.
+    add_routes(app, forms_router(settings, engine, pages, joining))
+    add_routes(app, leaving_router)
+    add_routes(app, preferences_router(settings, patient, signer, signer.pseudonyms, pages))
+    add_routes(app, api_router(settings, engine))
+    add_routes(app, front_router(engine, pages))
+    add_routes(app, archive_router(settings, engine, pages))
+    add_routes(app, own_copy_router(settings, engine, signer, pages))
     add_routes(app, operating_router(settings, engine, signer.pseudonyms, pages))
     add_routes(app, webhooks_router(settings, engine, fetch))
     add_routes(app, files_router(engine))
@@ -239,23 +260,6 @@ def create_app(
     app.state.clients = tracer.clients
     app.middleware("http")(tracer.trace)
     return app
-
-
-def _include_readers(
-    app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
-) -> None:
-    joining = JoinPages(settings, engine, signer, pages)
-    add_routes(app, joining_router(joining, pages))
-    patient = waiting_at_most(engine, READER_SECONDS)
-    add_routes(app, confirming_router(settings, patient, signer, pages))
-    # Registered before the page of a person, whose path would also match.
-    add_routes(app, forms_router(settings, engine, pages, joining))
-    add_routes(app, leaving_router(settings, patient, signer, pages))
-    add_routes(app, preferences_router(settings, patient, signer, signer.pseudonyms, pages))
-    add_routes(app, api_router(settings, engine))
-    add_routes(app, front_router(engine, pages))
-    add_routes(app, archive_router(settings, engine, pages))
-    add_routes(app, own_copy_router(settings, engine, signer, pages))
 
 
 def _ask_to_sign_in(request: Request) -> Response:

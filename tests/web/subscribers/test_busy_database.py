@@ -23,7 +23,7 @@ BROWSER = {"Accept": "text/html"}
 
 
 @contextmanager
-def _held(reception: Reception) -> Iterator[None]:
+def held(reception: Reception) -> Iterator[None]:
     """Hold what readers write to, as an import does. SQLite is locked as a whole anyhow."""
     with transaction(reception.stage.engine) as session:
         if session.connection().dialect.name == "postgresql":
@@ -58,7 +58,7 @@ def test_a_button_pressed_while_the_database_is_held_is_pressed_again_with_all_t
     page = browser.new_page(locale="en", java_script_enabled=False)
     page.goto(reception.preferences(READER).replace(reception.url, busy) + "?lang=en")
     page.get_by_label("Name").fill("“葵” & <b>")
-    with _held(reception):
+    with held(reception):
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("alert")).to_contain_text("has not been done yet")
         page.get_by_role("button", name="Press again").click()
@@ -83,7 +83,7 @@ def test_every_readers_form_says_that_it_is_not_done_yet_and_is_done_once_it_is_
         _leave(reception): {},
         _leave(reception) + "/pause": {},
     }
-    with _held(reception):
+    with held(reception):
         for url, fields in forms.items():
             here = url.replace(reception.url, busy)
             answer = httpx.post(here, data=fields, headers=BROWSER)
