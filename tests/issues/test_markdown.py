@@ -352,6 +352,12 @@ def test_html_is_text_like_any_other() -> None:
         (HEAD + "[申込]()\n", r"issue\.md:5: The link leads nowhere"),
         ("---\ncontents: [\n---\n", r"issue\.md:\d: The front matter is not valid YAML"),
         ("---\ntitle: 題\n", r"issue\.md:1: The front matter is not closed"),
+        (
+            "---\n\n件名：題\n番号：12\n---\n",
+            r"issue\.md:3: The front matter has no field .*件名：題",
+        ),
+        ("---\n- title\n---\n", r"issue\.md:2: The front matter has no field with a value"),
+        ("---\n\n---\n", r"issue\.md:2: The front matter is empty"),
         ("just words", r"neither Markdown"),
     ],
 )

@@ -68,6 +68,16 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("link-broken", "[申込](URL)"),
         ("link-broken", "[会場](未定)"),
         ("link-broken", "[i](x)"),
+        ("link-broken", "［市のサイト］（https://example.jp/）"),
+        ("link-broken", "[https://example.jp/a 市のサイト]"),
+        ("link-broken", "[市のサイト|https://example.jp/a]"),
+        ("link-broken", "[[市のサイト>https://example.jp/a]]"),
+        ("mark-literal", "{/* 公開しない */}"),
+        ("mark-literal", "<@U123ABC>"),
+        ("mark-literal", "[@tanaka2020, p. 3]"),
+        ("reference-unresolved", "[^long note]"),
+        ("mark-literal", "\\sum"),
+        ("mark-literal", "\\leq"),
         ("html-literal", "<![CDATA["),
         ("mark-literal", "{width=200}"),
         ("mark-literal", "{:toc}"),
@@ -177,6 +187,36 @@ def test_a_link_that_ends_before_letters_of_other_scripts_without_blanks_is_name
 
 def test_a_particle_behind_a_korean_address_is_none_of_it() -> None:
     assert _found("一行目\nhttps://e.example/ko/에서 신청") == []
+
+
+@pytest.mark.parametrize("line", ["== 見出し ==", "=== Heading", "h2. 見出し"])
+def test_a_heading_of_a_wiki_is_hinted_at(line: str) -> None:
+    assert _found(f"一行目\n\n{line}") == [("heading-sign", line, 11)]
+
+
+@pytest.mark.parametrize(
+    "fields", ["title: 二つ目\ndraft: true", "date: 2026-12-01\ntags:\n  - 防災\n  - 訓練"]
+)
+def test_a_front_matter_in_the_middle_of_the_text_is_named(fields: str) -> None:
+    first = fields.partition("\n")[0]
+    assert ("front-matter-literal", first, 12) in _found(f"一行目\n\n---\n{fields}\n---\n\n続き")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "［申込］（電話でも可）",
+        "date: 2026-12-01\nplace: 市民会館",
+        "title: 一行だけ",
+        "C:\\text と \\\\fs\\left",
+        "[^ ^]",
+        "[https://example.jp/a]",
+        "[会場|ホール] と [@ホール] と a == b",
+        "==========",
+    ],
+)
+def test_what_only_resembles_such_signs_is_left_alone(typed: str) -> None:
+    assert _found(f"一行目\n\n{typed}") == []
 
 
 def test_numbers_out_of_order_are_named() -> None:

@@ -40,12 +40,21 @@ _ELEMENT = re.compile(
     r"|tfoot|th|thead|tr|tt|u|ul|var|video",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"(?:!\[[^\[\]]*\]|\[[^\[\]]+\])\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
+_REFERENCE = re.compile(
+    r"(?:!\[[^\[\]]*\]|\[[^\[\]]+\])\[[^\[\]]*\]|\[\^(?=\S)[^\[\]\n]{1,80}\](?::|)"
+)
 #: ``[//]: # (…)`` is how comments are hidden where there are no others.
 _DEFINITION = re.compile(
     r"\[(?!\^)[^\[\]]+\]:(?=\s*(?:<?(?:https?|mailto|tel):|(?:#|<>)\s*[(\"']))"
 )
-_BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
+_BROKEN_LINK = re.compile(
+    r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?"
+    # As wikis write them: [https://… words], [words|https://…], [[words>https://…]].
+    r"|\[https?://[^\s\[\]|]{1,300}[ |][^\[\]\n]{1,80}\]"
+    r"|\[{1,2}[^\[\]|>\n]{1,80}[|>]https?://[^\s\[\]]{1,300}\]{1,2}"
+)
+#: The same between brackets of full width, which may also be meant as they are.
+_WIDE_LINK = re.compile(r"[!！]?［[^［］]*[］\]]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*\s?[）)]?")
 #: Text in square brackets followed by text in round ones: a link without URL, or plain text.
 _WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
 _PERHAPS_LINK = re.compile(r"!?\[[^\[\]]*\]\([^\s()]{0,80}\)")
@@ -57,6 +66,8 @@ _CUT_URL = re.compile(
     r"(?!を|へ|から|まで|より|にて|です|에서?|으?로|을|를|은|는|이|가|와|과|의|도)"
 )
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
+#: Headings of wikis, and of Textile: "== words ==", "h2. words".
+_WIKI_HEADING = re.compile(r"(={2,6})\s+[^\s=][^=\n]{0,80}(?:\s\1)?$|h[1-6]\.\s+\S.{0,80}")
 _HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
 #: A host name without scheme, which mail clients may regard as a link.
 _BARE_HOST = re.compile(
@@ -87,17 +98,27 @@ _DIALECT = re.compile(
     r"|(?<![A-Za-z0-9_$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![A-Za-z0-9_$])"
     r"|(?<![A-Za-z0-9_$])\$[A-Za-z]\$(?![A-Za-z0-9_$])|\\[a-z]{4,20}\{"
     r"|\\\([^()\n\\]{1,80}\\\)"
+    r"|(?<![\w:\\/])\\(?:int|sum|prod|lim|frac|sqrt|times|cdot|pm|leq?|geq?|neq|infty|alpha|beta|gamma"
+    r"|delta|theta|lambda|mu|pi|sigma|omega|left|right|begin|end|math[a-z]+|text)(?![A-Za-z])"
     r"|(?<=[A-Za-z])~[0-9A-Za-z+-]{1,4}~(?!~)|(?<=[A-Za-z0-9])\^[0-9A-Za-z+-]{1,4}\^"
     r"|(?<![\w:/]):(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![\w:/])"
     r"|(?<=[\u3001-\u9fff！？]):[a-z][a-z0-9_+-]{1,30}:(?=[\u3001-\u9fff！？]|$)"
     r"|｜[\u3005\u4e00-\u9fff]{1,12}《[\u3041-\u30ff]{1,24}》"
     r"|\{[\u3005\u4e00-\u9fff]{1,12}(?:\|[\u3041-\u30ff]{1,24})+\}"
     r"|【\d+[:\d]*†[^【】\n]{1,40}】|@\[toc\]"
+    # Comments of MDX, mentions of Slack, citations of Pandoc.
+    r"|\{/\*[^\n]{0,200}?\*/\}|<[@#!][A-Za-z][A-Za-z0-9|^_-]{1,60}>"
+    r"|\[-?@[a-z][\w:.-]{2,60}(?:[,;][^\[\]\n]{1,80})?\]"
 )
 _DIALECT_LINE = re.compile(
     r"\[[ xX]\](?=[^\s(\[:])|\[![A-Za-z][A-Za-z-]{2,20}\](?!\()|\$\$(?:$|[^$]*$)"
     r"|\.\. [a-z]+::|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
     r"|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
+)
+#: A field of the front matter of another system, with or without a value.
+_FIELD_LINE = re.compile(
+    r"(?:title|date|draft|tags?|authors?|categor(?:y|ies)|layout|slug|permalink|description"
+    r"|weight|lang|language|published|image|cover|aliases|type|id|updated|created)[ \t]*:(?:\s.*|)"
 )
 #: A line between bars with further bars, of any width, and a horizontal rule of a drawn table.
 _ROW = re.compile(r"\s*([|｜│])[^|｜│]*\1(?:[^|｜│]*\1)+\s*")
@@ -155,6 +176,13 @@ def _dialect(line: str) -> Iterator[str]:
     yield from _matches(_DIALECT)(line)
 
 
+def _front_matter(text: str) -> Iterator[str]:
+    """Yield a text that has only fields of a front matter, two or more."""
+    lines = text.strip().split("\n")
+    if len(lines) > 1 and all(map(_FIELD_LINE.fullmatch, lines)):
+        yield lines[0]
+
+
 def _markup(text: str) -> Iterator[str]:
     """Yield tags that were meant as markup: pairs, tags with attributes, closing tags."""
     yield from (tag[0] for tag, is_alone in _tags(text) if not is_alone)
@@ -196,6 +224,7 @@ def _is_face(opened: str, name: str) -> bool:
 
 
 _IN_FULL = msg("Write its address in full, such as https://…; leave it as it is if it is text.")
+_AS_LINK = msg("Write [words](https://…) without a space, with ASCII brackets.")
 KINDS = (
     SignKind(
         code="placeholder",
@@ -222,7 +251,14 @@ KINDS = (
         code="link-broken",
         find=_matches(_BROKEN_LINK),
         message=msg("This was probably meant to be a link, but is not"),
-        remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
+        remedy=_AS_LINK,
+    ),
+    SignKind(
+        code="link-broken",
+        find=_matches(_WIDE_LINK),
+        message=msg("This may have been meant to be a link"),
+        remedy=_AS_LINK,
+        severity=Severity.HINT,
     ),
     SignKind(
         code="link-broken",
@@ -257,6 +293,13 @@ KINDS = (
     ),
     SignKind(
         code="heading-sign",
+        find=_at_start(_WIKI_HEADING),
+        message=msg("This line may have been meant to be a heading"),
+        remedy=msg("Write # signs before a heading; leave it as it is if it is text."),
+        severity=Severity.HINT,
+    ),
+    SignKind(
+        code="heading-sign",
         find=_at_start(_HASH),
         message=msg("This line may have been meant to be a heading"),
         remedy=msg("Put a space after the # for a heading; leave it as it is for a hashtag."),
@@ -281,6 +324,13 @@ KINDS = (
         find=_loose_marks,
         message=msg("A Markdown mark would reach readers as text"),
         remedy=msg("Put it next to its word, add its counterpart, or remove it."),
+    ),
+    SignKind(
+        code="front-matter-literal",
+        find=_front_matter,
+        across=True,
+        message=msg("A second front matter would reach readers as text"),
+        remedy=msg("Remove its lines; an issue has one front matter, before all of its text."),
     ),
     SignKind(
         code="underscores",

@@ -185,6 +185,18 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
             place=Place(source=source, line=1),
             remedy=msg("Reduce the nesting.") if deep else _QUOTE,
         ) from None
+    if not isinstance(values, dict):
+        first = next(filter(str.strip, text.split("\n")), "")
+        raise ContentError(
+            msg(
+                "The front matter has no field with a value here: “{line}”.",
+                line=first.strip()[:60],
+            )
+            if first
+            else msg("The front matter is empty."),
+            place=Place(source=source, line=text[: text.index(first)].count("\n") + 2),
+            remedy=msg("Write each field as title: …, with an ASCII colon and a space behind it."),
+        )
     try:
         matter = TypeAdapter(FrontMatter).validate_python(values)
     except ValidationError as error:
