@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -19,6 +19,7 @@ from itertools import islice, zip_longest
 from unicodedata import name as unicode_name
 from unicodedata import normalize
 
+from newsletter.bounces.addresses import find_addresses
 from newsletter.rendering.wrap import width
 
 #: Columns below which a line was ended by its writer; longer lines may have been wrapped.
@@ -79,18 +80,31 @@ class _Language:
     contrary: re.Pattern[str]
 
 
-def read_mail_wish(subject: str, lines: Sequence[str]) -> Wish:
+def read_mail_wish(subject: str, lines: Sequence[str], known: Collection[str] = ()) -> Wish:
     """Return the clearest wish in a mail's subject and in the text below it.
 
     A subject such as "Cancellation" may be about a flat or a seat that the text goes on to name. It
-    is not a request unless the text asks for an end of mail too.
+    is not a request unless the text asks for an end of mail too. Who names another address than
+    those ``known``, which are the writer's and ours, may want the mail there, or write about
+    somebody else.
     """
     of_subject, of_lines = read_wish([subject]), read_wish(lines)
     names_mail = any(language.asking.search(subject) for language in _languages())
     if of_lines is not Wish.PLAIN and not names_mail and _has_more_content(lines):
         of_subject = min(of_subject, Wish.MENTIONED)
-    surest = max(of_subject, of_lines)
-    return min(surest, Wish.MENTIONED) if _wants_to_stay(_sentences(lines)) else surest
+    surest, sentences = max(of_subject, of_lines), _sentences(lines)
+    is_doubtful = _wants_to_stay(sentences) or any(
+        _names_another(each, known) for each in (subject, *sentences)
+    )
+    return min(surest, Wish.MENTIONED) if is_doubtful else surest
+
+
+def _names_another(sentence: str, known: Collection[str]) -> bool:
+    """Return whether a sentence, and not a line of a signature, names an address not known."""
+    named = (found.lower() for found in find_addresses(sentence))
+    return any(one not in known for one in named) and (
+        sentence.endswith(_ENDS) or _wish_of_sentence(sentence) is not Wish.NONE
+    )
 
 
 def _has_more_content(lines: Sequence[str]) -> bool:

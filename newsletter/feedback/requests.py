@@ -22,9 +22,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
-from newsletter.bounces.addresses import find_address
+from newsletter.bounces.addresses import find_address, find_addresses
 from newsletter.bounces.mail import Mail
-from newsletter.database.tables import MailingRow
+from newsletter.database.tables import MailingRow, SubscriberRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError, TokenError
 from newsletter.feedback.attribution import (
@@ -154,10 +154,12 @@ def _answered(mail: Mail) -> list[str]:
     return [match[0] for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES)]
 
 
-def _wish(mail: Mail, *, own: str = "") -> Wish:
+def _wish(mail: Mail, *, own: str = "", reader: str = "") -> Wish:
     """Return the clearest wish of a mail, without the part of its subject that is ``own``."""
     subject = mail.subject.replace(own, "") if own else mail.subject
-    return read_mail_wish(_REPLY.sub("", subject), _opening(mail))
+    heads = (mail.headers.get(name) for name in ("from", "to", "cc", "reply-to"))
+    known = {one.lower() for one in find_addresses(" ".join((*heads, reader)))}
+    return read_mail_wish(_REPLY.sub("", subject), _opening(mail), known)
 
 
 def _opening(mail: Mail) -> list[str]:
@@ -255,4 +257,7 @@ def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -
         except NotFoundError:
             return False
         own = fill(content.rendered.subject, {})
-    return _wish(mail, own=own) is Wish.PLAIN
+    reader = session.scalars(
+        select(SubscriberRow.address).where(SubscriberRow.id == subscriber_id)
+    ).one()
+    return _wish(mail, own=own, reader=reader or "") is Wish.PLAIN

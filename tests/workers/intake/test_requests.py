@@ -55,6 +55,42 @@ def test_a_reply_to_our_message_by_its_reader_ends_the_subscription(
 _ELSEWHERE = "alias@elsewhere.example"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "古いアドレスへの配信は停止して、新しいアドレス shin@elsewhere.example に送ってください。",
+        "配信を停止してください。\n代わりの宛先は shin@elsewhere.example です。",
+        "Please unsubscribe me and add mary@elsewhere.example to the list.",
+        "Bitte abmelden. Neu bin ich unter neu@elsewhere.example zu erreichen.",
+        "请取消订阅，以后发到 xin@elsewhere.example。",
+    ],
+)
+def test_a_wish_that_names_another_address_waits_for_an_operator(post: Post, body: str) -> None:
+    """The reader may want the mail there, or write about somebody else."""
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body=body)
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert post.state() is SubscriptionState.CONFIRMED
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, READER)]
+
+
+@pytest.mark.parametrize(
+    ("sender", "body"),
+    [
+        (READER, "Please unsubscribe me.\n\n-- \nTom Reader\nE-mail: tom@work.example"),
+        (READER, f"Please take {READER} off your list."),
+        (READER, "Please remove me from the list of unsubscribe@example.jp."),
+        (_ELSEWHERE, f"{READER} の配信を停止してください。"),
+    ],
+    ids=["a signature", "their own", "ours", "of the forwarded mail"],
+)
+def test_an_address_of_a_signature_the_readers_or_ours_is_no_other(
+    post: Post, sender: str, body: str
+) -> None:
+    mail = letter(f"Re: {SUBJECT}", sender=sender, In_Reply_To=post.message_id, body=body)
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+
+
 def _quoting(post: Post, *purposes: Purpose) -> str:
     paths = {Purpose.UNSUBSCRIBE: "u", Purpose.PREFERENCES: "p", Purpose.VIEW: "v"}
     links = (
