@@ -54,6 +54,7 @@ def _show_growth(visit: SeeingVisit, by: str = "") -> HTMLResponse:
         name_of=name_of,
         begun=_begun(growth),
         names=[_name(each, step, visit.language) for each in growth.periods],
+        since=_beginning(growth.periods[0], step, visit.language),
         reasons=reasons,
     )
 
@@ -65,11 +66,14 @@ def _begun(growth: Growth) -> int:
 
 
 def _name(period: Period, step: PeriodLength, language: Language) -> str:
-    match step:
-        case PeriodLength.DAY:
-            return format_day(period.first, language)
-        case PeriodLength.WEEK:
-            day = format_day(period.first, language)
-            return msg("Week of {day}", day=day).in_language(language)
-        case PeriodLength.MONTH:
-            return format_year_month(period.first, language)
+    beginning = _beginning(period, step, language)
+    if step is PeriodLength.WEEK:
+        return msg("Week of {day}", day=beginning).in_language(language)
+    return beginning
+
+
+def _beginning(period: Period, step: PeriodLength, language: Language) -> str:
+    """Return the month for periods of months, else the first day."""
+    if step is PeriodLength.MONTH:
+        return format_year_month(period.first, language)
+    return format_day(period.first, language)
