@@ -23,8 +23,7 @@ from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.standing import BatchStanding
 from workers.clocks import ClockReading
 from workers.journal import Journal
-from workers.refusals import Refusals, put_off
-from workers.suspects import Suspects
+from workers.refusals import Refusals, Suspects, put_off
 from workers.throttle import Throttle
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
 

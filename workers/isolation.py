@@ -6,8 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from newsletter.database.engine import AWAY, reason_of
-from newsletter.database.refusals import is_damaged
+from newsletter.database.engine import AWAY, is_damaged, reason_of
 
 _log = logging.getLogger(__name__)
 

@@ -25,8 +25,7 @@ from newsletter.mailings.planning.links import DeliveryLinks, fields_of_readers
 from newsletter.mailings.planning.variants import subject_in
 from newsletter.mailings.reports.clicks import first_link, with_counted_links
 from newsletter.message.frame import MessageFrame, Recipient
-from newsletter.message.identifiers import delivery_message_id
-from newsletter.message.verp import fits_return_path, return_path
+from newsletter.message.identifiers import delivery_message_id, fits_return_path, return_path
 from newsletter.rendering.slots import worded_for
 from newsletter.tokens import DeliveryRef, mark_of_mailing
 from workers import stopping

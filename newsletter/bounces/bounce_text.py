@@ -22,8 +22,7 @@ from newsletter.bounces.phrase_tables import tables
 from newsletter.bounces.refusal import Refusal
 from newsletter.bounces.replies import find_command, find_reply, follows_refused_recipients
 from newsletter.bounces.tables import Layout, find_layout
-from newsletter.message.identifiers import DELIVERY_ID
-from newsletter.message.verp import claims_delivery
+from newsletter.message.identifiers import DELIVERY_ID, claims_delivery
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
 _DELIVERED_TO = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "to", "cc")

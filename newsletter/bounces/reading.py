@@ -19,7 +19,7 @@ from newsletter.bounces.unstructured import (
     read_unstructured,
 )
 from newsletter.bounces.webhooks.ses import read_ses_mail
-from newsletter.message.verp import claims_delivery
+from newsletter.message.identifiers import claims_delivery
 
 _MARKER = re.compile(
     r"^[> \t]{0,8}(?:begin forwarded message"

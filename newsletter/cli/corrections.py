@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.cli.console import confirm
 from newsletter.cli.issues import IssueFile, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
-from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterContext, NewsletterName, changing
 from newsletter.errors import ConflictError
 
@@ -54,7 +54,7 @@ def correct(
     from newsletter.database.engine import reading
     from newsletter.issues.drafts.saving import save_draft
     from newsletter.issues.store import find_issue
-    from newsletter.mailings.approvals.readying import ready_draft
+    from newsletter.mailings.approvals.requests import ready_draft
     from newsletter.mailings.corrections.effect import (
         put_into_effect,
         require_readied,

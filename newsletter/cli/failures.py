@@ -79,8 +79,12 @@ def explained(error: Exception) -> NewsletterError:
 
 def _of_the_database(error: DBAPIError) -> NewsletterError:
     """Return the error for a conflict, a fault of the server, a refused login or no connection."""
-    from newsletter.database.engine import is_overtaken
-    from newsletter.database.refusals import REFUSAL_REMEDY, is_damaged, takes_no_changes
+    from newsletter.database.engine import (
+        REFUSAL_REMEDY,
+        is_damaged,
+        is_overtaken,
+        takes_no_changes,
+    )
 
     reason = error.orig
     if is_overtaken(error):
@@ -115,8 +119,8 @@ def _of_the_database(error: DBAPIError) -> NewsletterError:
 
 def _of_the_connection(error: DBAPIError) -> UnavailableError:
     """Return the error for a server that refuses the connection, or does not answer."""
+    from newsletter.database.engine import is_crowded
     from newsletter.database.postgres import turns_away
-    from newsletter.database.refusals import is_crowded
 
     reason = error.orig
     if is_crowded(error):

@@ -182,7 +182,7 @@ def undo(context: typer.Context, bounce: int, reason: AskedReason = "", as_: As 
 def handle(context: typer.Context, bounce: int, reason: AskedReason = "", as_: As = None) -> None:
     """Close what a reader wrote and nobody answered yet; the reason says what was done about it."""
     from newsletter.cli.console import console
-    from newsletter.feedback.open_requests import handle_request
+    from newsletter.feedback.requests import handle_request
 
     with changing_all(context, as_, Action.BOUNCE_HANDLE) as (opened, session):
         handle_request(session, opened.actor, bounce, reason=reason)

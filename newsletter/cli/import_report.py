@@ -44,7 +44,7 @@ def finish_import(
     from newsletter.cli.console import console, print_json
     from subscribers.fields.model import MOST_FIELDS
     from subscribers.lists.imports.import_report import RowCounts
-    from subscribers.lists.line_numbers import line_json
+    from subscribers.lists.records import line_json
 
     if json:
         refused = [
@@ -136,7 +136,7 @@ def finish_import(
 def _name_problems(report: ImportReport) -> None:
     """Print the first refused rows and the first warnings, with at least one of each kind."""
     from newsletter.cli.console import console
-    from subscribers.lists.line_numbers import line_named
+    from subscribers.lists.records import line_named
 
     for row in report.refused[:_SHOWN]:
         where = styled(text(line_named(row.line)), "yellow")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.cli.console import ask
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, text
-from newsletter.cli.prompts import ask
 from newsletter.cli.state import (
     As,
     Json,
@@ -82,7 +82,7 @@ def read_file(path: Path, language: Language = Language.JAPANESE) -> ReadIssue:
 def _show_reading(read: ReadIssue) -> None:
 
     from newsletter.cli.console import console
-    from newsletter.issues.sources.import_report import REASONS
+    from newsletter.issues.sources.reading import REASONS
 
     for change in read.changes:
         before = " ".join(f"U+{ord(character):04X}" for character in change.before[:4])

@@ -14,7 +14,7 @@ from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
-    from newsletter.newsletters.look.files import LookFile
+    from newsletter.newsletters.look.actions import LookFile
     from newsletter.newsletters.look.model import Look
 
 app = typer.Typer(no_args_is_help=True, help="Show and change a newsletter's look (docs/look.md).")
@@ -107,7 +107,7 @@ def export_look(
 ) -> None:
     """Write a look with its pictures as JSON."""
     from newsletter.cli.files import write_octets
-    from newsletter.newsletters.look.files import write_look_file
+    from newsletter.newsletters.look.actions import write_look_file
     from newsletter.newsletters.look.model import look_of
 
     with reading_newsletter(context, newsletter) as (session, found):
@@ -127,7 +127,7 @@ def import_look(
 ) -> None:
     """Load a look from a file."""
     from newsletter.cli.files import read_octets
-    from newsletter.newsletters.look.files import LARGEST_FILE, read_look_file
+    from newsletter.newsletters.look.actions import LARGEST_FILE, read_look_file
 
     data = read_octets(file, limit=LARGEST_FILE)
     _save(context, newsletter, as_, read_look_file(data, source=str(file)))
@@ -155,8 +155,7 @@ def _save(
 ) -> None:
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
-    from newsletter.newsletters.look.actions import change_look
-    from newsletter.newsletters.look.files import LookFile, keep_look_file
+    from newsletter.newsletters.look.actions import LookFile, change_look, keep_look_file
 
     opened = open_newsletter(context, newsletter, as_, Action.NEWSLETTER_LOOK)
     site, number = opened.settings.public_url, opened.newsletter.id

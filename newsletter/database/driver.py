@@ -16,7 +16,7 @@ from psycopg.waiting import Wait
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.database.refusals import operational
+from newsletter.database.engine import operational
 
 
 @contextmanager

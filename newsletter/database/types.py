@@ -10,8 +10,7 @@ from uuid import uuid4
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, Text, TypeDecorator
 from sqlalchemy.orm import mapped_column
 
-from newsletter.i18n.messages import Message
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import Message, dump_message, load_message
 
 #: SQLite increments only INTEGER primary keys automatically. Migrations set
 #: ``sqlite_autoincrement``, so that ids are never used again, as on PostgreSQL: links and the audit

@@ -30,8 +30,13 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import TO_LIST, BounceKind, BounceSource
 from newsletter.errors import ListError
 from newsletter.mailings.planning.links import compare
-from newsletter.message.identifiers import person_code, read_delivery_id
-from newsletter.message.verp import claims_delivery, read_return_path, without_signature
+from newsletter.message.identifiers import (
+    claims_delivery,
+    person_code,
+    read_delivery_id,
+    read_return_path,
+    without_signature,
+)
 from newsletter.newsletters.publications import join_address
 from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
 

@@ -15,7 +15,7 @@ import re
 from newsletter.bounces.bounce_text import divide
 from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, MimePart, open_mail, read_headers
 from newsletter.bounces.reading import MAX_FORWARDED
-from newsletter.message.verp import without_return_paths
+from newsletter.message.identifiers import without_return_paths
 from newsletter.tokens import WITHHELD, without_tokens
 
 #: Characters of a text that are searched for the headers of a report.

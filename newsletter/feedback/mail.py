@@ -24,7 +24,7 @@ from newsletter.feedback.requests import (
     leave_by_mail,
     wish_to_leave,
 )
-from newsletter.message.verp import claims_delivery, read_return_path
+from newsletter.message.identifiers import claims_delivery, read_return_path
 from newsletter.tokens import TokenSigner
 
 

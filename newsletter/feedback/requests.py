@@ -1,4 +1,4 @@
-"""Requests to leave by mail, and the proof of their sender.
+"""Requests to leave by mail: the proof of their sender, and those that a person has to read.
 
 A mail to the List-Unsubscribe address has the token of one delivery in its subject. A plain reply
 has no token there, and its From can be forged. It counts if it answers a message of ours, proven by
@@ -8,31 +8,43 @@ forwarded. A known reader can speak only for themselves.
 
 Most people who answer leave the subject unchanged and write their wish above the quotation. A
 subscription is ended only if the wish is plain; a question or a denial is left to an operator.
+
+The latter have no proof, or are answers in words that no program understands; each waits until an
+operator records what was done.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from unicodedata import normalize
 
-from sqlalchemy import select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actions import read_reason
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.addresses import parse_address
 from newsletter.bounces.addresses import find_address, find_addresses
 from newsletter.bounces.mail import Mail
-from newsletter.database.tables import MailingRow, SubscriberRow
-from newsletter.database.vocabulary import UnsubscribeWay
-from newsletter.errors import ListError, NotFoundError, TokenError
+from newsletter.database.tables import BounceDecisionRow, BounceRow, MailingRow, SubscriberRow
+from newsletter.database.tables.feedback import WAITS
+from newsletter.database.vocabulary import FeedbackAction, UnsubscribeWay
+from newsletter.errors import ConflictError, ListError, NotFoundError, TokenError
 from newsletter.feedback.attribution import (
     Keys,
     delivery_of_message_id,
     mailing_of_message_id,
 )
 from newsletter.feedback.leave_words import Wish, read_mail_wish
+from newsletter.i18n.messages import msg
 from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.message.identifiers import read_delivery_id
@@ -261,3 +273,88 @@ def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -
         select(SubscriberRow.address).where(SubscriberRow.id == subscriber_id)
     ).one()
     return _wish(mail, own=own, reader=reader or "") is Wish.PLAIN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenRequests:
+    """The number of open requests of a newsletter, or of no known one, and the oldest's time."""
+
+    newsletter_id: int | None
+    count: int
+    since: datetime
+
+
+#: Requests that are listed at most.
+_LISTED = 50
+
+
+def list_open_requests(
+    session: Session, newsletter_ids: Collection[int] | None = None
+) -> Sequence[BounceRow]:
+    """Return the open requests, the oldest first; of some newsletters, or of all (None)."""
+    query = (
+        select(BounceRow)
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(literal_column(WAITS))
+        .order_by(BounceRow.id)
+        .limit(_LISTED)
+    )
+    if newsletter_ids is not None:
+        query = query.where(BounceRow.newsletter_id.in_(newsletter_ids))
+    return session.scalars(query).all()
+
+
+def count_open_requests(session: Session) -> Sequence[OpenRequests]:
+    """Count the open requests by newsletter."""
+    rows = session.execute(
+        select(BounceRow.newsletter_id, func.count(), func.min(BounceRow.occurred_at))
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(literal_column(WAITS))
+        .group_by(BounceRow.newsletter_id)
+    )
+    return [
+        OpenRequests(newsletter_id=newsletter_id, count=count, since=since)
+        for newsletter_id, count, since in rows
+    ]
+
+
+def handle_request(
+    session: Session,
+    actor: Actor,
+    bounce_id: int,
+    *,
+    reason: str,
+    rights: Rights = ALL_RIGHTS,
+) -> None:
+    """Close a reader's request; the reason records what was done.
+
+    This changes no subscription. If the person is to get no more mail, they are unsubscribed or
+    suppressed by hand, or are told which link to use.
+
+    Raises:
+        OrderError: The reason is empty or longer than 500 characters.
+        NotFoundError: There is no bounce of that number within these rights.
+        ConflictError: The request is closed, or was not judged yet.
+    """
+    why = read_reason(reason)
+    row = session.get(BounceRow, bounce_id)
+    if row is None or not rights.cover(Permission.SEE_BOUNCES, row.newsletter_id):
+        raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
+    decision = session.scalars(
+        select(BounceDecisionRow)
+        .where(BounceDecisionRow.bounce_id == bounce_id, literal_column(WAITS))
+        .with_for_update()
+    ).one_or_none()
+    if decision is None:
+        raise ConflictError(
+            msg("Bounce {bounce} is no email that waits for an answer.", bounce=bounce_id)
+        )
+    decision.action = FeedbackAction.HANDLED
+    record_event(
+        session,
+        actor,
+        Action.BOUNCE_HANDLE,
+        object=f"bounce {bounce_id}",
+        newsletter_id=row.newsletter_id,
+        reason=why,
+    )

@@ -19,7 +19,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import BounceKind, FeedbackAction
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.message.verp import without_return_paths
+from newsletter.message.identifiers import without_return_paths
 
 #: Decisions with a consequence that can be undone.
 UNDOABLE = frozenset(

@@ -1,14 +1,15 @@
-"""Storing and finding issues in the database."""
+"""Storing and finding issues in the database, and drafts of series' steps."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import IssueRow
+from newsletter.database.tables import DraftRow, IssueRow, SeriesRow, SeriesStepRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import NotFoundError
@@ -139,3 +140,23 @@ def list_issues(session: Session, newsletter_id: int) -> Sequence[IssueRow]:
         .where(IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None))
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
     ).all()
+
+
+def series_of_draft(session: Session, draft_id: int) -> SeriesRow | None:
+    """Return the series that a draft is a step of; None for other drafts."""
+    return session.scalars(
+        select(SeriesRow)
+        .join(SeriesStepRow, SeriesStepRow.series_id == SeriesRow.id)
+        .where(SeriesStepRow.draft_id == draft_id, SeriesStepRow.removed_at.is_(None))
+        .limit(1)
+    ).one_or_none()
+
+
+def is_of_series() -> ColumnElement[bool]:
+    """Return the condition that a draft is a step of a series."""
+    return exists().where(SeriesStepRow.draft_id == DraftRow.id, SeriesStepRow.removed_at.is_(None))
+
+
+def as_sent(session: Session, draft_id: int, issue: Issue) -> Issue:
+    """Return a draft's issue as it is sent: steps of series are undated."""
+    return issue if series_of_draft(session, draft_id) is None else replace(issue, undated=True)

@@ -33,7 +33,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import Level, Part
 from newsletter.issues.plain_text import block_text, inline_text
-from newsletter.issues.translation_fields import fields_of_block
+from newsletter.issues.translation_units import fields_of_block
 from newsletter.issues.walking import content_of
 
 #: The names of blocks.

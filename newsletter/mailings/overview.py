@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.sent import keeps_its_issue
-from newsletter.issues.step_drafts import is_of_series
+from newsletter.issues.store import is_of_series
 from newsletter.mailings.approvals.state import ApprovalState, approval_states
 
 

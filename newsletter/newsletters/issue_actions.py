@@ -26,13 +26,12 @@ from newsletter.issues.drafts import publishing, reuse, translating
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.reuse import Pattern
 from newsletter.issues.drafts.saving import Draft
-from newsletter.issues.drafts.translation_history import get_translation_revision
+from newsletter.issues.drafts.translating import get_translation_revision
 from newsletter.issues.library.images import Encoded, keep_image, require_description
 from newsletter.issues.library.stored_files import CheckedFile, keep_file
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
-from newsletter.issues.sources.import_report import report_on
-from newsletter.issues.sources.reading import ReadIssue
+from newsletter.issues.sources.reading import ReadIssue, report_on
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.newsletters.recurrence import next_free_date
 

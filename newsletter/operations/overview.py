@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, server_now, unsafe_settings, write_refusal
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.disk import DiskHealth, look_at_disk
-from newsletter.feedback.open_requests import OpenRequests, count_open_requests
+from newsletter.feedback.requests import OpenRequests, count_open_requests
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.dispatch import Silence, silent_mailings
 from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains

@@ -1,15 +1,22 @@
-"""Preflight of the mail: content that mail programs would clip, drop or not display."""
+"""Preflight of the mail: content that mail programs would clip, drop or not display.
+
+What mail programs lack is read from ``client_features.toml`` and ``client_support.json``. A feature
+is listed if its absence breaks the layout or hides content in a widely used program.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal
 
 from lxml import etree
 from lxml import html as lxml_html
+from pydantic import BaseModel, ConfigDict
 
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Worded
@@ -21,8 +28,7 @@ from newsletter.issues.checks.findings import (
     sorted_findings,
 )
 from newsletter.issues.checks.links import find_url_fault
-from newsletter.issues.sources.characters import find_character_faults
-from newsletter.rendering import clients
+from newsletter.issues.sources.normalise import find_character_faults
 from newsletter.rendering.contrast import declarations, find_low_contrast
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse, WordedText
 from newsletter.rendering.slots import map_slots
@@ -162,8 +168,8 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
                 remedy=msg("Describe what it shows; leave it empty for decoration."),
             )
         ending = re.search(r"\.\w+$", source.lower().partition("?")[0])
-        if ending and ending[0] in clients.lacks("picture"):
-            yield _lack(clients.lacks("picture")[ending[0]])
+        if ending and ending[0] in lacks("picture"):
+            yield _lack(lacks("picture")[ending[0]])
 
 
 def _classes(element: Any) -> list[str]:  # noqa: ANN401 - lxml has no types
@@ -286,14 +292,14 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
 
 
 def _check_clients(mail: _Mail) -> Iterator[Finding]:
-    elements = clients.lacks("html")
+    elements = lacks("html")
     for tag in dict.fromkeys(element.tag for element in mail.tree.iter(etree.Element)):
         if tag in elements:
             yield _lack(elements[tag])
     places = {f"#{name}" for name in mail.tree.xpath("//@id | //a/@name")}
     if places & set(mail.tree.xpath("//a/@href")):
-        yield from map(_lack, clients.lacks("link").values())
-    properties = clients.lacks("css")
+        yield from map(_lack, lacks("link").values())
+    properties = lacks("css")
     sheets = [re.sub(r"/\*.*?\*/", "", style.text or "") for style in mail.tree.iter("style")]
     # MJML's own fallbacks are in style sheets and between conditional comments; the layout of
     # the template is in inline styles.
@@ -303,12 +309,12 @@ def _check_clients(mail: _Mail) -> Iterator[Finding]:
             if lack := properties.get(pair) or properties.get(name):
                 yield _lack(lack)
         sheets.append(block)
-    for word, lack in clients.lacks("word").items():
+    for word, lack in lacks("word").items():
         if any(re.search(rf"(?<![\w-]){re.escape(word)}", sheet) for sheet in sheets):
             yield _lack(lack)
 
 
-def _lack(lack: clients.Lack) -> Finding:
+def _lack(lack: Lack) -> Finding:
     who = ", ".join(lack.clients)
     return Finding(
         code="client-lacks",
@@ -349,3 +355,83 @@ _CHECKS: tuple[Callable[[_Mail], Iterator[Finding]], ...] = (
     _check_clients,
     _check_contrast,
 )
+
+
+#: Written by ``python -m tests.support.caniemail``.
+SUPPORT_FILE = Path(__file__).with_name("client_support.json")
+_FEATURES_FILE = Path(__file__).with_name("client_features.toml")
+
+FeatureKind = Literal["css", "word", "html", "picture", "link"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(_Record):
+    """A feature that preflight searches for.
+
+    Attributes:
+        kind: A property (or ``property:value``), a word anywhere in style sheets, an element, the
+            extension of an image file, or the beginning of a link.
+        support: The feature of caniemail.com that lists the programs without it.
+        lacking: Further programs without it.
+    """
+
+    kind: FeatureKind
+    names: tuple[str, ...]
+    severity: Severity
+    remedy: str
+    support: str = ""
+    lacking: tuple[str, ...] = ()
+
+
+class Features(_Record):
+    """The contents of the file of features."""
+
+    remedies: dict[str, str]
+    features: tuple[Feature, ...]
+
+
+class _Support(_Record):
+    source: str
+    date: str
+    lacking: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lack:
+    """A feature and the programs without it.
+
+    Attributes:
+        name: As written in CSS or HTML; ``property:value`` for one value of a property.
+    """
+
+    name: str
+    clients: tuple[str, ...]
+    severity: Severity
+    remedy: Message
+
+
+def read_features() -> Features:
+    """Read the file of features."""
+    return Features.model_validate(tomllib.loads(_FEATURES_FILE.read_text(encoding="utf-8")))
+
+
+@cache
+def lacks(kind: FeatureKind) -> dict[str, Lack]:
+    """Return the features of a kind that some program lacks, by name."""
+    file = read_features()
+    support = _Support.model_validate_json(SUPPORT_FILE.read_text(encoding="utf-8"))
+    lacking = {}
+    for feature in file.features:
+        clients = (*support.lacking.get(feature.support, ()), *feature.lacking)
+        if feature.kind == kind and clients:
+            for name in feature.names:
+                lacking[name] = Lack(
+                    name=name,
+                    clients=clients,
+                    severity=feature.severity,
+                    remedy=Message(file.remedies[feature.remedy]),
+                )
+    return lacking

@@ -1,4 +1,8 @@
-"""The Jinja2 environment of mail templates: sandboxed, escaping, strict on undefined names."""
+"""The Jinja2 environment of mail templates: sandboxed, escaping, strict on undefined names.
+
+An untranslated issue is also sent to readers of other languages: its own text stays as written, but
+fixed text, such as the unsubscribe instructions, is in the language of each reader.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from jinja2 import (
@@ -28,7 +32,7 @@ from markupsafe import Markup
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
-from newsletter.i18n.language import language_of_words
+from newsletter.i18n.language import Language, language_of_words
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
@@ -38,16 +42,77 @@ from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import blank_jinja, check_source
 from newsletter.rendering.mjml_source import MjmlError, read_mjml
 from newsletter.rendering.model import BODY, SUBJECT, TEXT, Files, TemplateSource
-from newsletter.rendering.reader_words import (
-    labelled,
-    reader_gettext,
-    reader_language,
-    reader_pgettext,
-    wrap_words,
-)
+from newsletter.rendering.slots import SlotMarks
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
+from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
+
+
+class ForReader:
+    """The same text in each language; when a template prints it, a mark is written."""
+
+    def __init__(self, marks: SlotMarks, own: Language, words: Mapping[Language, str]) -> None:
+        self._marks = marks
+        self._own = own
+        self._words = words
+
+    def each(self, change: Callable[[Language, str], str]) -> ForReader:
+        """Return a copy with ``change`` applied to the text of each language."""
+        changed = {language: change(language, words) for language, words in self._words.items()}
+        return ForReader(self._marks, self._own, changed)
+
+    def __str__(self) -> str:
+        others = {each.value: words for each, words in self._words.items() if each != self._own}
+        return self._marks.words(self._words[self._own], others)
+
+    def __html__(self) -> str:
+        """Return the mark as it is; the text is escaped when it replaces the mark."""
+        return str(self)
+
+
+def _for_reader(context: Context, word: Callable[[Language], str]) -> ForReader | str:
+    own, marks = language_of_words(context["lang"]), context.get("marks")
+    if not isinstance(marks, SlotMarks):
+        return word(own)
+    return ForReader(marks, own, {language: word(language) for language in Language})
+
+
+@pass_context
+def reader_gettext(context: Context, words: str, /, **values: object) -> ForReader | str:
+    """Return a text in each reader's language."""
+    return _for_reader(context, lambda language: Words(language).gettext(words, **values))
+
+
+@pass_context
+def reader_pgettext(
+    context: Context, meaning: str, words: str, /, **values: object
+) -> ForReader | str:
+    """Return a text with a context (as in pgettext) in each reader's language."""
+    return _for_reader(context, lambda language: Words(language).pgettext(meaning, words, **values))
+
+
+@pass_context
+def reader_language(context: Context) -> ForReader | str:
+    """Return the language tag of the fixed text."""
+    return _for_reader(context, lambda language: language.value)
+
+
+@pass_context
+def labelled(context: Context, label: str | ForReader, value: object) -> str | ForReader:
+    """Return a value after its label."""
+    if isinstance(label, ForReader):
+        return label.each(lambda language, words: Words(language).labelled(words, value))
+    return Words(language_of_words(context["lang"])).labelled(label, value)
+
+
+def wrap_words(text: str | ForReader, *, indent: str = "") -> str | ForReader:
+    """Wrap a text, or the text of each language."""
+    wrapped = partial(wrap, indent=indent)
+    if isinstance(text, ForReader):
+        return text.each(lambda _language, words: wrapped(words))
+    return wrapped(text)
+
 
 #: Jinja's messages for an unknown name or attribute.
 _UNKNOWN = re.compile(r"has no attribute '(\w+)'$|^'(\w+)' is undefined$")

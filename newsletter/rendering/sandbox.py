@@ -29,8 +29,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from newsletter.errors import Place, TemplateError
-from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import Message, dump_message, load_message, msg
 from newsletter.issues.checks.findings import Finding
 from newsletter.issues.model import Issue
 from newsletter.rendering.model import (

@@ -26,7 +26,6 @@ from newsletter.web.accounts.administration import router as people_router
 from newsletter.web.accounts.audit import router as auditing_router
 from newsletter.web.accounts.own_account import router as account_router
 from newsletter.web.accounts.sign_in import router as signing_in_router
-from newsletter.web.accounts.welcome import router as welcome_router
 from newsletter.web.error_pages import guard_headers, show_failures
 from newsletter.web.feedback.bounces import router as bounces_router
 from newsletter.web.feedback.webhooks import fetch, webhooks_router
@@ -53,7 +52,6 @@ from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.approval import comments_router as commenting_router
 from newsletter.web.mailings.approval import router as approval_router
 from newsletter.web.mailings.archive import archive_router, front_router
-from newsletter.web.mailings.control import router as control_router
 from newsletter.web.mailings.order import router as ordering_router
 from newsletter.web.mailings.own_copy import own_copy_router
 from newsletter.web.mailings.progress import list_router as mailing_list_router
@@ -61,8 +59,6 @@ from newsletter.web.mailings.progress import router as progress_router
 from newsletter.web.mailings.reports import clicks_router
 from newsletter.web.mailings.reports import router as report_router
 from newsletter.web.mailings.series import router as series_router
-from newsletter.web.mailings.series_steps import router as steps_router
-from newsletter.web.mailings.test_mails import router as testing_router
 from newsletter.web.newsletters.dictionary import router as dictionary_router
 from newsletter.web.newsletters.digests import router as digests_router
 from newsletter.web.newsletters.library import router as library_router
@@ -103,7 +99,6 @@ _PUBLIC = ("/archive", "/static", "/subscribe", "/looks", "/sitemap.xml", "/robo
 #: the first one answers.
 _SIGNED_IN = (
     signing_in_router,
-    welcome_router,
     account_router,
     people_router,
     auditing_router,
@@ -130,16 +125,13 @@ _SIGNED_IN = (
     fields_router,
     library_router,
     ordering_router,
-    testing_router,
     approval_router,
     commenting_router,
     mailing_list_router,
     progress_router,
-    control_router,
     report_router,
     clicks_router,
     series_router,
-    steps_router,
     reuse_router,
     links_router,
     # The list of issues has a page "new", which the path of an issue also matches.

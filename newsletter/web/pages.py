@@ -51,7 +51,7 @@ from newsletter.web.audit_wording import (
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 from newsletter.web.site import site_of
 from subscribers.fields.reading import written_value
-from subscribers.lists.line_numbers import in_sheet, line_named
+from subscribers.lists.records import in_sheet, line_named
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")

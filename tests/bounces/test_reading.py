@@ -10,7 +10,7 @@ from newsletter.bounces.addresses import Parties, find_addresses
 from newsletter.bounces.mail import open_mail
 from newsletter.bounces.model import Reason, Report, ReportKind
 from newsletter.bounces.reading import read_report
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import return_path
 from newsletter.tokens import DeliveryRef, TokenSigner
 from tests.bounces.formats import OURS, READER, RETURNED
 

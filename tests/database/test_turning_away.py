@@ -7,9 +7,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from newsletter.cli.failures import explained
-from newsletter.database.engine import open_engine, reason_of
+from newsletter.database.engine import is_crowded, open_engine, reason_of
 from newsletter.database.postgres import turns_away
-from newsletter.database.refusals import is_crowded
 
 _AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: '
 _REFUSED = _AT + "Connection refused\n\tIs the server running on that host?\n"

@@ -20,8 +20,7 @@ from newsletter.feedback.attribution import Keys
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.planning.links import refer
 from newsletter.mailings.planning.planning import plan_mailing
-from newsletter.message.identifiers import delivery_message_id
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import delivery_message_id, return_path
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from tests.feedback.letters import READER
 from tests.support.stage import Stage, set_stage

@@ -40,8 +40,7 @@ from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.planning.links import refer
 from newsletter.mailings.planning.planning import plan_mailing
-from newsletter.message.identifiers import delivery_message_id
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import delivery_message_id, return_path
 from newsletter.tokens import DeliveryRef, TokenSigner
 from tests.support.stage import Stage, set_stage
 

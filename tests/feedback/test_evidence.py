@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.feedback.evidence import evidence_of_call, evidence_of_mail, without_secrets
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import return_path
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner, without_tokens
 
 SIGNER = TokenSigner([b"e" * 40])

@@ -10,8 +10,7 @@ from sqlalchemy import Engine, text
 from newsletter.database.engine import transaction
 from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg, nmsg, pmsg, written
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import Message, dump_message, load_message, msg, nmsg, pmsg, written
 from newsletter.i18n.values import Alternatives, Day, Listing, Moment, Number, Percent, Size
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.reports.progress import progress

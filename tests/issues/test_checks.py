@@ -23,7 +23,7 @@ from newsletter.issues.model import (
     Section,
     Text,
 )
-from newsletter.issues.sources.characters import (
+from newsletter.issues.sources.normalise import (
     ORDINARY,
     find_character_faults,
     mend_characters,

@@ -47,7 +47,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.sources.reading import read_issue
-from newsletter.issues.translation_fields import fields_of_block
+from newsletter.issues.translation_units import fields_of_block
 from newsletter.issues.walking import content_of
 from newsletter.samples import sample_issue
 from tests.support.examples import examples

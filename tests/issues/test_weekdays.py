@@ -7,9 +7,8 @@ from datetime import date
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.content import check_issue, check_weekdays
 from newsletter.issues.checks.findings import Finding
-from newsletter.issues.checks.weekdays import check_weekdays
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
 from tests.support.growth import assert_linear

@@ -30,7 +30,7 @@ from newsletter.issues.translations import (
     with_translation,
 )
 from newsletter.mailings.approvals.content import content_digest
-from newsletter.mailings.approvals.readying import ready_draft
+from newsletter.mailings.approvals.requests import ready_draft
 from newsletter.mailings.archive import find_publication, languages_of, search_archive
 from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.content import load_content

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import TrialVerdict
-from newsletter.mailings.trials.statistics import Response, best_probabilities, decide
+from newsletter.mailings.trials.decisions import Response, best_probabilities, decide
 from tests.support.examples import examples
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import MessageError
-from newsletter.message.verp import (
+from newsletter.message.identifiers import (
     claims_delivery,
     read_return_path,
     return_path,

@@ -23,15 +23,16 @@ from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.library.search import search_library
 from newsletter.issues.sources.reading import read_issue
-from newsletter.newsletters.look.actions import change_look, keep_look_picture
-from newsletter.newsletters.look.contrast import find_unreadable, shown_pairs
-from newsletter.newsletters.look.designs import DESIGNS, Design, with_design
-from newsletter.newsletters.look.files import (
+from newsletter.newsletters.look.actions import (
     LARGEST_FILE,
+    change_look,
     keep_look_file,
+    keep_look_picture,
     read_look_file,
     write_look_file,
 )
+from newsletter.newsletters.look.contrast import find_unreadable, shown_pairs
+from newsletter.newsletters.look.designs import DESIGNS, Design, with_design
 from newsletter.newsletters.look.model import (
     Look,
     LookLink,

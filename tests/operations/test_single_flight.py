@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from newsletter.operations.single_flight import SingleFlight
+from newsletter.operations.metrics import SingleFlight
 from tests.support.loops import run_apart
 
 

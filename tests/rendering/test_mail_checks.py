@@ -12,8 +12,7 @@ from lxml import html as lxml_html
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.sources.reading import read_issue
-from newsletter.rendering.checks import check_mail
-from newsletter.rendering.clients import lacks, read_features
+from newsletter.rendering.checks import check_mail, lacks, read_features
 from newsletter.rendering.contrast import contrast_ratio, find_low_contrast
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse
 from newsletter.rendering.preflight import run_preflight

@@ -30,7 +30,7 @@ from newsletter.feedback.waves import WaveRule
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.audience import audience_of
 from newsletter.mailings.planning.links import refer
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import return_path
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner
 from subscribers.actions import (

@@ -39,7 +39,7 @@ from newsletter.feedback.mail import take_mail
 from newsletter.feedback.waves import WaveRule
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.links import refer
-from newsletter.message.verp import return_path
+from newsletter.message.identifiers import return_path
 from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from newsletter.tokens import Pseudonyms, TokenSigner
 from subscribers.actions import lift_person, suppress_person, undo_list_import, unsubscribe_person

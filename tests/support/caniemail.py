@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from newsletter.rendering.clients import SUPPORT_FILE, read_features
+from newsletter.rendering.checks import SUPPORT_FILE, read_features
 
 #: The programs that findings speak of, by family and platforms of caniemail.com.
 _PROGRAMS = {

@@ -13,7 +13,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.issues.drafts.saving import Draft, get_draft, save_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.store import find_issue
-from newsletter.mailings.approvals.readying import ready_draft
+from newsletter.mailings.approvals.requests import ready_draft
 from newsletter.mailings.corrections.effect import (
     CorrectionReview,
     put_into_effect,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from workers.suspects import Suspects
+from workers.refusals import Suspects
 
 
 def _breaks_until_blamed(suspects: Suspects, position: int, waiting: list[int]) -> int:

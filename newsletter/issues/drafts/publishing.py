@@ -29,8 +29,7 @@ from newsletter.issues.library.uses import forget_uses
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.search import Indexed, forget_words
 from newsletter.issues.sources.reading import ReadIssue, SourceFormat
-from newsletter.issues.step_drafts import series_of_draft
-from newsletter.issues.store import default_slug, save_issue
+from newsletter.issues.store import default_slug, save_issue, series_of_draft
 
 
 class UnfitDraftError(ConflictError):

@@ -27,13 +27,12 @@ from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
 from newsletter.issues.search import Indexed, index_words, words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
-from newsletter.issues.sources.import_report import (
+from newsletter.issues.sources.reading import (
     IssueImportReport,
     report_from_json,
     report_to_json,
 )
-from newsletter.issues.step_drafts import is_of_series
-from newsletter.issues.store import find_issue
+from newsletter.issues.store import find_issue, is_of_series
 
 #: The number of newest unsent drafts among which due ones are looked for.
 _MOST_OPEN = 200

@@ -1,10 +1,14 @@
-"""Normalisation of text, which reports each change with its line."""
+"""Normalisation of text and its unsuitable characters, which reports each change with its line."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from dataclasses import dataclass
+
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
+from newsletter.issues.checks.findings import Severity
 
 _KANGXI = re.compile(r"[⼀-⿕]")
 #: Characters of the radicals supplement, which occur in text copied from PDF and which NFKC does
@@ -141,3 +145,164 @@ def find_controls(text: str) -> str:
 def without_controls(text: str) -> str:
     """Return a text without control characters."""
     return CONTROLS.sub("", text.translate(_MENDED))
+
+
+#: Bidi controls (UAX #9), which are invisible and can reorder the display of a URL or a name.
+_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: Bidi controls except marks, which do not reorder text and are needed in right-to-left scripts.
+_BIDI_BUT_MARKS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+#: Letters of right-to-left scripts: Hebrew, Arabic, Syriac, Thaana, N'Ko and others.
+_RIGHT_TO_LEFT = re.compile(r"[\u0591-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+#: Invisible characters. A zero-width joiner is allowed between emoji, and next to letters of Arabic
+#: and Indian scripts, whose shape it determines.
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
+    r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff\u0600-\u08ff\u0900-\u0dff])\u200d"
+)
+#: Flags of regions, such as Scotland's, consist of a black flag and tag characters (UTS 51).
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
+#: Texts of only common characters, which need no further checks; nearly all texts are such.
+ORDINARY = re.compile(
+    "[\\t\\n\\x20-\\x7e\u3000-\u3002\u3008-\u3011\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uff01-\uff5e]*"
+)
+_DAMAGED = re.compile(r"\ufffd+")
+_PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
+_HALF_KANA = re.compile(r"[\uff66-\uff9f]+")
+#: The largest number of characters that a message lists.
+_MOST_NAMED = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CharacterFault:
+    """A kind of unsuitable characters in a text, and these characters."""
+
+    code: str
+    severity: Severity
+    found: str
+    message: Message
+    mendable: bool
+
+
+def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
+    """Return the unsuitable characters in a text, with one entry per kind."""
+    if ORDINARY.fullmatch(text):
+        return ()
+    found = [
+        _normalisable(text),
+        _seen(
+            "character-control",
+            Severity.ERROR,
+            CONTROLS,
+            text,
+            msg("Control characters that cannot be sent by email"),
+        ),
+        _seen(
+            "character-bidi",
+            Severity.ERROR,
+            _bidi(text),
+            text,
+            msg("Control characters that change the writing direction"),
+        ),
+        _seen(
+            "character-invisible",
+            Severity.WARNING,
+            _UNSEEN,
+            _FLAG.sub("", text),
+            msg("Invisible characters"),
+        ),
+        _seen(
+            "character-damaged",
+            Severity.ERROR,
+            _DAMAGED,
+            text,
+            msg("Text damaged by a wrong encoding (U+FFFD)"),
+            mendable=False,
+        ),
+        _seen(
+            "character-private",
+            Severity.ERROR,
+            _PRIVATE,
+            text,
+            msg("Private-use characters that readers cannot see"),
+            mendable=False,
+        ),
+        _seen(
+            "character-half-kana",
+            Severity.HINT,
+            _HALF_KANA,
+            text,
+            msg("Half-width katakana"),
+        ),
+    ]
+    return tuple(fault for fault in found if fault is not None)
+
+
+def mend_characters(text: str) -> str:
+    """Return a text in which characters with a single possible correction are corrected."""
+    flags = [*_FLAG.findall(text), ""]
+    between = _FLAG.split(_bidi(text).sub("", text))
+    without = "".join(
+        _UNSEEN.sub("", part) + flag for part, flag in zip(between, flags, strict=True)
+    )
+    whole = _HALF_KANA.sub(lambda match: unicodedata.normalize("NFKC", match[0]), without)
+    return "".join(normalise_character(character)[0] for character in whole)
+
+
+def _bidi(text: str) -> re.Pattern[str]:
+    """Return the pattern of the bidi controls that a text does not need."""
+    return _BIDI_BUT_MARKS if _RIGHT_TO_LEFT.search(text) else _BIDI
+
+
+def _normalisable(text: str) -> CharacterFault | None:
+    found = "".join(
+        char
+        for char in dict.fromkeys(text)
+        if normalise_character(char)[1] and not CONTROLS.match(char)
+    )
+    if not found:
+        return None
+    return CharacterFault(
+        code="character-lookalike",
+        severity=Severity.WARNING,
+        found=found,
+        message=msg("Characters that only look right, or odd spaces: {found}", found=_named(found)),
+        mendable=True,
+    )
+
+
+def _seen(
+    code: str,
+    severity: Severity,
+    pattern: re.Pattern[str],
+    text: str,
+    message: Message,
+    *,
+    mendable: bool = True,
+) -> CharacterFault | None:
+    found = "".join(dict.fromkeys("".join(pattern.findall(text))))
+    if not found:
+        return None
+    visible = tuple(filter(_is_visible, found))
+    if visible:
+        names = Listing(visible[:_MOST_NAMED])
+        message = msg("{message}: {names}", message=message, names=names)
+    return CharacterFault(
+        code=code, severity=severity, found=found, message=message, mendable=mendable
+    )
+
+
+def _named(characters: str) -> Listing:
+    """Return a list of characters; invisible ones are shown by their names."""
+    names = dict.fromkeys(
+        char
+        if _is_visible(char)
+        else msg("unusual spaces")
+        if char.isspace()
+        else msg("characters without width")
+        for char in characters
+    )
+    return Listing(tuple(names)[:_MOST_NAMED])
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() and not character.isspace()

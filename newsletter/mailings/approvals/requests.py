@@ -20,7 +20,9 @@ from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding
-from newsletter.issues.corrections import note_of
+from newsletter.issues.corrections import note_of, require_note
+from newsletter.issues.drafts.publishing import UnfitDraftError
+from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
@@ -39,15 +41,18 @@ from newsletter.mailings.approvals.state import (
 )
 from newsletter.mailings.ledger.schedule import require_hour
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.variant_checks import require_subjects
 from newsletter.mailings.trials.subjects import (
     SubjectTrial,
     require_clicks,
     require_trial_hours,
 )
-from newsletter.newsletters.issue_actions import record_on_issue
+from newsletter.newsletters.issue_actions import publish_draft, record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
+from newsletter.rendering.preflight import Preflight
+from newsletter.settings import Settings
 from subscribers.segments.saved import segment_text
 
 _LONGEST = 2000
@@ -333,3 +338,57 @@ def _void() -> ConflictError:
 def _name(session: Session, actor: Actor) -> str:
     account = session.get(AccountRow, actor.account_id) if actor.account_id else None
     return (account.name if account else "") or actor.name
+
+
+def ready_draft(
+    session: Session, actor: Actor, draft: Draft, settings: Settings
+) -> tuple[IssueRow, Preflight]:
+    """Store a draft's content as its issue, after preflight; return the issue and the preflight.
+
+    Raises:
+        UnfitDraftError: Preflight found errors, or another issue has the same date and number.
+        ConflictError: A correction has no note, or the draft belongs to a series.
+        DraftConflictError: The draft was saved after ``draft`` was read.
+        IssueSentError: The issue was sent or ordered, with other content.
+    """
+    issue = publish_draft(session, actor, draft)
+    require_note(session, issue)
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    known = stored_findings(
+        session,
+        newsletter,
+        draft.issue,
+        besides=draft.stands_for or issue.id,
+        is_correction=draft.corrects is not None,
+    )
+    preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
+    if preflight.blocked:
+        raise UnfitDraftError(
+            msg("Preflight found errors."), remedy=msg("Correct them first; they are listed below.")
+        )
+    return issue, preflight
+
+
+def ask_approval_of_draft(
+    session: Session,
+    actor: Actor,
+    draft: Draft,
+    settings: Settings,
+    *,
+    post: Post,
+    plan: SendingPlan,
+    asked: Collection[int] = (),
+) -> IssueRow:
+    """Make a draft ready, and request approval of exactly this content.
+
+    Raises:
+        ConflictError: As for `ready_draft`; or the subjects of the plan cannot be compared.
+        ListError: A person in ``asked`` may not approve.
+    """
+    issue, preflight = ready_draft(session, actor, draft, settings)
+    newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+    rendered = preflight.rendered
+    note = note_of(session, issue)
+    digest = content_digest(newsletter, rendered, note=note) if rendered else ""
+    request_approval(session, actor, issue, rendered, digest, post=post, plan=plan, asked=asked)
+    return issue

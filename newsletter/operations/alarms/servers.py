@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newsletter.database.refusals import REFUSAL_REMEDY
+from newsletter.database.engine import REFUSAL_REMEDY
 from newsletter.disk import DiskFault
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Percent, Size

@@ -1,4 +1,4 @@
-"""Pages for signing in and out, for forgotten passwords, and for language and appearance."""
+"""Pages for signing in and out, for one-time links and forgotten passwords, and for appearance."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
-from newsletter.accounts.audit import NOBODY
-from newsletter.accounts.invitations import forgotten_link
-from newsletter.accounts.sessions import LIFETIME, choose_language
+from newsletter.accounts.audit import LINK_HOLDER, NOBODY
+from newsletter.accounts.invitations import Invited, accept, forgotten_link, read_invitation
+from newsletter.accounts.second_factor import has_second_factor
+from newsletter.accounts.sessions import LIFETIME, choose_language, open_session
 from newsletter.accounts.sign_in import SignedIn, sign_in, verify_code
 from newsletter.accounts.sign_in import sign_out as end
 from newsletter.accounts.sign_in_limits import Attempt, count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from newsletter.errors import SignInError
+from newsletter.database.vocabulary import InvitationPurpose
+from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.i18n.language import Language
-from newsletter.mailings.notices.accounts import post_link, sender_for
+from newsletter.mailings.notices.accounts import AccountChange, post_link, sender_for, tell_owner
+from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
 from newsletter.web.access import OwnForm, SignedInVisit, browser_of, remember_browser
 from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, show_entry
@@ -196,3 +199,84 @@ def _choose_display(
     if theme in THEMES:
         answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_SECONDS, samesite="lax")
     return answer
+
+
+def _welcome(
+    request: Request,
+    invited: Invited,
+    *,
+    given_name: str,
+    address: str = "",
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    site = site_of(request)
+    with reading(site.engine) as session:
+        newsletters = {row.id: row.name for row in list_newsletters(session)}
+    return show_entry(
+        request,
+        "accounts/welcome.html",
+        status=400 if error else 200,
+        invited=invited,
+        newsletters=newsletters,
+        given_name=given_name,
+        address=address,
+        error=error,
+    )
+
+
+@router.get("/welcome/{token}")
+def _ask_new_password(token: str, request: Request) -> HTMLResponse:
+    site = site_of(request)
+    try:
+        with reading(site.engine) as session:
+            invited = read_invitation(session, token, site.signer)
+    except NotFoundError:
+        return show_entry(request, "accounts/link_used.html", status=404)
+    return _welcome(request, invited, given_name=invited.name)
+
+
+@router.post("/welcome/{token}")
+def _take_new_password(
+    token: str,
+    request: Request,
+    _form: OwnForm,
+    password: EntryField = "",
+    name: EntryField = "",
+    address: EntryField = "",
+    time_zone: EntryField = "",
+) -> Response:
+    site = site_of(request)
+    browser = browser_of(request)
+    actor = replace(LINK_HOLDER, network=browser.network)
+    try:
+        with reading(site.engine) as session:
+            invited = read_invitation(session, token, site.signer)
+    except NotFoundError:
+        return show_entry(request, "accounts/link_used.html", status=404)
+    try:
+        with transaction(site.engine) as session:
+            number = accept(
+                session,
+                actor,
+                token,
+                password=password,
+                name=name,
+                address=address,
+                language=site.pages.language_of(request),
+                time_zone=time_zone,
+                signer=site.signer,
+            )
+            if invited.purpose is InvitationPurpose.RESET:
+                tell_owner(session, site.settings, number, AccountChange.PASSWORD)
+            # A reset proves only access to the mailbox; a second factor is still required.
+            complete = not has_second_factor(session, number)
+            begun = SignedIn(
+                token=open_session(session, number, browser, verified=complete),
+                complete=complete,
+                account_id=number,
+            )
+    except NotFoundError:
+        return show_entry(request, "accounts/link_used.html", status=404)
+    except NewsletterError as error:
+        return _welcome(request, invited, given_name=name, address=address, error=error)
+    return let_in(request, begun, "/home" if complete else "/sign-in/code")

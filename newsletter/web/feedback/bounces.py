@@ -24,8 +24,8 @@ from newsletter.feedback.incidents import (
     list_incidents,
     settle_incident,
 )
-from newsletter.feedback.open_requests import handle_request, list_open_requests
 from newsletter.feedback.rates import Rate, rates_by_domain, rates_by_mailing
+from newsletter.feedback.requests import handle_request, list_open_requests
 from newsletter.feedback.search import (
     BounceFilter,
     find_bounce,

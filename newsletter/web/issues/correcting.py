@@ -17,7 +17,7 @@ from newsletter.issues.drafts.saving import Draft, DraftConflictError, correctio
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import get_issue
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.approvals.requests import ask_approval_of_draft, ready_draft
 from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.corrections.effect import (
     put_into_effect,

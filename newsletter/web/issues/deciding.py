@@ -18,7 +18,7 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.drafts.publishing import UnfitDraftError
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.sent import IssueSentError
-from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
+from newsletter.mailings.approvals.requests import ask_approval_of_draft, ready_draft
 from newsletter.mailings.archive import place_draft
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.test_mails import order_test

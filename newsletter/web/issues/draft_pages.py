@@ -39,9 +39,8 @@ from newsletter.issues.merging import Conflict
 from newsletter.issues.model import KINDS, Issue, Link, blocks_to_json, issue_to_json
 from newsletter.issues.outline import Part, outline_anchors, to_outline
 from newsletter.issues.snippets import resolve_snippets
-from newsletter.issues.sources.import_report import IssueImportReport
-from newsletter.issues.step_drafts import as_sent, series_of_draft
-from newsletter.issues.store import get_issue
+from newsletter.issues.sources.reading import IssueImportReport
+from newsletter.issues.store import as_sent, get_issue, series_of_draft
 from newsletter.issues.walking import walk_texts
 from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.state import approvers, last_plan

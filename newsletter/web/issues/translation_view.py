@@ -17,8 +17,12 @@ from newsletter.issues.drafts.translating import UnitFields, fields_of
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import Issue, Picture, blocks_to_json
 from newsletter.issues.sources.form import LinkFields
-from newsletter.issues.translation_fields import BlockField, fields_of_block
-from newsletter.issues.translation_units import TranslationUnit, units_in
+from newsletter.issues.translation_units import (
+    BlockField,
+    TranslationUnit,
+    fields_of_block,
+    units_in,
+)
 from newsletter.issues.translations import UnitState, UnitStatus
 from newsletter.issues.wording import FIELD_NAMES, KIND_NAMES
 from newsletter.web.issues.submission import WRITTEN_OCTETS, read_fields

@@ -28,15 +28,18 @@ from newsletter.i18n.language import offered_languages, own_language_name
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import part_conditions
 from newsletter.issues.drafts.saving import Draft, get_draft
-from newsletter.issues.drafts.translating import SavedUnits, UnitFields, progress_of, save_units
-from newsletter.issues.drafts.translation_history import (
+from newsletter.issues.drafts.translating import (
+    SavedUnits,
+    UnitFields,
     changes_between,
     get_translation_revision,
     list_translation_revisions,
+    progress_of,
+    save_units,
 )
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.sources.reading import LARGEST_ISSUE, ReadIssue, read_issue
-from newsletter.issues.step_drafts import as_sent
+from newsletter.issues.store import as_sent
 from newsletter.issues.translations import find_translation, translated, unit_statuses
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.audience import count_languages

@@ -1,4 +1,4 @@
-"""Pages for ordering a mailing: audience and time, the confirmation, the order."""
+"""Pages for ordering a mailing: audience and time, the confirmation, the order; and test mails."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.database.engine import reading
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.edit_conflicts import EditConflictError
 from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.i18n.messages import written
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import get_issue
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
@@ -27,12 +31,14 @@ from newsletter.web.access import (
     doing,
     newsletter_of,
 )
-from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader
+from newsletter.web.edit_conflicts import worded_clash
+from newsletter.web.issues.shown_as import AsGiven, asked_as, choice_of, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, workspace_of
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import (
     PATH,
     address_of,
+    back_to_page,
     find_issue_of,
     other_place,
     show_sending,
@@ -245,3 +251,67 @@ def _place(visit: Visit, issue_id: int, confirmed: _Confirmed) -> str:
         batch_size=visit.site.settings.batch_size,
     )
     return f"/newsletters/{newsletter.slug}/issues/{issue.id}"
+
+
+#: Characters of the shown state in a form, which can contain many groups of some 50 addresses.
+LARGEST_SHOWN = 500_000
+
+
+@router.post(PATH + "/test")
+def _test_mail(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.ISSUE_TEST)],
+    group: _Field = "",
+    shown_as: AsGiven = "",
+) -> Response:
+    with reading(visit.engine) as session:
+        newsletter, issue = find_issue_of(session, visit, issue_id)
+    try:
+        order_test(
+            visit.engine,
+            visit.actor,
+            newsletter,
+            issue,
+            group=group,
+            to=visit.address,
+            shown_as=shown_as,
+            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+            settings=visit.site.settings,
+            pseudonyms=visit.site.pseudonyms,
+        )
+    except NewsletterError as error:
+        return show_sending(visit, issue_id, status=409, error=error)
+    return back_to_page(visit.request, "test", cut="/test", shown_as=shown_as, group=group)
+
+
+@router.post(PATH + "/groups")
+def _keep_group(
+    issue_id: int,
+    visit: Annotated[Visit, doing(Action.TEST_GROUP_SAVE)],
+    name: _Field = "",
+    addresses: _Field = "",
+    shown: Annotated[str, Form(max_length=LARGEST_SHOWN)] = "",
+) -> Response:
+    try:
+        with transaction(visit.engine) as session:
+            newsletter, _ = find_issue_of(session, visit, issue_id)
+            save_group(
+                session,
+                visit.actor,
+                newsletter.id,
+                name=name,
+                addresses=addresses,
+                shown=shown,
+            )
+    except NewsletterError as error:
+        named = {f"addresses.{name.strip()}": written(name.strip())}
+        clash = worded_clash(error, named) if isinstance(error, EditConflictError) else error
+        typed = {"name": name, "addresses": addresses}
+        return show_sending(
+            visit,
+            issue_id,
+            status=409 if clash is not error else 400,
+            error=clash,
+            typed_group=typed,
+        )
+    return back_to_page(visit.request, "group", cut="/groups")

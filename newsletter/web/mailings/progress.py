@@ -1,19 +1,21 @@
-"""The list of mailings, and the page of each mailing with its progress and report."""
+"""The list of mailings, the page of each mailing with its progress and report, and its buttons."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Form, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConflictError, ContentError, NewsletterError
 from newsletter.mailings.mailings import find_mailing
+from newsletter.mailings.orders import actions as operations
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
@@ -35,17 +37,20 @@ from newsletter.web.access import (
     SeeingVisit,
     SignedInVisit,
     Visit,
+    doing,
     newsletter_of,
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.issues.workspace import workspace_of
 from newsletter.web.mailings.choice import (
+    HourForm,
     TypedHour,
     faults_of,
     holds_after_change,
     hours_of,
     moment_before,
+    move_to_typed_hour,
 )
 from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
@@ -223,3 +228,68 @@ def _show_list(visit: SeeingVisit, before: Annotated[int | None, Query()] = None
         mailings=mailings[:_PAGE],
         older=f"?before={older}" if older else "",
     )
+
+
+_Field = Annotated[str, Form(max_length=500)]
+_ORDERS: Mapping[str, tuple[Action, Callable[..., object]]] = {
+    "pause": (Action.MAILING_PAUSE, operations.pause),
+    "resume": (Action.MAILING_RESUME, operations.resume),
+    "cancel": (Action.MAILING_CANCEL, operations.cancel),
+}
+
+
+@router.post("/decide")
+def _decide(
+    number: int,
+    visit: Annotated[Visit, doing(Action.MAILING_DECIDE)],
+    place: Annotated[int, Form()] = -1,
+    reason: _Field = "",
+) -> Response:
+    try:
+        operations.decide_subject(
+            visit.engine, visit.actor, number, place, reason=reason, within=own(visit)
+        )
+    except ConflictError as error:
+        return show_mailing(visit, number, status=409, error=error)
+    return RedirectResponse(visit.path.removesuffix("/decide"), status_code=303)
+
+
+@router.post("/reschedule")
+def _move_hour(
+    number: int,
+    visit: Annotated[Visit, doing(Action.MAILING_RESCHEDULE)],
+    typed: HourForm,
+) -> Response:
+    try:
+        asked = move_to_typed_hour(visit.engine, visit, number, typed)
+    except (ConflictError, ContentError) as error:
+        return show_mailing(visit, number, status=409, error=error, typed=typed)
+    return to_issue(visit, number, asked) or RedirectResponse(
+        f"{visit.path.removesuffix('/reschedule')}?{asked}", status_code=303
+    )
+
+
+def _add_order(verb: str, action: Action, order: Callable[..., object]) -> None:
+    @router.post(f"/{verb}", dependencies=[doing(action)])
+    def give(
+        number: int,
+        visit: SeeingVisit,
+        reason: _Field = "",
+        twice: _Field = "",
+        back: _Field = "",
+    ) -> Response:
+        asked = {"even_twice": twice == "yes"} if verb == "resume" else {}
+        try:
+            order(visit.engine, visit.actor, number, reason=reason, within=own(visit), **asked)
+        except ConflictError as error:
+            return show_mailing(visit, number, status=409, error=error)
+        target = None
+        if verb == "cancel" or back == "issue":
+            done = "done=unscheduled" if verb == "cancel" else ""
+            target = to_issue(visit, number, done, even_begun=back == "issue")
+        there = visit.path.removesuffix(f"/{verb}")
+        return target or RedirectResponse(there, status_code=303)
+
+
+for _verb, (_action, _order) in _ORDERS.items():
+    _add_order(_verb, _action, _order)

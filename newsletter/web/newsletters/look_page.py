@@ -27,19 +27,17 @@ from newsletter.issues.store import list_issues
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.look.actions import (
+    LARGEST_FILE,
     USUAL_LOGO,
     change_look,
     find_look_faults,
-    keep_look_picture,
-)
-from newsletter.newsletters.look.contrast import find_unreadable
-from newsletter.newsletters.look.designs import DESIGNS, find_design
-from newsletter.newsletters.look.files import (
-    LARGEST_FILE,
     keep_look_file,
+    keep_look_picture,
     read_look_file,
     write_look_file,
 )
+from newsletter.newsletters.look.contrast import find_unreadable
+from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.look.model import (
     LOGO_WIDTHS,
     Look,

@@ -14,14 +14,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.database.engine import write_refusal
+from newsletter.database.engine import is_crowded, write_refusal
 from newsletter.database.migrations import is_current
-from newsletter.database.refusals import is_crowded
 from newsletter.disk import DiskFault
 from newsletter.operations.broker import look_at_broker
-from newsletter.operations.metrics import OperationsCollector
+from newsletter.operations.metrics import OperationsCollector, SingleFlight
 from newsletter.operations.overview import disk_of
-from newsletter.operations.single_flight import SingleFlight
 from newsletter.settings import Settings
 from newsletter.web.routing import Router
 from workers.overview import overview_source

@@ -26,8 +26,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.language import Language
 from newsletter.spreadsheets import defuse
-from subscribers.lists.line_numbers import line_told
-from subscribers.lists.records import Problem
+from subscribers.lists.records import Problem, line_told
 from subscribers.segments.compile import segment_clause
 
 _PAGE = 5000

@@ -15,8 +15,7 @@ from sqlalchemy import Connection, text
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.spreadsheets import defuse
-from subscribers.lists.line_numbers import line_told
-from subscribers.lists.records import Problem
+from subscribers.lists.records import Problem, line_told
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,8 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import ListUploadState
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import dump_message, load_message, msg
 from subscribers.lists.exports.exports import problem_writer
 from subscribers.lists.imports.uploads import ListUpload, forget_pieces
 from subscribers.lists.records import Problem

@@ -23,8 +23,7 @@ from newsletter.database.tables import ListUploadRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import NewsletterError
-from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.stored import dump_message
+from newsletter.i18n.messages import Message, dump_message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns.questions import ANSWER_FIRST, ColumnQuestion, UnclearColumnError
 from subscribers.lists.imports.imports import ChunkHooks, import_records, refuse_unanswered

@@ -14,8 +14,7 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import Message, dump_message, load_message
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields

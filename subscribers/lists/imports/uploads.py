@@ -33,8 +33,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.stored import load_message
+from newsletter.i18n.messages import Message, load_message, msg
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns.columns import ColumnAnswers, meanings_of

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
-from subscribers.lists.line_numbers import MOST_SHEETS
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import LONGEST_COMMENT, comments_against, is_heading
+from subscribers.lists.records import MOST_SHEETS
 from subscribers.lists.words.legends import read_legend
 
 #: Characters of a row, of cells repeated from above in it, and of the title of a table.

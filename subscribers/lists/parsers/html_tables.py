@@ -20,7 +20,6 @@ from lxml import etree
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
-from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.parsers.encodings import (
     BYTE_ORDER_MARKS,
     ListEncoding,
@@ -38,7 +37,7 @@ from subscribers.lists.parsers.text_lists import (
     read_heading,
     titles_against,
 )
-from subscribers.lists.records import Record
+from subscribers.lists.records import Record, before_sheet
 from subscribers.lists.words.formats import ListState
 from subscribers.lists.words.legends import legends_in, read_legend
 

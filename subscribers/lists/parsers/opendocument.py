@@ -17,12 +17,12 @@ from urllib.parse import unquote
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Size
-from subscribers.lists.line_numbers import MOST_SHEETS
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import comments_against
 from subscribers.lists.parsers.workbook_comments import note_of, with_comment
 from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED, SAVE_SHEETS, Archive
 from subscribers.lists.parsers.workbooks import UNNAMED
+from subscribers.lists.records import MOST_SHEETS
 
 _IN_MEMORY = 8 * 1024 * 1024
 _MOST_IN_ROW, _MOST_BLANK = 1024 * 1024, 100_000

@@ -21,7 +21,6 @@ from urllib.parse import unquote
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
-from subscribers.lists.line_numbers import MOST_SHEETS
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.workbook_comments import note_of, read_comments, with_comment
 from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED, SAVE_SHEETS, Attributes, Parts
@@ -35,6 +34,7 @@ from subscribers.lists.parsers.workbook_values import (
     read_styles,
     read_texts,
 )
+from subscribers.lists.records import MOST_SHEETS
 
 #: Octets of a page in memory; larger pages are on disk.
 _IN_MEMORY = 8 * 1024 * 1024

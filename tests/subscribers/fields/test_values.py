@@ -14,7 +14,7 @@ from newsletter.database.vocabulary import FieldType, Frequency
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.stored import dump_message, load_message
+from newsletter.i18n.messages import dump_message, load_message
 from subscribers.fields.model import Field, Option, check_definition, field_named
 from subscribers.fields.reading import read_value, read_values, require_values, written_value
 from subscribers.frequency import read_frequency_word

@@ -21,7 +21,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentKind, Role
 from newsletter.feedback import act_on_new_bounces
 from newsletter.feedback.mail import take_mail
-from newsletter.feedback.open_requests import count_open_requests, list_open_requests
+from newsletter.feedback.requests import count_open_requests, list_open_requests
 from tests.feedback.conftest import KEYS, SECRET, Post
 from tests.feedback.letters import READER, letter, notice
 from tests.support.ports import await_condition

@@ -30,8 +30,7 @@ from newsletter.database.vocabulary import BounceKind
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
 from newsletter.tokens import TokenSigner
-from newsletter.web.feedback.unproven import UnprovenCalls
-from newsletter.web.feedback.webhooks import fetch
+from newsletter.web.feedback.webhooks import UnprovenCalls, fetch
 from tests.bounces.signed_body_cases import PUBLIC_URL
 from tests.bounces.webhook_cases import (
     CERTIFICATE_URL,
@@ -586,7 +585,7 @@ def _answer_to(board: Switchboard, head: bytes) -> bytes:
 def test_one_address_has_few_bodies_read_at_once(
     board: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsletter.web.feedback.unproven._PATIENCE", 0.3)
+    monkeypatch.setattr("newsletter.web.feedback.webhooks._PATIENCE", 0.3)
     begun = _head("sendgrid", length=1000) + b"["
     with ExitStack() as slow:
         calls = [slow.enter_context(_connect(board, begun)) for _ in range(9)]

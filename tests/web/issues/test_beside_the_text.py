@@ -21,7 +21,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.comments import parts_of, write_comment
-from newsletter.mailings.approvals.readying import ready_draft
+from newsletter.mailings.approvals.requests import ready_draft
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.contrast import Colour, contrast_ratio
 from newsletter.settings import Settings

@@ -21,10 +21,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.lists.imports.uploads import file_chunks
-from subscribers.lists.line_numbers import line_told
 from subscribers.lists.parsers import workbook_parts, workbook_values
 from subscribers.lists.parsers.files import list_records, opened_list
-from subscribers.lists.records import Record
+from subscribers.lists.records import Record, line_told
 from tests.subscribers.lists.columns.test_states import import_list, states_of
 from tests.support.stage import Stage
 
