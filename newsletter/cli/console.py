@@ -1,7 +1,4 @@
-"""Output of commands: styled text for people, JSON for programs, errors with remedies; questions.
-
-Without a terminal, an error instead of the question names the option to use.
-"""
+"""Output of commands: styled text for people, JSON for programs, errors with remedies."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from datetime import UTC, date, datetime
 from shutil import get_terminal_size
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,9 +28,9 @@ from rich.text import Span, Text
 from newsletter.cli.language import PLAIN, STYLE, STYLED, pgettext, styled, terminal_language, text
 from newsletter.cli.language import gettext as _
 from newsletter.control_characters import PICTURES, harmless_json
-from newsletter.errors import NewsletterError, UsageError
+from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
-from newsletter.i18n.messages import msg, pmsg
+from newsletter.i18n.messages import pmsg
 from newsletter.i18n.values import Number
 
 #: Columns without a terminal or COLUMNS; output to a pipe must not truncate addresses.
@@ -166,58 +162,3 @@ def progress_bar(what: str, *, quiet: bool, octets: bool = False) -> Iterator[Pr
     columns = (TextColumn(f"{what:<9}", markup=False), BarColumn(), *counted, _TimeLeft())
     with Progress(*columns, console=errors, disable=quiet, transient=False) as progress:
         yield progress
-
-
-class UnansweredError(UsageError):
-    """Standard input is not a terminal and has no answer to a question."""
-
-
-def ask(question: str, *, option: str) -> str:
-    """Ask for a line of text; on a terminal, repeat until it is not empty.
-
-    Raises:
-        UnansweredError: The input is not a terminal, and its line is missing or empty.
-    """
-    while True:
-        try:
-            answer = str(typer.prompt(question, default="", show_default=False)).strip()
-        except typer.Abort:
-            if sys.stdin.isatty():
-                raise
-            answer = ""
-        if answer:
-            return answer
-        if not sys.stdin.isatty():
-            typer.echo()
-            raise UnansweredError(
-                msg("“{question}” was not answered.", question=question),
-                remedy=msg("Give the answer as {option}.", option=option),
-            )
-
-
-def confirm(question: str, *, option: str) -> None:
-    """Ask for a confirmation; on a terminal, repeat until the answer is yes or no.
-
-    Raises:
-        UnansweredError: The input is not a terminal, and is neither yes nor no.
-        Abort: The answer is no.
-    """
-    if sys.stdin.isatty():
-        typer.confirm(question, abort=True)
-        return
-    typer.echo(f"{question} [y/N]: ", nl=False)
-    # Longer lines are no answer, and an endless line would fill the memory.
-    answer = sys.stdin.readline(16)
-    typer.echo()
-    match answer.strip().lower():
-        case "y" | "yes":
-            return
-        case "n" | "no":
-            raise typer.Abort
-        case "" if answer:
-            raise typer.Abort
-        case _:
-            raise UnansweredError(
-                msg("“{question}” was not answered.", question=question),
-                remedy=msg("Answer y or n, or use {option}.", option=option),
-            )

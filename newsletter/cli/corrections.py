@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import confirm
 from newsletter.cli.issues import IssueFile, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterContext, NewsletterName, changing
 from newsletter.errors import ConflictError
 

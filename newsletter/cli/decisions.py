@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import ask as ask_for
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
+from newsletter.cli.prompts import ask as ask_for
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import Archived
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import confirm
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, terminal_language
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,

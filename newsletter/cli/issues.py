@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import ask
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, text
+from newsletter.cli.prompts import ask
 from newsletter.cli.state import (
     As,
     Json,

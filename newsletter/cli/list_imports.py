@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import confirm
 from newsletter.cli.import_report import finish_import
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, terminal_language, text
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,

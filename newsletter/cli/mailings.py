@@ -98,7 +98,8 @@ def cancel(
     as_: As = None,
 ) -> None:
     """Cancel a mailing; those who have not received it yet are skipped."""
-    from newsletter.cli.console import confirm, console
+    from newsletter.cli.console import console
+    from newsletter.cli.prompts import confirm
     from newsletter.mailings.orders.actions import cancel as cancel_mailing
     from newsletter.mailings.reports.progress import progress
 

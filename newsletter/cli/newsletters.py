@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import ask
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, terminal_language, usual_language
+from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.i18n.language import (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from newsletter.cli.console import confirm, console, errors
+from newsletter.cli.console import console, errors
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, text
+from newsletter.cli.prompts import confirm
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import in_each_language, msg, pmsg
 from newsletter.issues.checks.findings import Finding, Severity

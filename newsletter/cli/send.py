@@ -11,10 +11,10 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.console import confirm
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, ngettext, styled, terminal_language, text
 from newsletter.cli.mailing_progress import as_json, show, watch_mailing
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,

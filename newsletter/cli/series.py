@@ -11,10 +11,10 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.console import confirm
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, text
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, changing, open_newsletter
 from newsletter.database.vocabulary import SeriesTrigger
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from newsletter.cli.console import ask
 from newsletter.cli.language import gettext as _
+from newsletter.cli.prompts import ask
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -12,12 +12,12 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.console import confirm
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, labelled, ngettext, pgettext, terminal_language, text
 from newsletter.cli.list_imports import Basis, import_list, show_imports, undo_list
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     AskedReason,

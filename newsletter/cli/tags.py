@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.console import confirm
 from newsletter.cli.language import gettext as _
 from newsletter.cli.notes import find_number
+from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from newsletter.cli.console import UnansweredError
+from newsletter.cli.prompts import UnansweredError
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.database.vocabulary import MailingState

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from newsletter.cli.console import UnansweredError
+from newsletter.cli.prompts import UnansweredError
 from newsletter.errors import ExitCode
 from tests.support.commands import run_command
 
