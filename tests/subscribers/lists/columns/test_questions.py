@@ -85,6 +85,14 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Date de sortie", "31/08/2023 "),
         ("gone since", "2023-01-15 "),
         ("gone", "2019 "),
+        ("adres onbereikbaar", "ja nee"),
+        ("Injoignable", "oui non"),
+        ("irreperibile", "sì no"),
+        ("недоступен", "да нет"),
+        ("nieosiągalny", "tak nie"),
+        ("連絡不能", "はい いいえ"),
+        ("연락두절", "예 아니오"),
+        ("失联", "是 否"),
         ("left no", "12345 "),
         ("備考", "引っ越しのため3月で終わり お菓子の差し入れ"),
         ("Notes", "mail-came-back brought-cake"),
@@ -350,6 +358,14 @@ def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Sta
     with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1"):
         import_list(sqlite_stage, _TEXT, is_answered=False)
     assert states_of(sqlite_stage.engine) == {}
+
+
+def test_of_mailmans_roles_only_members_are_subscribed(sqlite_stage: Stage) -> None:
+    rows = ("a@x.example,member", "b@x.example,nonmember", "c@x.example,owner")
+    lines = "".join(f"{row},regular\n" for row in (*rows, "c@x.example,member"))
+    import_list(sqlite_stage, f"email,role,delivery_mode\n{lines}".encode(), is_answered=False)
+    states = states_of(sqlite_stage.engine)
+    assert (states["a"], states.get("b")) == (_C, None)
 
 
 def test_days_in_two_columns_can_both_be_of_leaving(sqlite_stage: Stage) -> None:
