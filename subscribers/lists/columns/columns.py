@@ -20,6 +20,7 @@ from subscribers.lists.words.column_names import (
     asks_of_something_else,
     mark_of,
     of_post,
+    says_consented,
     speaks_of_other_ways,
 )
 from subscribers.lists.words.formats import (
@@ -169,7 +170,10 @@ class ListForm:
             if is_passed or name in self.answers.unrelated:
                 # The question was not about unambiguous remarks.
                 is_remark = mark == "remark" or name == COMMENTS
-                mark = "plain remark" if is_remark else "passed over" if is_told else ""
+                if is_remark:
+                    mark = "passed remark" if is_passed else "plain remark"
+                else:
+                    mark = "passed over" if is_told else ""
             if mark or not (is_passed or name in self.answers.unrelated):
                 self.marks[name] = mark
         elif ours in _OF_OURS and not (
@@ -278,10 +282,17 @@ class ListForm:
         )
 
     @property
-    def needs_confirming(self) -> bool:
-        """Whether the only information about states in the list is the time of confirmation."""
-        own = self.is_ours or self.has_states
-        return "confirmed_at" in self.fields and "state" not in self.fields and not own
+    def confirming(self) -> str:
+        """The field of the days of confirmation, or else of consent, that alone tell the state.
+
+        Whoever has none has not confirmed. Days of joining say no such thing.
+        """
+        if self.is_ours or self.has_states or "state" in self.fields:
+            return ""
+        if "confirmed_at" in self.fields:
+            return "confirmed_at"
+        is_said = any(map(says_consented, self.fields.get("consented_at", ())))
+        return "consented_at" if is_said else ""
 
     @property
     def has_states(self) -> bool:

@@ -26,6 +26,7 @@ from subscribers.lists.words.formats import ListState, fold
 from subscribers.lists.words.harmless import (
     is_blank,
     is_harmless,
+    leaves_mail,
     may_hold_struck_word,
     may_speak,
     speaks,
@@ -35,7 +36,7 @@ from subscribers.lists.words.harmless import (
 from subscribers.lists.words.noes import MARKS, is_false
 
 #: Marks of columns with free text.
-_REMARKS = frozenset({"remark", "plain remark", "heeded"})
+_REMARKS = frozenset({"remark", "plain remark", "passed remark", "heeded"})
 #: Characters that introduce a remark after a name.
 _OPENING = "(（[［【〔<＜《≪{※＊*†✝✞"
 _BESIDE = re.compile(
@@ -155,8 +156,10 @@ def _read_hint(text: str) -> ListState | None:
 
 def _read_free(name: str, mark: str, text: str) -> ListState | None:
     state = read_remark(text)
-    if mark == "plain remark" and state is ListState.UNCLEAR:
-        return None
+    if mark in {"plain remark", "passed remark"} and state is ListState.UNCLEAR:
+        state = None
+    if state is None and mark == "passed remark":
+        return _read_passed_over(text)
     if state is None and mark == "heeded":
         says = tells_leaving(text) or (not is_harmless(name) and may_speak(text))
         return ListState.UNCLEAR if says else None
@@ -206,7 +209,7 @@ def _read_plain_heading(text: str) -> ListState | None:
 
 def _read_passed_over(text: str) -> ListState | None:
     """Return a state of the person; "不要" and "cancelled" may refer to anything else."""
-    says = tells_leaving(text) and read_whole(text) is None
+    says = (tells_leaving(text) and read_whole(text) is None) or leaves_mail(text)
     return against_mail(text) or (ListState.UNCLEAR if says else None)
 
 
@@ -252,8 +255,8 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
 
 
 def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
-    """Return whether a list has times of confirmation, and a row has none."""
-    return form.needs_confirming and is_false(values.get("confirmed_at", ""))
+    """Return whether a list has times of confirmation or consent, and a row has none."""
+    return bool(form.confirming) and is_false(values.get(form.confirming, ""))
 
 
 #: States that do not exclude from mail.

@@ -115,8 +115,8 @@ def read_plain_rows(
 def _lacks_answers(record: Record, form: ListForm) -> bool:
     """Return whether rows with these columns lack the information on consent that others have."""
     own = [form.fields[ours] for ours in ANSWERS if ours in form.fields]
-    if form.needs_confirming:
-        own.append(form.fields["confirmed_at"])
+    if form.confirming:
+        own.append(form.fields[form.confirming])
     return any(set(record.names).isdisjoint(names) for names in own)
 
 
@@ -209,8 +209,7 @@ class _Reading:
         elif ours == "attributes":
             read = _no_attributes
         elif ours in _INSTANTS:
-            lacks = ours == "confirmed_at" and self.form.needs_confirming
-            blank = _ODD if lacks else None
+            blank = _ODD if ours == self.form.confirming else None
             read = partial(self._instant, ours, blank)
         elif ours in _CONSENT:
             name, length = _CONSENT[ours]

@@ -255,6 +255,7 @@ _KEEPS_OUT: Mapping[str, Message] = {
     "disabled": msg("Whoever has an entry here gets no email."),
     "remark": msg("Whoever unsubscribed by a remark here gets no email."),
     "plain remark": msg("Whoever unsubscribed by a remark here gets no email."),
+    "passed remark": msg("Whoever unsubscribed by a remark here gets no email."),
     "passed over": msg("Whoever unsubscribed by a remark here gets no email."),
     "heeded": msg("Whoever has such a remark here gets no email."),
     "heading": msg("Whoever stands below a heading that speaks of leaving gets no email."),

@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form, single_spaced
 from subscribers.lists.words.cell_words import denies
-from subscribers.lists.words.formats import LETTER, TOKEN, fold, guess_field, list_words
+from subscribers.lists.words.formats import (
+    CYRILLIC,
+    LATIN,
+    LETTER,
+    TOKEN,
+    fold,
+    guess_field,
+    list_words,
+)
 
 #: Names of IP addresses; the "ip" in "subscription" is not one.
 _OF_IP = re.compile("^ip|(?<!sh)ip$")
@@ -151,7 +159,7 @@ def _is_understood(name: str, words: re.Pattern[str]) -> bool:
 #: Letters at the end of a word that are understood with its beginning: "subscri-ption".
 _ENDING = 5
 _NAME_WORD = re.compile(r"[^\W\d_]+")
-_ALPHABETIC = re.compile("[a-zà-ɏа-яѐ-ӿά-ώ]+")
+_ALPHABETIC = re.compile(f"[{LATIN}{CYRILLIC}ά-ώ]+")
 
 
 class _NamePatterns(NamedTuple):
@@ -176,7 +184,7 @@ def _name_patterns() -> _NamePatterns:
             rf"(?<![^\W\d_a-z]){core}|\b{core}|\b(?:{'|'.join(map(re.escape, own))})\b"
         ),
         understood=re.compile(
-            rf"(?:{rest}|e?(?:{core}|{also})(?:{core}|{also}|{rest})*[a-zà-ɏа-яα-ω]{{0,{_ENDING}}})+"
+            rf"(?:{rest}|e?(?:{core}|{also})(?:{core}|{also}|{rest})*[{LATIN}{CYRILLIC}α-ω]{{0,{_ENDING}}})+"
         ),
     )
 
@@ -212,11 +220,17 @@ def wishes_which(name: str) -> bool:
     return found is not None and _parts_of_name(name).isdisjoint(_OF_MAIL)
 
 
+_CONSENTED = re.compile("consent|optin|同意")
 _COUNTS = re.compile(
     r"count|回数|件数|カウント|nombre de |anzahl|number of |numero de |aantal"
     r"|\b(?:opens|opened|clicks|clicked)\b|開封|クリック",
     re.IGNORECASE,
 )
+
+
+def says_consented(name: str) -> bool:
+    """Return whether a column of days is of consent by its name, and not of joining: 同意日."""
+    return _CONSENTED.search(fold(name)) is not None
 
 
 def counts(name: str) -> bool:

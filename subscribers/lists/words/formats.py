@@ -95,8 +95,10 @@ class KnownFormat:
 
 
 LETTER = re.compile(r"[^\W_]")
+#: The small letters of the Latin and Cyrillic scripts, with those of Vietnamese.
+LATIN, CYRILLIC = "a-zà-ɏḁ-ỿ", "а-ӿ"
 #: A word of a name or an answer, which consists of letters of one script.
-TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
+TOKEN = re.compile(rf"[{LATIN}]+|[{CYRILLIC}]+|[^\W\d_{LATIN}{CYRILLIC}]+")
 
 
 @lru_cache(maxsize=8192)

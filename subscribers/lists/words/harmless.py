@@ -100,6 +100,7 @@ class _Words(NamedTuple):
     leaving_joined: re.Pattern[str]
     leaving_first: frozenset[str]
     leaving_begun: re.Pattern[str]
+    leaving_mail: re.Pattern[str]
 
 
 @cache
@@ -136,6 +137,7 @@ def _words() -> _Words:
         leaving_begun=re.compile(
             rf"\b(?:{'|'.join(word[:-1] for word in parted if re.fullmatch(r'[^ *-]+[*]', word))})"
         ),
+        leaving_mail=re.compile("|".join(leaving["mail"])),
     )
 
 
@@ -195,11 +197,12 @@ def speaks_of_more_than_mail(text: str) -> bool:
 def may_speak(text: str) -> bool:
     """Return whether a remark is or may be about these.
 
-    It may be if its script has no vocabulary, or if it ends with a code in brackets, by which
-    mailing list managers mark people who get no mail: "Chidi Oduya [B]".
+    It is if it tells of leaving by itself. It may be if its script has no vocabulary, or if it ends
+    with a code in brackets, by which mailing list managers mark people who get no mail:
+    "Chidi Oduya [B]".
     """
     is_unread = not text.isascii() and _UNREAD.search(text) is not None
-    return is_unread or _CODE.search(text) is not None or speaks(text)
+    return is_unread or _CODE.search(text) is not None or speaks(text) or tells_leaving(text)
 
 
 def may_speak_of_leaving(text: str) -> bool:
@@ -216,7 +219,8 @@ def speaking_ones(texts: Iterable[str]) -> list[str]:
     """Return the remarks for which `may_speak` is true."""
     together = list(texts)
     # Most remarks do not match, so all of them are searched at once.
-    return list(filter(may_speak, together)) if may_speak("\n".join(together)) else []
+    may = may_speak("\n".join(together)) or _may_tell(" ".join(together))
+    return list(filter(may_speak, together)) if may else []
 
 
 def tells_leaving(text: str) -> bool:
@@ -230,6 +234,11 @@ def tells_leaving(text: str) -> bool:
     if not plain.isascii():
         pieces += plain.split()
     return any(_words().leaving.fullmatch(piece.strip()) for piece in pieces)
+
+
+def leaves_mail(text: str) -> bool:
+    """Return whether a word of leaving concerns mail alone: "désabonné", and not "cancelled"."""
+    return _words().leaving_mail.search(normal_form(text).lower()) is not None
 
 
 def leaving_ones(texts: Iterable[str]) -> list[str]:

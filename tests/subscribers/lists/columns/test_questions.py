@@ -405,6 +405,10 @@ def test_a_column_that_is_said_to_be_about_something_else_keeps_nobody_out(
         ("物故", None),
         ("不要", _C),
         ("賛助会員", _C),
+        ("已退订", None),
+        ("수신거부", None),
+        ("désabonnée", None),
+        ("abbestellt", None),
     ],
 )
 def test_in_columns_that_are_passed_over_together_who_says_to_have_left_is_kept_out(
@@ -413,6 +417,46 @@ def test_in_columns_that_are_passed_over_together_who_says_to_have_left_is_kept_
     answers = ColumnAnswers(passed_over=["会員区分"])
     import_list(sqlite_stage, f"email,会員区分\na@x.example,{value}\n".encode(), answers=answers)
     assert states_of(sqlite_stage.engine).get("a") is state
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [("탈퇴", None), ("已离职", None), ("物故", None), ("退会", _U), ("VIP", _C)],
+)
+def test_in_remarks_that_are_passed_over_together_who_says_to_have_left_is_kept_out(
+    sqlite_stage: Stage, value: str, state: SubscriptionState | None
+) -> None:
+    answers = ColumnAnswers(passed_over=["备注"])
+    import_list(sqlite_stage, f"email,备注\na@x.example,{value}\n".encode(), answers=answers)
+    assert states_of(sqlite_stage.engine).get("a") is state
+
+
+@pytest.mark.parametrize(
+    "remark", ["已离职", "퇴사", "전출", "物故", "廃業", "请勿再寄", "revocato"]
+)
+def test_a_remark_that_tells_of_leaving_in_a_column_of_remarks_is_asked_about(remark: str) -> None:
+    (question,) = _asked("备注", "", remark, "VIP客户", "")
+    assert question.kind is QuestionKind.REMARKS
+    assert [value for value, _count in question.values] == [remark]
+
+
+@pytest.mark.parametrize(
+    ("header", "b"),
+    [("同意日", _P), ("Consent date", _P), ("Opt-in date", _P), ("登録日", _C), ("Joined", _C)],
+)
+def test_of_days_of_consent_who_has_none_is_pending_and_of_joining_not(
+    sqlite_stage: Stage, header: str, b: SubscriptionState
+) -> None:
+    rows = f"email,{header}\na@x.example,2025-01-01\nb@x.example,\n"
+    import_list(sqlite_stage, rows.encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": b}
+
+
+def test_words_of_vietnamese_are_read_as_wholes(sqlite_stage: Stage) -> None:
+    """“Trạng” and “động” do not end with “ng”, no good."""
+    rows = "email,Trạng thái\na@x.example,Hoạt động\n"
+    import_list(sqlite_stage, rows.encode())
+    assert states_of(sqlite_stage.engine).get("a") is not _U
 
 
 @pytest.mark.parametrize("answers", [ColumnAnswers(), ColumnAnswers(unrelated=["UNSUB_TIME"])])
