@@ -32,8 +32,8 @@ IP_NAMED = re.compile(
     r"|\b(?:adresse|direcci[oó]n|indirizzo|endere[cç]o|adres[as]?|адрес\w{0,2}|địa chỉ|alamat) ip\b"
 )
 _CONTRACTED = re.compile(r"(?<=[a-z])n't\b")
-#: The recipient's address repeated behind their name.
-_REPEATED_ADDRESS = re.compile(r"@ ?(?:[(<\[]{1,2}@[)>\]]{1,2} ?){1,3}")
+#: The recipient's address behind their name, which may look like a host: "h.brandt (@)".
+_REPEATED_ADDRESS = re.compile(r"[@#](?: ?[(<\[]{1,2}@[)>\]]{1,2}){1,3}")
 #: The text allowed between a denial and the denied noun.
 _CLOSE = (
     r"[ '\"<(:]{1,3}(?:"
