@@ -42,7 +42,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7fと]))")
 #: The end of a clause within a sentence; other clauses do not revoke a request.
 _CLAUSE_END = re.compile(
     # In German, a comma parts "stop" from what is to be stopped.
-    r"(?:(?<! auf)(?<! damit),|[;:()])(?:\s|(?=[⺀-鿿]))"
+    r"(?:(?<! auf)(?<! damit)(?<!aufhören),|[;:()])(?:\s|(?=[⺀-鿿]))"
     r"|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
     r"|\b(?:so|because|since|although|therefore)\b|(?<=\S) (?:perch[éè]|weil|parce que|porque)\b",
     re.IGNORECASE,

@@ -128,6 +128,30 @@ Le lien ne marche pas, désabonnez-moi de la newsletter.
 Der Link geht nicht, bitte den Newsletter abbestellen.
 我已經搬家,今後不需要再發電子報給我。
 Будь ласка, вилучити мою адресу зі списку.
+Is it possible to be removed from your mailing list?
+Can y'all quit sending me this stuff?
+Könnten Sie aufhören, mir Newsletter zu schicken?
+Czy możecie mnie usunąć z listy?
+Kunne I stoppe med at sende mig mails?
+Voisitteko lopettaa uutiskirjeiden lähettämisen?
+Не могли бы вы перестать присылать мне письма?
+Mohli byste přestat posílat newslettery?
+Bana mail göndermeyi bırakır mısınız?
+配信を止めていただくことは可能でしょうか？
+メルマガの配信を停止してもらえませんか。
+Löschen Sie bitte meine Daten.
+Supprimez mon adresse s'il vous plaît.
+Por favor, borren mis datos personales.
+Eliminate i miei dati personali.
+Verwijder mijn gegevens.
+麻烦删除我的个人资料。
+제 개인정보를 모두 삭제해 주세요.
+Удалите мои данные.
+お手数ですが、私の個人情報を削除していただけますか。
+Nehmts mi bitte aus'm Verteiler raus.
+I mog eure Mails nimmer kriagn.
+Koa Mails mehr bitte.
+もう配信せんといてください
 """
 _SPOKEN_OF = """
 配信停止の方法を教えてください
@@ -203,6 +227,21 @@ Ik heb mijn krant opgezegd maar krijg nog steeds jullie mails.
 Ho annullato il corso ma ricevo ancora email.
 Wypisałem się z kursu, ale nadal dostaję maile.
 Cancelei o plano de saúde e ainda recebo emails.
+Is it possible to unsubscribe?
+Könnten Sie aufhören, mir so lange Mails zu schicken?
+Bitte löschen Sie meine Daten aus dem Artikel.
+Borren mis datos del artículo de la página 3.
+¿Se borran mis datos al darme de baja?
+Avete cancellato i miei dati?
+Usunęliście moje dane?
+Не надо удалить мои данные.
+请问怎样删除我的个人信息?
+请不要删除我的个人信息
+제 개인정보를 삭제하지 말아 주세요.
+掲示板から私の個人情報を削除してください。
+私の個人情報を削除しましたか？
+配信を止めないでもらえませんか。
+Můžete přestat posílat tak velké obrázky?
 """
 _LINKS_AND_STAYING = """
 The unsubscribe link at the bottom of your newsletter leads to an error page.

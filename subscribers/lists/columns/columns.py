@@ -350,6 +350,12 @@ def _require_addresses(columns: Mapping[str, str], addressed: Sequence[str], pla
     raise ListError(said, place=place, remedy=remedy, command=_CHOOSE_ADDRESS)
 
 
+def _said_otherwise(guessed: Mapping[str, str], answers: ColumnAnswers) -> dict[str, str]:
+    """Return the columns that look like states, but of which the user says that they are none."""
+    said = (*answers.unrelated, *answers.heeded)
+    return {name: IGNORED for name in said if guessed.get(name) in {"state", "opt_in"}}
+
+
 def form_of(
     names: Iterable[str],
     chosen: Mapping[str, str],
@@ -403,6 +409,7 @@ def form_of(
     if "address" in chosen.values():
         # Whoever chose the column of addresses means no other.
         guess.columns.update({n: IGNORED for n, ours in guess.columns.items() if ours == "address"})
+    guess.columns.update(_said_otherwise(guess.columns, answers))
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
     for name, ours in columns.items():

@@ -87,7 +87,7 @@ def asks_for_mail(name: str) -> bool:
         return False
     if speaks_of_other_ways(name):
         return False
-    if asks_against_mail(name) or tells_left(name) or not _is_understood(name, _ALPHABETIC):
+    if asks_against_mail(name) or is_unclear_hint(name):
         return False
     whole = not has.isdisjoint({"mail words", "whole", "consent"})
     return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
@@ -143,11 +143,8 @@ def tells_consent(name: str) -> bool:
 
 
 def is_unclear_hint(name: str) -> bool:
-    """Return whether a column's name speaks of mail, but has words that are not understood.
-
-    Only words of alphabets are considered, since those of Chinese or Japanese are not separated.
-    """
-    return tells_left(name) or not _is_understood(name, _ALPHABETIC)
+    """Return whether a column's name speaks of mail, but has words that are not understood."""
+    return tells_left(name) or not _is_understood(name, _ALPHABETIC) or _ends_unclear(name)
 
 
 def _is_understood(name: str, words: re.Pattern[str]) -> bool:
@@ -156,8 +153,18 @@ def _is_understood(name: str, words: re.Pattern[str]) -> bool:
     return all(understood.fullmatch(word) for word in words.findall(text))
 
 
+def _ends_unclear(name: str) -> bool:
+    """Return whether a name ends with signs of Chinese or Japanese that are not understood.
+
+    Those scripts do not separate words, and what ends a name can deny the rest: メール配信終.
+    """
+    text = normal_form(name).lower()
+    return _IDEOGRAPH_LAST.search(text) is not None and not _name_patterns().end.search(text)
+
+
 #: Letters at the end of a word that are understood with its beginning: "subscri-ption".
 _ENDING = 5
+_IDEOGRAPH_LAST = re.compile(r"[\u3400-\u9fff]\W*\Z")
 _NAME_WORD = re.compile(r"[^\W\d_]+")
 _ALPHABETIC = re.compile(f"[{LATIN}{CYRILLIC}ά-ώ]+")
 
@@ -166,6 +173,7 @@ class _NamePatterns(NamedTuple):
     left: re.Pattern[str]
     core: re.Pattern[str]
     understood: re.Pattern[str]
+    end: re.Pattern[str]
 
 
 @cache
@@ -186,6 +194,7 @@ def _name_patterns() -> _NamePatterns:
         understood=re.compile(
             rf"(?:{rest}|e?(?:{core}|{also})(?:{core}|{also}|{rest})*[{LATIN}{CYRILLIC}α-ω]{{0,{_ENDING}}})+"
         ),
+        end=re.compile(rf"(?:{core}|{also}|{rest}|{'|'.join(known.consents['end'])})\W*\Z"),
     )
 
 

@@ -19,12 +19,12 @@ _ERAS = {
 _ERA = re.compile(r"(令和|令|平成|平|昭和|昭|[RHSrhs])\.?\s*(元|\d{1,2})\s*[年./-]")
 #: 2026年1月5日, 2026/1/5, 2026.1.5, 2026-01-05, 20260105, with an optional time.
 _DAY = re.compile(
-    r"(?:(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)\s*日?"
+    r"(?:(\d{4})\s*[年./-]\s*(\d{1,2})\s*[月./-]\s*(\d{1,2})(?!\d)\s*日?(?:\.(?=\s|\Z))?"
     r"|(\d{4})(\d{2})(\d{2})(?!\d))"
 )
 #: 31.12.2025, 31/12/2025, 12/31/2025. With dots the day always comes first; with other signs it is
-#: known only if the other number is none of a month.
-_YEAR_LAST = re.compile(r"(\d{1,2})([./-])\s?(\d{1,2})\2\s?(\d{4})(?!\d)")
+#: known only if the other number is none of a month. Several languages put a dot behind: 2.2.2026.
+_YEAR_LAST = re.compile(r"(\d{1,2})([./-])\s?(\d{1,2})\2\s?(\d{4})(?!\d)(?:\.(?=\s|\Z))?")
 _MONTHS = range(1, 13)
 _WEEKDAY = re.compile(
     r"\A\s*(?:\((?:[月火水木金土日](?:曜日?)?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*)\)"

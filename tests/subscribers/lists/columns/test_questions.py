@@ -93,6 +93,11 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("連絡不能", "はい いいえ"),
         ("연락두절", "예 아니오"),
         ("失联", "是 否"),
+        ("メール配信終", "はい いいえ"),
+        ("メルマガ配信外", "1 0"),
+        ("メール受信嫌", "はい いいえ"),
+        ("订阅邮件无效", "是 否"),
+        ("郵件訂閱廢", "是 否"),
         ("left no", "12345 "),
         ("備考", "引っ越しのため3月で終わり お菓子の差し入れ"),
         ("Notes", "mail-came-back brought-cake"),
@@ -358,6 +363,18 @@ def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Sta
     with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1"):
         import_list(sqlite_stage, _TEXT, is_answered=False)
     assert states_of(sqlite_stage.engine) == {}
+
+
+def test_a_column_of_states_about_something_else_keeps_nobody_out(sqlite_stage: Stage) -> None:
+    octets = "email,ステータス\na@x.example,商談中\nb@x.example,停止\n".encode()
+    answers = ColumnAnswers(unrelated=["ステータス"])
+    import_list(sqlite_stage, octets, answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+def test_days_with_a_dot_behind_are_days() -> None:
+    (question,) = _asked("gone since", "2.2.2026.", "13. 3. 2025.", "")
+    assert question.kind is QuestionKind.DATES
 
 
 def test_of_mailmans_roles_only_members_are_subscribed(sqlite_stage: Stage) -> None:

@@ -82,6 +82,15 @@ def _suppressed(engine: Engine) -> dict[str, SuppressionReason]:
     return {(row.address_key or "").partition("@")[0]: row.reason for row in rows}
 
 
+def test_bounces_and_complaints_among_wishes_are_suppressed(sqlite_stage: Stage) -> None:
+    rows = "a@x.example,是\nb@x.example,硬退信\nc@x.example,已投诉\n"
+    import_list(sqlite_stage, f"email,订阅\n{rows}".encode(), is_answered=False)
+    assert (states_of(sqlite_stage.engine)["a"], _suppressed(sqlite_stage.engine)) == (
+        _C,
+        {"b": SuppressionReason.HARD_BOUNCE, "c": SuppressionReason.COMPLAINT},
+    )
+
+
 #: Each system's export with its own words: the file's name, its text, who ends as what.
 _EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
     "mailchimp unsubscribed": (
