@@ -225,6 +225,8 @@ class OrderError(NewsletterError):
     exit_code = ExitCode.BAD_INPUT
 
 
+#: The remedy when somebody else was faster; it is said on pages and by commands alike.
+SEE_ANEW = msg("Look at it as it is now, then try again if need be.")
 _NOT_PERMITTED = msg("access is not permitted")
 _NO_SPACE = msg("no space is left on the disk")
 _REASONS: Mapping[int, Message] = {

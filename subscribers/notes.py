@@ -14,7 +14,7 @@ from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import NoteRow, SubscriptionRow
 from newsletter.database.types import now
-from newsletter.errors import ConflictError, ListError, NotFoundError, Place
+from newsletter.errors import SEE_ANEW, ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from subscribers.people import hold_person
 
@@ -133,7 +133,7 @@ def _hold(session: Session, newsletter_id: int, subscriber_id: int) -> None:
 def _changed_meanwhile() -> ConflictError:
     return ConflictError(
         msg("Somebody else changed or deleted this note meanwhile."),
-        remedy=msg("Reload the page."),
+        remedy=SEE_ANEW,
     )
 
 

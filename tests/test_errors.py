@@ -17,6 +17,8 @@ from newsletter.i18n.messages import msg
 _ROOT = Path(__file__).resolve().parents[1]
 #: An option, or a command by its name: "--map", "newsletter issue list", "newsletter init."
 _COMMAND = re.compile(r"(?<![\w-])--[a-z]|: newsletter [a-z]|\(newsletter [a-z]")
+#: What only somebody before a page can do.
+_RELOAD = re.compile(r"\b(re)?load the page\b", re.IGNORECASE)
 #: Settings are read before there is a page, and wrong ones keep it from coming.
 _BEFORE_PAGES = {"SettingError", "UnavailableError", "UsageError"}
 
@@ -43,6 +45,15 @@ def _words_of_errors() -> Iterator[tuple[str, str]]:
 
 def test_no_error_that_a_page_shows_names_a_command_or_its_option() -> None:
     found = {place: words for place, words in _words_of_errors() if _COMMAND.search(words)}
+    assert found == {}
+
+
+def test_no_error_that_a_command_meets_asks_to_load_a_page_again() -> None:
+    found = {
+        place: words
+        for place, words in _words_of_errors()
+        if not place.startswith("newsletter/web/") and _RELOAD.search(words)
+    }
     assert found == {}
 
 

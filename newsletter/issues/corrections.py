@@ -161,7 +161,7 @@ def require_written(session: Session, issue_id: int) -> Correction:
     if row is None:
         raise ConflictError(
             msg("No correction of this issue is being written."),
-            remedy=msg("Reload the page of the issue to see which corrections are in effect."),
+            remedy=msg("Look at which corrections of the issue are in effect."),
         )
     return row
 

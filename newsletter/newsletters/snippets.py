@@ -14,7 +14,7 @@ from newsletter.control_characters import plain_name
 from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
-from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
+from newsletter.errors import SEE_ANEW, ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.markdown.writer import blocks_to_markdown
@@ -162,7 +162,7 @@ def _row_to_write(
     if version is not None and row.version != version:
         raise ConflictError(
             msg("Somebody else changed this snippet in the meantime."),
-            remedy=msg("Load the page again, and change what it says now."),
+            remedy=SEE_ANEW,
         )
     return row
 

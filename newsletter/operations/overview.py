@@ -222,7 +222,7 @@ def look(
             halted=tuple(attention.halted_mailings(session)),
             unplanned=tuple(attention.unplanned_mailings(session)),
             overdue=tuple(overdue_series(session)),
-            silent=tuple(silent_mailings(session)),
+            silent=tuple(silent_mailings(session, taken_at)),
             incidents=tuple(attention.open_incidents(session)),
             requests=tuple(count_open_requests(session)),
             complained=tuple(attention.complained_mailings(session)),
@@ -245,15 +245,16 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
     beats = database_history.beats(engine)
     resting = troubled_relays(engine)
     with reading(engine) as session:
+        taken_at = server_now(session)
         seen = Overview(
-            taken_at=server_now(session),
+            taken_at=taken_at,
             database=DatabaseHealth(kind=engine.dialect.name, milliseconds=0.0),
             broker=look_at_broker(redis_url) if redis_url else None,
             round_at=beats[1] if beats else None,
             backlog=attention.backlog(session),
             processes=tuple(list_processes(session)),
             relays=_relay_views(session, (), resting),
-            silent=tuple(silent_mailings(session, mailing_id=mailing_id)),
+            silent=tuple(silent_mailings(session, taken_at, mailing_id=mailing_id)),
             own_disk=disk_of(engine),
         )
     return _with_refusal(engine, seen)

@@ -24,7 +24,7 @@ from newsletter.database.tables import (
     IssueRow,
 )
 from newsletter.database.types import now
-from newsletter.errors import ForbiddenError, ListError, NotFoundError
+from newsletter.errors import SEE_ANEW, ForbiddenError, ListError, NotFoundError
 from newsletter.i18n.formats import format_list
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_from_json
@@ -138,7 +138,7 @@ def write_comment(
     elif anchor:
         known = parts_of(issue_from_json(issue.content))
         if anchor not in known:
-            raise ListError(msg("There is no such part."), remedy=msg("Load the page again."))
+            raise ListError(msg("There is no such part."), remedy=SEE_ANEW)
         heading = known[anchor]
     row = IssueCommentRow(
         issue_id=issue.id,

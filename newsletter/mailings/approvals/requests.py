@@ -17,7 +17,7 @@ from newsletter.accounts.audit_actions import Action
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.errors import ConflictError, ForbiddenError, ListError
+from newsletter.errors import SEE_ANEW, ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding
 from newsletter.issues.corrections import note_of, require_note
@@ -119,7 +119,7 @@ def request_approval(
     if rendered is None or _digest(session, newsletter, issue, rendered) != digest:
         raise ConflictError(
             msg("The issue has changed since you last looked at it."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
     first = require_hour(session, newsletter, plan.schedule) if plan else None
     if plan is not None and plan.trial is not None:
@@ -202,7 +202,7 @@ def approve(
     if request not in {"", name_of_request(approval)}:
         raise ConflictError(
             msg("Approval was requested anew since you last looked at it."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
     if unconfirmed:
         raise ConflictError(
@@ -253,9 +253,7 @@ def send_back(
         .returning(ApprovalRow.id)
     )
     if returned is None:
-        raise ConflictError(
-            msg("This content is already approved."), remedy=msg("Reload the page.")
-        )
+        raise ConflictError(msg("This content is already approved."), remedy=SEE_ANEW)
     record_on_issue(
         session,
         actor,

@@ -247,8 +247,14 @@ class Silence:
     since: datetime
 
 
-def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Sequence[Silence]:
-    """Return the mailings being sent whose claimed batches have all had no reply for a while."""
+def silent_mailings(
+    session: Session, moment: datetime, *, mailing_id: int | None = None
+) -> Sequence[Silence]:
+    """Return the mailings being sent whose claimed batches have all had no reply for a while.
+
+    It is judged at ``moment``, when the look began. The look itself may have waited for a minute
+    in a locked database, where nothing could be sent either; no relay is blamed for that.
+    """
     leased = (
         select(BatchRow, MailingRow)
         .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
@@ -271,4 +277,4 @@ def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Seque
             subject=mailing.title,
             since=max(heard_at, known.since) if known else heard_at,
         )
-    return [each for each in silences.values() if now() - each.since >= _SILENT]
+    return [each for each in silences.values() if moment - each.since >= _SILENT]

@@ -19,7 +19,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import FieldType, SeriesState, SeriesTrigger
-from newsletter.errors import ConflictError, ListError, NotFoundError, Place
+from newsletter.errors import SEE_ANEW, ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.issues.drafts.saving import create_draft
@@ -305,7 +305,7 @@ def hold_series(
     if revision not in {None, row.revision}:
         raise ConflictError(
             msg("Somebody else changed this series meanwhile."),
-            remedy=msg("Load the page again, and make your change there."),
+            remedy=SEE_ANEW,
         )
     return row
 

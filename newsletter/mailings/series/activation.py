@@ -21,7 +21,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     SeriesState,
 )
-from newsletter.errors import ConflictError
+from newsletter.errors import SEE_ANEW, ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.content import content_digest
@@ -300,7 +300,7 @@ def _put_into_effect(
     if digest not in {None, _digest_of(checks)}:
         raise ConflictError(
             msg("The issue has changed since you last looked at it."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
     for check in checks:
         _require_second_person(session, actor, newsletter, check.step)

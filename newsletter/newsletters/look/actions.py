@@ -92,9 +92,7 @@ def change_look(
     if began_with and look_version(kept) != began_with:
         raise ConflictError(
             msg("Somebody else changed the look meanwhile; yours is not saved."),
-            remedy=msg(
-                "Save once more to replace what they chose, or load the page again to see it."
-            ),
+            remedy=msg("Save once more to replace what they chose, or look at it as it is now."),
         )
     row.look = after
     record_uses(session, row.id, ContentUser.LOOK, row.id, after)

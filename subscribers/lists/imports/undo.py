@@ -41,7 +41,7 @@ from newsletter.database.vocabulary import (
     ImportedKind,
     ListUploadState,
 )
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import SEE_ANEW, ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from subscribers.fields.actions import is_field_used
 from subscribers.fields.model import Field
@@ -184,7 +184,7 @@ def order_undo(session: Session, row: ListImportRow) -> None:
     if not ordered:
         raise ConflictError(
             msg("This import is already being undone, or was undone."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
 
 

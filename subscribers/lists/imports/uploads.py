@@ -31,7 +31,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ListUploadState
-from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.errors import SEE_ANEW, ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, load_message, msg
 from newsletter.i18n.values import Size
@@ -388,7 +388,7 @@ def order_upload(session: Session, upload: ListUpload, terms: ImportTerms | None
     if not _queue(session, upload, may, values):
         raise ConflictError(
             msg("This list is already being imported, or was imported."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
     return how
 
@@ -403,7 +403,7 @@ def order_trial(session: Session, upload: ListUpload, terms: ImportTerms) -> Non
     if not _queue(session, upload, may, {"terms": asdict(terms), "trial": {"rows": 0}}):
         raise ConflictError(
             msg("This list is already being checked, or was imported."),
-            remedy=msg("Reload the page."),
+            remedy=SEE_ANEW,
         )
 
 
@@ -418,7 +418,7 @@ def cancel_upload(session: Session, upload: ListUpload) -> None:
         ended = moving_lists(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
         ended = ended.values(trial=None)
     if not session.scalars(ended.where(ListUploadRow.id == upload.id)).all():
-        raise ConflictError(msg("This import has ended already."), remedy=msg("Reload the page."))
+        raise ConflictError(msg("This import has ended already."), remedy=SEE_ANEW)
 
 
 def forget_pieces(session: Session | Connection, upload_id: int) -> None:

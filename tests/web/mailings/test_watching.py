@@ -78,11 +78,12 @@ def test_a_mailing_is_silent_until_a_relay_says_anything(
     stage: Stage, state: DeliveryState, code: int
 ) -> None:
     number = _claimed(stage, seconds_ago=14)
+    moment = now()
     with reading(stage.engine) as session:
-        assert [each.mailing_id for each in silent_mailings(session)] == [number]
+        assert [each.mailing_id for each in silent_mailings(session, moment)] == [number]
     _record(stage, number, Outcome(position=1, state=state, attempts=1, code=code, reply="said"))
     with reading(stage.engine) as session:
-        assert not silent_mailings(session)
+        assert not silent_mailings(session, moment)
 
 
 def test_a_lease_kept_and_a_connection_that_broke_are_no_answers(stage: Stage) -> None:
@@ -91,13 +92,20 @@ def test_a_lease_kept_and_a_connection_that_broke_are_no_answers(stage: Stage) -
     broke = own_reply(OwnReason.CONNECTION_BROKE)
     _record(stage, number, Outcome(position=1, state=DeliveryState.DEFERRED, reply=broke))
     with reading(stage.engine) as session:
-        assert [each.mailing_id for each in silent_mailings(session)] == [number]
+        assert [each.mailing_id for each in silent_mailings(session, now())] == [number]
 
 
 def test_a_batch_just_taken_is_no_silence(stage: Stage) -> None:
     _claimed(stage, seconds_ago=3)
     with reading(stage.engine) as session:
-        assert not silent_mailings(session)
+        assert not silent_mailings(session, now())
+
+
+def test_a_look_that_had_to_wait_for_the_database_blames_no_relay(stage: Stage) -> None:
+    began = now() - timedelta(seconds=34)
+    _claimed(stage, seconds_ago=14)
+    with reading(stage.engine) as session:
+        assert not silent_mailings(session, began)
 
 
 def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) -> None:
@@ -106,7 +114,7 @@ def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) 
     heartbeats.beat(stage.engine, worker, Activity())
     page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
     with reading(stage.engine) as session:
-        (silence,) = silent_mailings(session)
+        (silence,) = silent_mailings(session, now())
     assert silence.subject
     assert f"No relay has answered for mailing {number}, {silence.subject}," in page
     kinds = {alarm.kind for alarm in find_alarms(look(stage.engine, redis_url=""))}
