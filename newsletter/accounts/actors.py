@@ -88,7 +88,7 @@ def find_actor(
         if account is None or account.disabled_at is not None:
             raise NotFoundError(
                 msg("There is no active account for {address}.", address=address),
-                remedy=msg("See the list of people on the page /accounts."),
+                command=msg("Who has one: newsletter account list."),
             )
         rights = rights_of(session, account.id)
     needed = purpose.needed if isinstance(purpose, Action) else purpose

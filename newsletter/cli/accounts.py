@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label
-from newsletter.cli.state import As, AskedReason, NewsletterName, changing_all
+from newsletter.cli.language import label, labelled, styled
+from newsletter.cli.state import (
+    As,
+    AskedReason,
+    Json,
+    NewsletterName,
+    changing_all,
+    open_all,
+)
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
@@ -21,6 +29,58 @@ app = typer.Typer(
 @app.callback()
 def accounts() -> None:
     """Say who may sign in, and help with a lost password or second factor."""
+
+
+@app.command("list")
+def list_all(context: typer.Context, as_: As = None, json: Json = False) -> None:
+    """List the accounts, whether they can sign in, and their roles."""
+    from newsletter.accounts.administration import list_accounts
+    from newsletter.accounts.roles import rights_of
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import list_newsletters
+
+    opened = open_all(context, as_, Permission.ADMINISTER)
+    with reading(opened.engine) as session:
+        slugs = {row.id: row.slug for row in list_newsletters(session)}
+        rows: list[dict[str, Any]] = [
+            {
+                "address": row.address,
+                "name": row.name,
+                "state": (
+                    "disabled" if row.disabled_at else "active" if row.password_hash else "invited"
+                ),
+                "second_factor": row.totp_secret is not None,
+                "signed_in_at": row.signed_in_at and row.signed_in_at.isoformat(),
+                "roles": sorted(
+                    (
+                        {"role": one.role.value, "newsletter": slugs.get(one.newsletter_id or 0)}
+                        for one in rights_of(session, row.id).grants
+                    ),
+                    key=lambda one: (one["newsletter"] or "", one["role"] or ""),
+                ),
+            }
+            for row in list_accounts(session)
+        ]
+    if json:
+        print_json(rows)
+        return
+    states = {"disabled": _("Disabled"), "invited": _("Invited"), "active": _("Active")}
+    for row in rows:
+        said = [states[str(row["state"])]]
+        if row["second_factor"]:
+            said.append(_("Second factor"))
+        console.print(f"{styled(row['address'])}  {row['name']}  {', '.join(said)}")
+        for one in row["roles"]:
+            console.print(
+                f"  {labelled(one['newsletter'] or _('All newsletters'), label(Role(one['role'])))}"
+            )
+        if not row["roles"]:
+            console.print("  " + _("No roles"))
+    if not rows:
+        console.print(
+            _("There are no accounts yet. Invite somebody: newsletter account invite ADDRESS")
+        )
 
 
 @app.command("invite")

@@ -130,7 +130,9 @@ class NewsletterContext(CommandContext):
     newsletter: Newsletter
 
 
-def open_all(context: typer.Context, as_: str | None, action: Action) -> CommandContext:
+def open_all(
+    context: typer.Context, as_: str | None, purpose: Action | Permission
+) -> CommandContext:
     """Open the database, and find who acts on what all newsletters share.
 
     Raises:
@@ -140,7 +142,7 @@ def open_all(context: typer.Context, as_: str | None, action: Action) -> Command
 
     settings = settings_of(context)
     engine = open_database(settings)
-    return CommandContext(settings=settings, engine=engine, actor=find_actor(engine, as_, action))
+    return CommandContext(settings=settings, engine=engine, actor=find_actor(engine, as_, purpose))
 
 
 @contextmanager

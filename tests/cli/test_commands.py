@@ -396,6 +396,26 @@ def test_roles_are_given_and_taken_by_command() -> None:
         assert rights_of(session, number).grants == {Grant(role=Role.APPROVER)}
 
 
+def test_accounts_are_listed_with_state_and_roles_by_command_for_administrators() -> None:
+    _init()
+    assert "newsletter account invite" in _run("account", "list").stdout
+    assert _run("account", "invite", "aoi@example.jp", "--role", "editor").returncode == 0
+    assert _run("account", "role", "aoi@example.jp", "approver", "--everywhere").returncode == 0
+    assert _run("account", "invite", "ben@example.jp").returncode == 0
+    assert _run("account", "disable", "ben@example.jp").returncode == 0
+
+    aoi, ben = json.loads(_run("account", "list", "--json").stdout)
+
+    assert (aoi["address"], aoi["state"], ben["state"]) == ("aoi@example.jp", "invited", "disabled")
+    assert [one["role"] for one in aoi["roles"]] == ["approver", "editor"]
+    assert [one["newsletter"] is None for one in aoi["roles"]] == [True, False]
+    assert "aoi@example.jp" in _run("account", "list").stdout
+    refused = _run("account", "list", "--as", "aoi@example.jp")
+    assert refused.returncode == ExitCode.CONFLICT
+    unknown = _run("account", "list", "--as", "nobody@example.jp")
+    assert "newsletter account list" in unknown.stderr
+
+
 def test_a_link_for_a_new_password_is_printed_by_command() -> None:
     _init()
     assert _run("account", "invite", "aoi@example.jp").returncode == 0
