@@ -121,8 +121,16 @@ class KeptRequests:
     def _run(self) -> None:
         self._runs = self._is_behind = True
         while not self._ending.is_set():
-            if self._is_behind and self.carry_out_kept():
-                self._is_behind = any(self._kept())
+            try:
+                if self._is_behind and self.carry_out_kept():
+                    # In this order: a request that is kept meanwhile is not overlooked.
+                    self._is_behind = False
+                    if any(self._kept()):
+                        self._is_behind = True
+            except OSError:
+                _log.exception("the kept requests to unsubscribe cannot be listed")
+                # What comes is carried out at once again, and not kept where nobody reads it.
+                self._is_behind = False
             self._ending.wait(_INTERVAL)
 
     def _kept(self) -> Iterator[Path]:
@@ -146,7 +154,12 @@ class KeptRequests:
                 _log.exception("a kept request to unsubscribe cannot be carried out: %s", path)
                 self._failed.add(path)
                 continue
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                # It is carried out again after the next start, which changes nothing.
+                _log.exception("a request that was carried out cannot be deleted: %s", path)
+                self._failed.add(path)
             done += 1
         if done:
             _log.info("%d kept requests to unsubscribe were carried out", done)
