@@ -74,6 +74,7 @@ from newsletter.web.pages import Pages, show_entry
 from newsletter.web.routing import READER_SECONDS, add_routes, limit_of_accounts
 from newsletter.web.site import Site
 from newsletter.web.slow_clients import AnswersInPieces
+from newsletter.web.subscribers.address_changes import router as address_changes_router
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.editing import router as editing_router
 from newsletter.web.subscribers.fields import router as fields_router
@@ -88,7 +89,7 @@ from newsletter.web.subscribers.leave import router as leaving_router
 from newsletter.web.subscribers.merging import router as merging_router
 from newsletter.web.subscribers.people import router as subscribers_router
 from newsletter.web.subscribers.person import router as person_router
-from newsletter.web.subscribers.preferences import preferences_router
+from newsletter.web.subscribers.preferences import router as preferences_router
 from newsletter.web.subscribers.segments import router as segments_router
 from newsletter.web.tracing import Tracer
 
@@ -200,8 +201,7 @@ def create_app(
     add_routes(app, confirming_router(settings, patient, signer, pages))
     # Registered before the page of a person, whose path would also match.
     add_routes(app, forms_router(settings, engine, pages, joining))
-    add_routes(app, leaving_router)
-    add_routes(app, preferences_router(settings, patient, signer, signer.pseudonyms, pages))
+    add_routes(app, leaving_router, preferences_router, address_changes_router)
     add_routes(app, api_router(settings, engine))
     add_routes(app, front_router(engine, pages))
     add_routes(app, archive_router(settings, engine, pages))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
@@ -27,11 +26,11 @@ from newsletter.newsletters.publications import (
     mail_languages,
     named_languages,
 )
-from newsletter.settings import Settings
-from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
-from newsletter.web.pages import Pages, named_language
-from newsletter.web.routing import Router, SubmittedForm, add_routes, client_of
-from newsletter.web.subscribers.address_changes import address_router
+from newsletter.tokens import DeliveryRef, Purpose
+from newsletter.web.pages import named_language
+from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.site import Site, site_of
+from newsletter.web.subscribers.address_changes import network_to_keep
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.held_words import held_lists, mailings_in
 from subscribers.actions import erase_person
@@ -39,7 +38,6 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
 from subscribers.held_data import data_held
-from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import PAUSES, Wishes, join_offered, own_of, save_wishes
 from subscribers.readers import (
@@ -52,215 +50,193 @@ from subscribers.readers import (
     list_choices,
 )
 
+router = Router()
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ReaderPage:
-    """Reads a reader's personal link and shows its pages."""
 
-    settings: Settings
-    engine: Engine
-    signer: TokenSigner
-    pages: Pages
+@router.get("/p/{token}")
+def preferences(token: str, request: Request) -> HTMLResponse:
+    """Show the preferences."""
+    return _show("preferences.html", token, request, saved=False)
 
-    def read(self, session: Session, token: str) -> DeliveryRef:
-        """Return the reader and mailing of a link."""
-        return read_link(session, self.signer, Purpose.PREFERENCES, token)
 
-    def show(
-        self,
-        name: str,
-        token: str,
-        request: Request,
-        *,
-        status: int = 200,
-        typed: Wishes | None = None,
-        errors: Mapping[str, Message | NewsletterError] | None = None,
-        chosen: Language | None = None,
-        **values: object,
-    ) -> HTMLResponse:
-        """Show a page of the link's reader, with an input and its errors."""
-        with reading(self.engine) as session:
-            ref = self.read(session, token)
-            reader = find_reader(session, ref.subscriber_id)
-            choices = list_choices(session, ref.subscriber_id)
-            newsletter = get_newsletter(session, ref.newsletter_id)
-            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            language = chosen or _language_of(session, ref, request)
-            wordings = _wordings(session, choices, language)
-            held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
-            subjects = titles_of_mailings(session, mailings_in(held))
-            own = _own_fields(session, ref)
-            moved = goes_elsewhere(session, ref.subscriber_id)
-            held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
-            shown = shown_of(own_of(session, ref.newsletter_id, ref.subscriber_id))
-        shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)
-        zones = time_zone_names(language)
-        if typed is not None:
-            known = _as_typed(known, typed, mail_languages(newsletter), dict(zones))
-            shown = typed.shown
-            shown_ids = shown_ids if typed.shown_ids is None else typed.shown_ids
-            choices = [
-                replace(
-                    c,
-                    subscribed=c.newsletter_id in typed.newsletter_ids,
-                    frequency=typed.frequencies.get(c.newsletter_id, (0, c.frequency))[1],
-                )
-                for c in choices
-            ]
-        return self.pages.show(
-            f"reader/{name}",
-            language=language,
-            status=status,
-            inputs=inputs_of(
-                own, held_values if typed is None else typed.values, language, errors=errors
-            ),
-            reader=reader,
-            known=known,
-            choices=choices,
-            shown=shown,
-            shown_ids=sorted(shown_ids),
-            ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
-            moved=moved and not any(choice.subscribed for choice in choices),
-            offers=_offers(choices, ref.newsletter_id),
-            wordings=wordings,
-            newsletter=newsletter,
-            held=held,
-            held_lists=held_lists(
-                held,
-                {choice.slug: choice.name for choice in choices},
-                newsletter.time_zone,
-                subjects=subjects,
-            ),
-            pauses=PAUSES,
-            mail_languages=named_languages(newsletter),
-            mail_language=chosen_language(newsletter, known.language),
-            zones=zones,
-            weeks=None if typed is None else typed.weeks,
-            paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
-            here=f"/p/{token}",
-            leave="/u/" + self.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
-            **values,
+@router.post("/p/{token}")
+def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
+    """Save the preferences."""
+    site = site_of(request)
+    with reading(site.reader_engine) as session:
+        ref = _read(session, site, token)
+        own, language = _own_fields(session, ref), _language_of(session, ref, request)
+        newsletter = get_newsletter(session, ref.newsletter_id)
+        known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+        before = chosen_language(newsletter, known.language)
+    wishes = replace(_wishes_of(form, language), values=submitted(form, own))
+    try:
+        with transaction(site.reader_engine) as session:
+            ref = _read(session, site, token)
+            save_wishes(
+                session,
+                ref.subscriber_id,
+                wishes,
+                newsletter_id=ref.newsletter_id,
+                source=PREFERENCES_PAGE,
+                network=network_to_keep(request),
+                mailing_id=ref.mailing_id or None,
+            )
+    except ListError as error:
+        return _show(
+            "preferences.html",
+            token,
+            request,
+            status=422,
+            typed=wishes,
+            errors={error.field: error.message},
+            saved=False,
         )
+    # The next page uses the chosen language instead of the one in the URL.
+    other = wishes.mail_language if wishes.mail_language != before else ""
+    chosen = language_for(other, language) if other else None
+    return _show("preferences.html", token, request, saved=True, chosen=chosen)
 
 
-def preferences_router(
-    settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
-) -> Router:
-    """Return the routes of preferences, of held data, and of changes of address."""
-    page = _ReaderPage(settings=settings, engine=engine, signer=signer, pages=pages)
-    router = Router()
-    add_routes(
-        router,
-        _choosing_router(page),
-        _held_data_router(page, pseudonyms),
-        address_router(settings, engine, signer, pages),
+@router.post("/p/{token}/join")
+def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
+    """Join another newsletter that is offered."""
+    site, number = site_of(request), str(form.get("newsletter", ""))
+    with transaction(site.reader_engine) as session:
+        ref = _read(session, site, token)
+        join_offered(
+            session,
+            ref.subscriber_id,
+            int(number) if _is_number(number) else 0,
+            language=_language_of(session, ref, request),
+            like=ref.newsletter_id,
+            network=network_to_keep(request),
+        )
+    return _show("preferences.html", token, request, saved=True)
+
+
+@router.get("/p/{token}/data")
+def data(token: str, request: Request) -> HTMLResponse:
+    """Show the data that is held."""
+    return _show("data.html", token, request)
+
+
+@router.get("/p/{token}/data.json")
+def download(token: str, request: Request) -> Response:
+    """Return the data that is held as a file."""
+    site = site_of(request)
+    with reading(site.reader_engine) as session:
+        ref = _read(session, site, token)
+        held = data_held(session, ref.subscriber_id, _language_of(session, ref, request))
+    return Response(
+        json.dumps(held, ensure_ascii=False, indent=2),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="newsletter-data.json"'},
     )
-    return router
 
 
-def _choosing_router(page: _ReaderPage) -> Router:
-    router = Router()
+@router.get("/p/{token}/erase")
+def ask(token: str, request: Request) -> HTMLResponse:
+    """Ask whether the data is to be erased."""
+    return _show("erase.html", token, request, unsure=False)
 
-    @router.get("/p/{token}")
-    def preferences(token: str, request: Request) -> HTMLResponse:
-        return page.show("preferences.html", token, request, saved=False)
 
-    @router.post("/p/{token}")
-    def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        with reading(page.engine) as session:
-            ref = page.read(session, token)
-            own, language = _own_fields(session, ref), _language_of(session, ref, request)
-            newsletter = get_newsletter(session, ref.newsletter_id)
-            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            before = chosen_language(newsletter, known.language)
-        wishes = replace(_wishes_of(form, language), values=submitted(form, own))
-        try:
-            with transaction(page.engine) as session:
-                ref = page.read(session, token)
-                save_wishes(
-                    session,
-                    ref.subscriber_id,
-                    wishes,
-                    newsletter_id=ref.newsletter_id,
-                    source=PREFERENCES_PAGE,
-                    network=kept_network(client_of(request), page.settings.consent_network),
-                    mailing_id=ref.mailing_id or None,
-                )
-        except ListError as error:
-            return page.show(
-                "preferences.html",
-                token,
-                request,
-                status=422,
-                typed=wishes,
-                errors={error.field: error.message},
-                saved=False,
+@router.post("/p/{token}/erase")
+def erase_reader(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
+    """Erase the reader."""
+    if form.get("sure") != "yes":
+        return _show("erase.html", token, request, unsure=True)
+    site = site_of(request)
+    with reading(site.reader_engine) as session:
+        ref = _read(session, site, token)
+        find_reader(session, ref.subscriber_id)
+        newsletter = get_newsletter(session, ref.newsletter_id)
+        language = _language_of(session, ref, request)
+    with transaction(site.reader_engine) as session:
+        erase_person(session, READER, ref.subscriber_id, site.pseudonyms, way=UnsubscribeWay.PAGE)
+    return site.pages.show("reader/erased.html", language=language, newsletter=newsletter)
+
+
+def _show(
+    name: str,
+    token: str,
+    request: Request,
+    *,
+    status: int = 200,
+    typed: Wishes | None = None,
+    errors: Mapping[str, Message | NewsletterError] | None = None,
+    chosen: Language | None = None,
+    **values: object,
+) -> HTMLResponse:
+    """Show a page of the link's reader, with an input and its errors."""
+    site = site_of(request)
+    with reading(site.reader_engine) as session:
+        ref = _read(session, site, token)
+        reader = find_reader(session, ref.subscriber_id)
+        choices = list_choices(session, ref.subscriber_id)
+        newsletter = get_newsletter(session, ref.newsletter_id)
+        known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+        language = chosen or _language_of(session, ref, request)
+        wordings = _wordings(session, choices, language)
+        held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
+        subjects = titles_of_mailings(session, mailings_in(held))
+        own = _own_fields(session, ref)
+        moved = goes_elsewhere(session, ref.subscriber_id)
+        held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
+        shown = shown_of(own_of(session, ref.newsletter_id, ref.subscriber_id))
+    shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)
+    zones = time_zone_names(language)
+    if typed is not None:
+        known = _as_typed(known, typed, mail_languages(newsletter), dict(zones))
+        shown = typed.shown
+        shown_ids = shown_ids if typed.shown_ids is None else typed.shown_ids
+        choices = [
+            replace(
+                c,
+                subscribed=c.newsletter_id in typed.newsletter_ids,
+                frequency=typed.frequencies.get(c.newsletter_id, (0, c.frequency))[1],
             )
-        # The next page uses the chosen language instead of the one in the URL.
-        other = wishes.mail_language if wishes.mail_language != before else ""
-        chosen = language_for(other, language) if other else None
-        return page.show("preferences.html", token, request, saved=True, chosen=chosen)
+            for c in choices
+        ]
+    return site.pages.show(
+        f"reader/{name}",
+        language=language,
+        status=status,
+        inputs=inputs_of(
+            own, held_values if typed is None else typed.values, language, errors=errors
+        ),
+        reader=reader,
+        known=known,
+        choices=choices,
+        shown=shown,
+        shown_ids=sorted(shown_ids),
+        ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
+        moved=moved and not any(choice.subscribed for choice in choices),
+        offers=_offers(choices, ref.newsletter_id),
+        wordings=wordings,
+        newsletter=newsletter,
+        held=held,
+        held_lists=held_lists(
+            held,
+            {choice.slug: choice.name for choice in choices},
+            newsletter.time_zone,
+            subjects=subjects,
+        ),
+        pauses=PAUSES,
+        mail_languages=named_languages(newsletter),
+        mail_language=chosen_language(newsletter, known.language),
+        zones=zones,
+        weeks=None if typed is None else typed.weeks,
+        paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
+        here=f"/p/{token}",
+        leave="/u/" + site.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
+        **values,
+    )
 
-    @router.post("/p/{token}/join")
-    def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        number = str(form.get("newsletter", ""))
-        with transaction(page.engine) as session:
-            ref = page.read(session, token)
-            join_offered(
-                session,
-                ref.subscriber_id,
-                int(number) if _is_number(number) else 0,
-                language=_language_of(session, ref, request),
-                like=ref.newsletter_id,
-                network=kept_network(client_of(request), page.settings.consent_network),
-            )
-        return page.show("preferences.html", token, request, saved=True)
 
-    return router
-
-
-def _held_data_router(page: _ReaderPage, pseudonyms: Pseudonyms) -> Router:
-    router = Router()
-
-    @router.get("/p/{token}/data")
-    def data(token: str, request: Request) -> HTMLResponse:
-        return page.show("data.html", token, request)
-
-    @router.get("/p/{token}/data.json")
-    def download(token: str, request: Request) -> Response:
-        with reading(page.engine) as session:
-            ref = page.read(session, token)
-            held = data_held(session, ref.subscriber_id, _language_of(session, ref, request))
-        return Response(
-            json.dumps(held, ensure_ascii=False, indent=2),
-            media_type="application/json",
-            headers={"Content-Disposition": 'attachment; filename="newsletter-data.json"'},
-        )
-
-    @router.get("/p/{token}/erase")
-    def ask(token: str, request: Request) -> HTMLResponse:
-        return page.show("erase.html", token, request, unsure=False)
-
-    @router.post("/p/{token}/erase")
-    def erase_reader(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        if form.get("sure") != "yes":
-            return page.show("erase.html", token, request, unsure=True)
-        with reading(page.engine) as session:
-            ref = page.read(session, token)
-            find_reader(session, ref.subscriber_id)
-            newsletter = get_newsletter(session, ref.newsletter_id)
-            language = _language_of(session, ref, request)
-        with transaction(page.engine) as session:
-            erase_person(
-                session,
-                READER,
-                ref.subscriber_id,
-                pseudonyms,
-                way=UnsubscribeWay.PAGE,
-            )
-        return page.pages.show("reader/erased.html", language=language, newsletter=newsletter)
-
-    return router
+def _read(session: Session, site: Site, token: str) -> DeliveryRef:
+    """Return the reader and mailing of a link."""
+    return read_link(session, site.signer, Purpose.PREFERENCES, token)
 
 
 def _language_of(session: Session, ref: DeliveryRef, request: Request) -> Language:
