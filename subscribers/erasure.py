@@ -48,7 +48,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.lists.imports.problems import forget_address
+from subscribers.lists.imports.runs import forget_address
 from subscribers.subscription_columns import EMPTIED
 
 #: Texts written by others or about several people: only the address is removed from them.

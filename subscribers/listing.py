@@ -26,9 +26,8 @@ from newsletter.database.vocabulary import FieldType
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import Worded
-from subscribers.fields.json_access import AttributeNumber, AttributeText, Ordered
 from subscribers.fields.model import Field, current_values
-from subscribers.fields.store import list_fields
+from subscribers.fields.store import AttributeNumber, AttributeText, Ordered, list_fields
 
 #: The columns that every newsletter has, by name; the address is always shown before them.
 PLAIN_COLUMNS: Mapping[str, Worded] = {

@@ -13,8 +13,7 @@ from newsletter.addresses import as_kept
 from newsletter.database.folding import fold_case, fold_text, folded_for
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType
-from subscribers.fields.json_access import AttributeText, Position, has_option
-from subscribers.fields.store import list_fields
+from subscribers.fields.store import AttributeText, Position, has_option, list_fields
 from subscribers.search_index import Candidates, find_candidates
 
 

@@ -27,8 +27,7 @@ from newsletter.i18n.values import Number, Percent
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.feedback.rates import Rate
-    from newsletter.feedback.search import LoggedBounce
+    from newsletter.feedback.search import LoggedBounce, Rate
 
 app = typer.Typer()
 
@@ -290,7 +289,7 @@ def rates(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.database.types import now
-    from newsletter.feedback.rates import rates_by_domain, rates_by_mailing
+    from newsletter.feedback.search import rates_by_domain, rates_by_mailing
 
     with reading(open_database(settings_of(context))) as session:
         only = _only(session, newsletter)

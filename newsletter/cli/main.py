@@ -16,12 +16,10 @@ from newsletter.cli import (
     comments,
     corrections,
     decisions,
-    dictionary,
     digests,
     feedback,
     fields,
     forms,
-    invitations,
     issues,
     keys,
     library,
@@ -32,13 +30,12 @@ from newsletter.cli import (
     running,
     segments,
     series,
-    snippets,
     subscribers,
     templates,
 )
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.failures import explained, give_up_output
-from newsletter.cli.newsletters import init
+from newsletter.cli.newsletters import dictionary, init
 from newsletter.cli.send import send, send_test
 from newsletter.disk import write_privately
 from newsletter.errors import ExitCode, NewsletterError
@@ -81,15 +78,15 @@ app.add_typer(mailings.app, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
 app.add_typer(series.app, name="series", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
-app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
-app.add_typer(dictionary.app, name="dictionary", rich_help_panel=_WRITE)
+app.add_typer(reuse.snippets, name="snippet", rich_help_panel=_WRITE)
+app.add_typer(dictionary, name="dictionary", rich_help_panel=_WRITE)
 app.add_typer(templates.app, name="template", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 
 app.add_typer(subscribers.app, name="subscriber", rich_help_panel=_READERS)
 app.add_typer(fields.app, name="field", rich_help_panel=_READERS)
 app.add_typer(forms.app, name="form", rich_help_panel=_READERS)
-app.add_typer(invitations.app, name="invitation", rich_help_panel=_READERS)
+app.add_typer(forms.invitations, name="invitation", rich_help_panel=_READERS)
 app.add_typer(segments.app, name="segment", rich_help_panel=_READERS)
 app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)

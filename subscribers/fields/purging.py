@@ -17,8 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import FieldRow, NewsletterRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.fields.json_access import has_option, has_value
-from subscribers.fields.store import newsletters_of_group
+from subscribers.fields.store import has_option, has_value, newsletters_of_group
 
 #: Subscriptions per transaction, which takes well under a second.
 _PAGE = 2000

@@ -41,7 +41,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, ConsentStep, DeliveryState
-from subscribers.fields.json_access import (
+from subscribers.fields.store import (
     AttributeNumber,
     AttributeText,
     AttributeType,

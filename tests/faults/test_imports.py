@@ -15,8 +15,13 @@ from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from subscribers.lists.imports.imports import import_records
-from subscribers.lists.imports.problems import problem_lines
-from subscribers.lists.imports.runs import claim_upload, held_uploads, next_upload, release_upload
+from subscribers.lists.imports.runs import (
+    claim_upload,
+    held_uploads,
+    next_upload,
+    problem_lines,
+    release_upload,
+)
 from subscribers.lists.imports.uploads import ListUpload, cancel_upload, order_upload
 from tests.faults.conftest import SetScene
 from tests.support.imports import PSEUDONYMS, again, order, progress, work_on

@@ -55,7 +55,7 @@ from subscribers.actions import erase_person
 from subscribers.held_data import data_held
 from subscribers.lists.exports.csv_export import csv_pages
 from subscribers.lists.exports.exports import exported
-from subscribers.lists.imports.problems import problem_lines
+from subscribers.lists.imports.runs import problem_lines
 from subscribers.lists.imports.uploads import forget_old, keep_upload
 from tests.support import fields
 from tests.support.imports import again, order, work_on

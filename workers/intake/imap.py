@@ -16,8 +16,14 @@ from collections.abc import Iterator, Sequence
 from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
-from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded, require_size
-from workers.intake.mailbox import Account, Letter
+from workers.intake.mailbox import (
+    SILENCE_SECONDS,
+    Account,
+    Letter,
+    bound_tls,
+    bounded,
+    require_size,
+)
 
 #: Our keyword for stored mail; on servers without keywords, only ``\\Seen`` is set.
 _KEPT = "$NewsletterKept"

@@ -7,8 +7,7 @@ import re
 import socket
 from collections.abc import Iterator
 
-from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded
-from workers.intake.mailbox import Account, Letter
+from workers.intake.mailbox import SILENCE_SECONDS, Account, Letter, bound_tls, bounded
 
 #: Octets of a mail that is fetched whole; of a larger one, only the headers and the first lines.
 _WHOLE_OCTETS = 2 * 1024 * 1024

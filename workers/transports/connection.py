@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from newsletter.mailings.ledger.relay_faults import RelayFault
 from workers.mail_servers import Redactor
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
-from workers.transports.relay import Relay, fault_of
-from workers.transports.replies import Reply, ReplyReader, classify
+from workers.transports.relay import Relay, Reply, ReplyReader, classify, fault_of
 
 #: The commands of an envelope, in order.
 _VERBS = ("MAIL", "RCPT", "DATA")

@@ -21,7 +21,7 @@ from newsletter.database.tables import NewsletterRow, SeriesRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SeriesTrigger
 from newsletter.mailings.series.due import DatedStart, dated_starts, day_of
-from subscribers.fields.json_access import AttributeText
+from subscribers.fields.store import AttributeText
 from subscribers.series.enrolment import enrol
 
 _EVERY = timedelta(hours=1)

@@ -24,12 +24,14 @@ from newsletter.feedback.incidents import (
     list_incidents,
     settle_incident,
 )
-from newsletter.feedback.rates import Rate, rates_by_domain, rates_by_mailing
 from newsletter.feedback.requests import handle_request, list_open_requests
 from newsletter.feedback.search import (
     BounceFilter,
+    Rate,
     find_bounce,
     list_bounces,
+    rates_by_domain,
+    rates_by_mailing,
     suppressions_of,
 )
 from newsletter.feedback.undo import undo_bounce

@@ -33,7 +33,7 @@ from subscribers.lists.columns.questions import (
 )
 from subscribers.lists.imports.import_report import RESULT_NAMES, results_csv
 from subscribers.lists.imports.imports import earlier_imports
-from subscribers.lists.imports.problems import problem_lines
+from subscribers.lists.imports.runs import problem_lines
 from subscribers.lists.imports.trials import (
     GLANCED,
     NEW,

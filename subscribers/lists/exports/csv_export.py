@@ -52,9 +52,8 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from newsletter.spreadsheets import defuse_lines
-from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
-from subscribers.fields.store import list_fields
+from subscribers.fields.store import AttributeText, Position, list_fields
 from subscribers.lists.exports.exports import ListPage
 from subscribers.lists.read_ahead import read_ahead
 from subscribers.lists.words.formats import DEFINITIONS

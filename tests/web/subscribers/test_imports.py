@@ -36,8 +36,12 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.imports.problems import forget_address, problem_lines
-from subscribers.lists.imports.runs import claim_upload, release_upload
+from subscribers.lists.imports.runs import (
+    claim_upload,
+    forget_address,
+    problem_lines,
+    release_upload,
+)
 from subscribers.lists.imports.trials import look_into
 from subscribers.lists.imports.undo import next_undo, undo_import
 from subscribers.lists.imports.uploads import (

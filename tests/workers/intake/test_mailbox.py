@@ -216,7 +216,7 @@ def _evil_server(*, greeting: bytes, answer: bytes, pause: float) -> Iterator[in
 def test_a_server_whose_answer_trickles_in_is_given_up(
     post: Post, monkeypatch: pytest.MonkeyPatch, scheme: str, greeting: bytes, answer: bytes
 ) -> None:
-    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("workers.intake.mailbox._ANSWER_SECONDS", 0.3)
     with (
         _evil_server(greeting=greeting, answer=answer, pause=0.02) as port,
         pytest.raises(UnavailableError, match=r"took too long|timed out"),
@@ -234,7 +234,7 @@ def test_a_server_whose_answer_trickles_in_is_given_up(
 def test_a_server_whose_answer_has_no_end_is_given_up(
     post: Post, monkeypatch: pytest.MonkeyPatch, scheme: str, greeting: bytes, answer: bytes
 ) -> None:
-    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_OCTETS", 10_000)
+    monkeypatch.setattr("workers.intake.mailbox._ANSWER_OCTETS", 10_000)
     with (
         _evil_server(greeting=greeting, answer=answer, pause=0) as port,
         pytest.raises(UnavailableError, match="too large"),
@@ -333,7 +333,7 @@ def test_a_password_that_the_server_repeats_is_not_told(
 def test_an_answer_of_very_many_lines_is_given_up_before_it_fills_the_memory(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_LINES", 1000)
+    monkeypatch.setattr("workers.intake.mailbox._ANSWER_LINES", 1000)
     said = {b"LIST": b"+OK\r\n" + b"1 1\r\n" * 2000 + b".\r\n"}
     with (
         _scripted_server(b"+OK hi\r\n", said) as port,
@@ -354,7 +354,7 @@ def test_a_look_that_takes_too_long_leaves_the_rest_to_the_next(
 def test_an_encrypted_answer_is_bounded_as_well(
     post: Post, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_SECONDS", 0)
+    monkeypatch.setattr("workers.intake.mailbox._ANSWER_SECONDS", 0)
     with pytest.raises(UnavailableError, match="took too long"):
         fetch(post, server.url("imaps"))
 

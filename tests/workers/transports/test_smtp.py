@@ -23,8 +23,7 @@ from tests.support.smtp import SmtpServer, scripted_relay
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
 from workers.transports.connection import SmtpConnection, _dot_stuffed
-from workers.transports.relay import Relay
-from workers.transports.replies import ReplyReader
+from workers.transports.relay import Relay, ReplyReader
 
 pytestmark = pytest.mark.servers
 
