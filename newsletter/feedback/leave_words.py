@@ -78,6 +78,13 @@ class _Language:
     request: re.Pattern[str]
     staying: re.Pattern[str]
     contrary: re.Pattern[str]
+    data: re.Pattern[str]
+
+
+def names_held_data(subject: str, lines: Sequence[str]) -> bool:
+    """Return whether a mail names the data held of its writer, which they may want erased."""
+    sentences = (subject, *_sentences(lines))
+    return any(language.data.search(one) for one in sentences for language in _languages())
 
 
 def read_mail_wish(subject: str, lines: Sequence[str], known: Collection[str] = ()) -> Wish:

@@ -20,6 +20,7 @@ from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.feedback.requests import (
     answers_ours,
+    asks_about_data,
     asks_to_leave,
     leave_by_mail,
     wish_to_leave,
@@ -84,10 +85,15 @@ def take_mail(
         waits_as = BounceKind.REQUEST
     elif answers_ours(mail, keys, is_automatic=is_report):
         waits_as = BounceKind.ANSWER
+    names_data = asks and asks_about_data(mail)
     with reading(engine) as session:
         wish = wish_to_leave(session, mail, keys, asks=asks)
     with transaction(engine) as session:
         if wish is not None and leave_by_mail(session, wish):
+            if names_data:
+                # The mail has ended; a person erases the rest.
+                asked = _from_sender(mail, report)
+                log_events(session, [mail_event(asked, raw, waits_as=BounceKind.REQUEST)])
             return Taken.LEFT
         is_related = is_report or is_for_us or _is_returned(mail, report)
         if waits_as is not None:

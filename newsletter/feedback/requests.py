@@ -43,7 +43,7 @@ from newsletter.feedback.attribution import (
     delivery_of_message_id,
     mailing_of_message_id,
 )
-from newsletter.feedback.leave_words import Wish, read_mail_wish
+from newsletter.feedback.leave_words import Wish, names_held_data, read_mail_wish
 from newsletter.i18n.messages import msg
 from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
@@ -131,6 +131,11 @@ def asks_to_leave(mail: Mail, *, is_automatic: bool) -> bool:
         is_automatic: Whether it is a report or an automatic reply, which expresses no wish.
     """
     return _is_written(mail, is_automatic=is_automatic) and _wish(mail) is not Wish.NONE
+
+
+def asks_about_data(mail: Mail) -> bool:
+    """Return whether a mail names the data held of its writer, in its subject or unquoted text."""
+    return names_held_data(mail.subject, _opening(mail))
 
 
 def answers_ours(mail: Mail, keys: Keys, *, is_automatic: bool) -> bool:

@@ -52,6 +52,36 @@ def test_a_reply_to_our_message_by_its_reader_ends_the_subscription(
     assert post.state() is SubscriptionState.UNSUBSCRIBED
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Please erase all my personal data.",
+        "Take me off your list and delete my details.",
+        "Löschen Sie bitte meine Daten.",
+        "Supprimez mes données personnelles.",
+        "Borren mis datos personales.",
+        "お手数ですが、私の個人情報を削除してください。",
+        "配信を停止し、登録情報も消去してください。",
+        "请删除我的个人信息",
+        "제 개인정보를 모두 삭제해 주세요.",
+        "Удалите мои персональные данные.",
+    ],
+)
+def test_who_asks_to_delete_their_data_leaves_and_is_shown_to_an_operator_who_erases_it(
+    post: Post, body: str
+) -> None:
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body=body)
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, READER)]
+
+
+def test_who_asks_to_leave_and_says_nothing_of_data_waits_for_nobody(post: Post) -> None:
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body="配信を停止してください。")
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.rows() == []
+
+
 _ELSEWHERE = "alias@elsewhere.example"
 
 
