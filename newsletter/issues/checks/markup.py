@@ -113,8 +113,9 @@ def _find_spots(issue: Issue) -> Iterator[tuple[SignKind, IssuePlace, _Spot]]:
         for signs in find_placeholders(unquote(url)):
             yield KINDS[0], place, _Spot(signs, "")
     for place, run, between in _unlinked(issue):
-        for spot in _spots_in(run, BARE):
-            yield BARE, place, spot
+        for kind in BARE:
+            for spot in _spots_in(run, kind):
+                yield kind, place, spot
         if between:
             yield SWALLOWED, place, _Spot(between, "")
 

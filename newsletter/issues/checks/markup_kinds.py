@@ -20,7 +20,7 @@ _SINGLE = re.compile(
     r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_.]+%(?![A-Za-z0-9])"
     r"|\{\$?[A-Za-z_][\w.]*(?:\|[^{}|]{0,60})?\}"
     r"|\[[a-z][a-z0-9_-]*(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]"
-    r"|\[/[a-z_-]+\]"
+    r"|\[/[a-z_-]+\]|\[(?:gallery|playlist|contact-form|newsletter_form|unsubscribe|browser)\]"
     r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
 )
 #: Pairs of signs that mean emphasis or wiki markup and not a merge field.
@@ -52,6 +52,8 @@ _BROKEN_LINK = re.compile(
     # As wikis write them: [https://… words], [words|https://…], [[words>https://…]].
     r"|\[https?://[^\s\[\]|]{1,300}[ |][^\[\]\n]{1,80}\]"
     r"|\[{1,2}[^\[\]|>\n]{1,80}[|>]https?://[^\s\[\]]{1,300}\]{1,2}"
+    # As AsciiDoc does: https://…[words].
+    r"|https?://[^\s\[\]]{1,300}\[[^\[\]\n]{1,80}\](?![(\[])"
 )
 #: The same between brackets of full width, which may also be meant as they are.
 _WIDE_LINK = re.compile(r"[!！]?［[^［］]*[］\]]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*\s?[）)]?")
@@ -74,6 +76,8 @@ _BARE_HOST = re.compile(
     r"(?<![\w./@:-])www\.(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])(?:/[!-;=?-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
+#: A telephone number behind the scheme of links to numbers (RFC 3966).
+_BARE_NUMBER = re.compile(r"(?<![\w:/.])tel:\+?[0-9][0-9-]{5,20}(?!\w)", re.ASCII)
 #: A line of one repeated character, which is a separator and may contain text.
 _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*|\s*~{3,}[^~]+~{3,}\s*")
 _LOOSE = re.compile(
@@ -352,11 +356,20 @@ CUT = SignKind(
     message=msg("The link ends before the letters that follow this address"),
     remedy=msg("Put the whole address between < and >, or put a space after it."),
 )
-BARE = SignKind(
-    code="link-broken",
-    find=_matches(_BARE_HOST),
-    message=msg("This address is not a link"),
-    remedy=msg("Put https:// before it."),
+#: Addresses in running text that are no links.
+BARE = (
+    SignKind(
+        code="link-broken",
+        find=_matches(_BARE_HOST),
+        message=msg("This address is not a link"),
+        remedy=msg("Put https:// before it."),
+    ),
+    SignKind(
+        code="link-broken",
+        find=_matches(_BARE_NUMBER),
+        message=msg("This number is not a link"),
+        remedy=msg("Write [042-000-0000](tel:0420000000) with its digits, or remove “tel:”."),
+    ),
 )
 SWALLOWED = SignKind(
     code="mark-swallowed",
