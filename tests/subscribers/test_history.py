@@ -159,9 +159,9 @@ def test_a_notice_is_called_by_what_it_asks_for_or_tells(stage: Stage) -> None:
 
 def test_who_was_imported_has_the_day_of_the_import_and_that_of_the_consent(stage: Stage) -> None:
     lines = [
-        "email,consented_at\n",
-        "old@example.jp,2020-04-01T10:00+09:00\n",
-        "new@example.jp,\n",
+        "email,state,consented_at\n",
+        "old@example.jp,confirmed,2020-04-01T10:00+09:00\n",
+        "new@example.jp,confirmed,\n",
     ]
     options = ImportOptions(source="fair.csv", basis="paper", digest="d" * 64)
     records = csv_records(lines, source="fair.csv")
