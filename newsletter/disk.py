@@ -10,15 +10,11 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from newsletter.settings import Settings
 
 
 def make_folder(path: Path) -> None:
@@ -125,27 +121,17 @@ def write_privately() -> None:
     os.umask(_UMASK)
 
 
-def narrow_files(settings: Settings) -> None:
-    """Remove the permissions of group and others from existing data.
+def narrow_files(folder: Path, databases: Iterable[Path]) -> None:
+    """Remove the permissions of group and others from a folder's data, and from SQLite databases.
 
     Files of other users, and folders that everybody may write to, are not changed.
     """
-    for path in _private_paths(settings):
+    paths = [folder, *folder.iterdir()] if folder.is_dir() else []
+    for database in databases:
+        paths += (database.with_name(database.name + end) for end in ("", "-wal", "-shm"))
+    for path in paths:
         with suppress(OSError):
             _narrow(path)
-
-
-def _private_paths(settings: Settings) -> Iterator[Path]:
-    folder = settings.data_dir
-    if folder.is_dir():
-        yield folder
-        yield from folder.iterdir()
-    databases = [settings.mailbox_file]
-    if settings.database_url.startswith("sqlite"):
-        # The path follows "sqlite:///" (an absolute one has one more slash), options a "?".
-        databases.append(Path(settings.database_url.partition("///")[2].partition("?")[0]))
-    for database in filter(None, databases):
-        yield from (database.with_name(database.name + end) for end in ("", "-wal", "-shm"))
 
 
 def _narrow(path: Path) -> None:

@@ -5,12 +5,11 @@ This is the only module that reads environment variables. `.env.example` documen
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
 import secrets
-import tempfile
+from contextlib import suppress
 from difflib import get_close_matches
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
@@ -23,6 +22,7 @@ from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from newsletter.disk import write_once
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Alternatives
@@ -432,9 +432,9 @@ class Settings(BaseSettings):
         return self.data_dir / "journals"
 
     @property
-    def kept_requests_dir(self) -> Path:
-        """The folder of the requests to unsubscribe that the web process keeps."""
-        return self.data_dir / "kept-requests"
+    def unsubscribe_spool_dir(self) -> Path:
+        """The folder of requests to unsubscribe that wait for the database, on each web host."""
+        return self.data_dir / "unsubscribe-spool"
 
 
 def _domain(name: str) -> str:
@@ -446,7 +446,7 @@ def _domain(name: str) -> str:
 
 
 def _is_host(name: str) -> bool:
-    with contextlib.suppress(ValueError):
+    with suppress(ValueError):
         return bool(ip_address(name))
     return _HOST.fullmatch(name) is not None
 
@@ -573,7 +573,8 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
         return tuple(key.get_secret_value().encode() for key in settings.secret_keys)
     path = settings.data_dir / "secret.key"
     if not path.exists():
-        _make_key(path)
+        # If two processes do so at once, both use the same key.
+        write_once(path, secrets.token_urlsafe(48).encode())
     key = path.read_text(encoding="ascii").strip()
     if len(key) < 32:  # noqa: PLR2004 - the same minimum as for keys in settings
         raise SettingError(
@@ -582,13 +583,3 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
             remedy=msg("Remove the file if no email has been sent yet, or set SECRET_KEYS."),
         )
     return (key.encode(),)
-
-
-def _make_key(path: Path) -> None:
-    """Create a key file atomically; if two processes do so at once, both use the same key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as draft:
-        draft.write(secrets.token_urlsafe(48))
-        draft.flush()
-        with contextlib.suppress(FileExistsError):
-            os.link(draft.name, path)

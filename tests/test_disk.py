@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from newsletter.disk import narrow_files
-from newsletter.settings import Settings
 
 
 def _readable_by_others(folder: Path) -> list[str]:
@@ -38,9 +37,7 @@ def test_files_of_earlier_versions_are_narrowed(tmp_path: Path) -> None:
     (folder / "lists").mkdir(mode=0o755)
     for path in (folder / "newsletter.sqlite3", folder / "newsletter.sqlite3-wal", elsewhere):
         path.touch(mode=0o644)
-    narrow_files(
-        Settings.model_validate({"data_dir": folder, "database_url": f"sqlite:///{elsewhere}"})
-    )
+    narrow_files(folder, [elsewhere])
     assert _readable_by_others(folder) == []
     assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
 
@@ -53,6 +50,6 @@ def test_what_is_not_ours_alone_is_left(tmp_path: Path, name: str) -> None:
     shared.mkdir()
     shared.chmod(0o1777)
     (shared / "a link").symlink_to(outside)
-    narrow_files(Settings.model_validate({"data_dir": shared}))
+    narrow_files(shared, [])
     kept = {"a link": outside, "a shared folder": shared}[name]
     assert stat.S_IMODE(kept.stat().st_mode) in {0o755, 0o1777}

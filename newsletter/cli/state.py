@@ -62,10 +62,16 @@ def environment_of(context: typer.Context) -> dict[str, str]:
 
 def has_database(settings: Settings) -> bool:
     """Return whether the database exists; opening a missing SQLite file would create it."""
+    file = _sqlite_file(settings)
+    return file is None or file.is_file()
+
+
+def _sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of the database; None if it is a server."""
     from sqlalchemy import make_url
 
     url = make_url(settings.effective_database_url)
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def open_database(settings: Settings) -> Engine:
@@ -77,7 +83,7 @@ def open_database(settings: Settings) -> Engine:
     from newsletter.disk import narrow_files
     from newsletter.services import connect
 
-    narrow_files(settings)
+    narrow_files(settings.data_dir, filter(None, (_sqlite_file(settings), settings.mailbox_file)))
     engine = connect(settings, on_wait=_tell_of_waiting)
     upgrade(engine)
     return engine

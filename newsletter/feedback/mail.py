@@ -89,17 +89,17 @@ def take_mail(
     with reading(engine) as session:
         wish = wish_to_leave(session, mail, keys, asks=asks)
     with transaction(engine) as session:
-        if wish is not None and leave_by_mail(session, wish):
-            if names_data:
-                # The mail has ended; a person erases the rest.
-                asked = _from_sender(mail, report)
-                log_events(session, [mail_event(asked, raw, waits_as=BounceKind.REQUEST)])
+        has_left = wish is not None and leave_by_mail(session, wish)
+        if has_left and not names_data:
             return Taken.LEFT
+        # Whoever also asks for their data to be erased waits for a person, who does that.
         is_related = is_report or is_for_us or _is_returned(mail, report)
         if waits_as is not None:
             report = _from_sender(mail, report)
         if waits_as is not None or is_related:
             log_events(session, [mail_event(report, raw, waits_as=waits_as)])
+    if has_left:
+        return Taken.LEFT
     if not is_related:
         return Taken.UNRELATED
     return Taken.LOGGED if is_report else Taken.UNKNOWN

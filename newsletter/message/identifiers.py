@@ -1,7 +1,8 @@
 """Identifiers of a message: Message-ID, Feedback-ID, and the return path of its delivery (VERP).
 
 A return path is ``bounces+TOKEN@domain``. TOKEN is a signed token (`newsletter.tokens`) in base32,
-because mail servers may change the case of a local part.
+because mail servers may change the case of a local part. Anybody who sends to such an address has
+seen the envelope of that one message.
 """
 
 from __future__ import annotations

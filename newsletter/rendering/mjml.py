@@ -98,7 +98,11 @@ def _pixels(value: str, whole: float) -> float:
 
 
 def with_picture_widths(html: str, room: Room) -> str:
-    """Return HTML with a width for each picture that fits and does not exceed its own."""
+    """Return HTML with a width for each picture that fits and does not exceed its own.
+
+    Outlook on Windows does not support ``max-width``: it shows a picture in the width of its
+    attribute, and widens the whole mail for it.
+    """
 
     def fit(picture: re.Match[str]) -> str:
         tag = picture[0]

@@ -84,13 +84,13 @@ from newsletter.web.subscribers.imports import router as importing_router
 from newsletter.web.subscribers.invitations import router as invitations_router
 from newsletter.web.subscribers.join import confirming_router, joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
-from newsletter.web.subscribers.kept_requests import KeptRequests
 from newsletter.web.subscribers.leave import router as leaving_router
 from newsletter.web.subscribers.merging import router as merging_router
 from newsletter.web.subscribers.people import router as subscribers_router
 from newsletter.web.subscribers.person import router as person_router
 from newsletter.web.subscribers.preferences import router as preferences_router
 from newsletter.web.subscribers.segments import router as segments_router
+from newsletter.web.subscribers.unsubscribe_spool import UnsubscribeSpool
 from newsletter.web.tracing import Tracer
 
 #: Paths that search engines may index.
@@ -174,13 +174,13 @@ def create_app(
     # The last middleware is the innermost one: the others see a response until its last piece.
     within = [Middleware(HeadRequests), Middleware(AnswersInPieces)]
     patient = waiting_at_most(engine, READER_SECONDS)
-    kept = KeptRequests(settings.kept_requests_dir, patient)
+    spool = UnsubscribeSpool(settings.unsubscribe_spool_dir, patient)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         middleware=within,
-        lifespan=kept.running,
+        lifespan=spool.running,
     )
     pages = Pages(settings.templates_dir)
     # The server replaces this function with one that returns whether it is stopping.
@@ -190,7 +190,7 @@ def create_app(
         settings=settings,
         engine=engine,
         reader_engine=patient,
-        kept_requests=kept,
+        unsubscribe_spool=spool,
         signer=signer,
         sealer=Sealer(signing_keys(settings)),
         figures=figures or Figures(engine),

@@ -38,7 +38,7 @@ from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages, show_page
 from newsletter.web.routing import submitted_to
-from newsletter.web.subscribers.kept_requests import KeptError
+from newsletter.web.subscribers.unsubscribe_spool import SpooledError
 
 _log = logging.getLogger(__name__)
 
@@ -217,8 +217,8 @@ def _show_absence_of_database(app: FastAPI, failed: _FailurePages) -> None:
     for kind in AWAY:
         app.exception_handler(kind)(away)
 
-    @app.exception_handler(KeptError)
-    def kept(request: Request, error: KeptError) -> Response:
+    @app.exception_handler(SpooledError)
+    def spooled(request: Request, error: SpooledError) -> Response:
         del error
         if _is_browser(request):
             return failed.once_more(request, is_kept=True)

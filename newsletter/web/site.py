@@ -12,10 +12,12 @@ from newsletter.accounts.sealing import Sealer
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, TokenSigner
+from newsletter.web.routing import client_of
+from subscribers.join_limits import kept_network
 
 if TYPE_CHECKING:
     from newsletter.web.pages import Pages
-    from newsletter.web.subscribers.kept_requests import KeptRequests
+    from newsletter.web.subscribers.unsubscribe_spool import UnsubscribeSpool
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -25,14 +27,14 @@ class Site:
     Attributes:
         reader_engine: The database for readers' pages, which wait for it at most as long as people
             wait for a page.
-        kept_requests: Carries out requests to unsubscribe, also later.
+        unsubscribe_spool: Carries out requests to unsubscribe, also later.
         figures: The cache of figures that are slow to compute.
     """
 
     settings: Settings
     engine: Engine
     reader_engine: Engine
-    kept_requests: KeptRequests
+    unsubscribe_spool: UnsubscribeSpool
     signer: TokenSigner
     sealer: Sealer
     figures: Figures
@@ -71,6 +73,10 @@ class Site:
     def session_token(self, request: Request) -> str:
         """Return the session's token, or an empty string."""
         return request.cookies.get(self.session_cookie, "")
+
+    def network_to_keep(self, request: Request) -> str:
+        """Return what is kept of a reader's network as evidence; see `kept_network`."""
+        return kept_network(client_of(request), self.settings.consent_network)
 
     def holder(self, request: Request) -> str:
         """Return the value that form tokens are bound to."""

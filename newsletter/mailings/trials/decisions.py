@@ -83,6 +83,9 @@ def decide(responses: Sequence[Response]) -> Decision:
 def best_probabilities(responses: Sequence[Response]) -> tuple[float, ...]:
     """Return for each subject the probability that it has the highest rate; the sum is 1.
 
+    Each rate has a beta distribution: uniform before the trial, and by Bayes' rule
+    Beta(1 + clicks, 1 + recipients - clicks) after it.
+
     Clicks may exceed the number of recipients, for example if mail scanners follow links. They are
     capped at that number.
     """

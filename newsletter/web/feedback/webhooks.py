@@ -1,7 +1,9 @@
 """Webhooks of providers for bounces and complaints, which reply 2xx only after the commit.
 
 If a signature covers the body, the body must be read before it can be verified. Therefore only a
-few bodies are read at once for each network of addresses, each within its provider's limit.
+few bodies are read at once for each network of addresses, each within its provider's limit, and
+none after many successive refusals. Behind a proxy that is not in `TRUSTED_PROXIES`, all clients
+are one network.
 """
 
 from __future__ import annotations

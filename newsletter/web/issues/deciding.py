@@ -11,7 +11,6 @@ from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived
 from newsletter.errors import NewsletterError
@@ -21,7 +20,6 @@ from newsletter.issues.sent import IssueSentError
 from newsletter.mailings.approvals.requests import ask_approval_of_draft, ready_draft
 from newsletter.mailings.archive import place_draft
 from newsletter.mailings.orders.ordering import review_order
-from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.web.access import (
@@ -35,7 +33,7 @@ from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_as import AsGiven, with_shown_as
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
-from newsletter.web.mailings.send_page import post_of, show_subjects
+from newsletter.web.mailings.send_page import post_of, send_test, show_subjects
 from newsletter.web.routing import Router
 from subscribers.segments.saved import segment_text
 
@@ -185,18 +183,7 @@ def _send_test(
             row = newsletter_of(session, visit)
             draft = began_with(get_draft(session, own(visit), number), revision)
             issue = publish_draft(session, visit.actor, draft)
-        order_test(
-            visit.engine,
-            visit.actor,
-            row,
-            issue,
-            group=group,
-            to=visit.address,
-            shown_as=shown_as,
-            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
-            settings=visit.site.settings,
-            pseudonyms=visit.site.pseudonyms,
-        )
+        send_test(visit, row, issue, group=group, shown_as=shown_as)
         tail = f"?{urlencode({'done': 'test', 'group': group})}"
         tail = f"{with_shown_as(tail, shown_as)}#panel-send"
         return to_draft(newsletter, number, in_blocks=False, tail=tail)

@@ -9,7 +9,6 @@ from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.edit_conflicts import EditConflictError
 from newsletter.errors import NewsletterError, NotFoundError
@@ -20,7 +19,7 @@ from newsletter.issues.store import get_issue
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
-from newsletter.mailings.orders.test_mails import order_test, save_group
+from newsletter.mailings.orders.test_mails import save_group
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
@@ -41,6 +40,7 @@ from newsletter.web.mailings.send_page import (
     back_to_page,
     find_issue_of,
     other_place,
+    send_test,
     show_sending,
     show_subjects,
     subject_of,
@@ -267,18 +267,7 @@ def _test_mail(
     with reading(visit.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
     try:
-        order_test(
-            visit.engine,
-            visit.actor,
-            newsletter,
-            issue,
-            group=group,
-            to=visit.address,
-            shown_as=shown_as,
-            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
-            settings=visit.site.settings,
-            pseudonyms=visit.site.pseudonyms,
-        )
+        send_test(visit, newsletter, issue, group=group, shown_as=shown_as)
     except NewsletterError as error:
         return show_sending(visit, issue_id, status=409, error=error)
     return back_to_page(visit.request, "test", cut="/test", shown_as=shown_as, group=group)

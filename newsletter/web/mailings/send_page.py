@@ -22,6 +22,7 @@ from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.state import last_plan
 from newsletter.mailings.ledger.schedule import propose_time
 from newsletter.mailings.orders.ordering import earlier_mailings
+from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
@@ -122,6 +123,24 @@ def show_subjects(visit: Visit, newsletter: Newsletter, content: Issue) -> HTMLR
 def post_of(visit: Visit) -> Post:
     """Return what mails about approvals are made with."""
     return Post(templates_dir=visit.site.settings.templates_dir, public_url=visit.site.url)
+
+
+def send_test(
+    visit: Visit, newsletter: Newsletter, issue: StoredIssue, *, group: str, shown_as: str
+) -> None:
+    """Queue a test mail to a group, or to the person who asks for it; see `order_test`."""
+    order_test(
+        visit.engine,
+        visit.actor,
+        newsletter,
+        issue,
+        group=group,
+        to=visit.address,
+        shown_as=shown_as,
+        sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
+        settings=visit.site.settings,
+        pseudonyms=visit.site.pseudonyms,
+    )
 
 
 def address_of(newsletter: Newsletter, issue: StoredIssue) -> str:

@@ -22,7 +22,6 @@ from newsletter.web.pages import named_language
 from newsletter.web.routing import Router, SubmittedForm, client_of
 from newsletter.web.site import site_of
 from subscribers.address_changes import AddressChange
-from subscribers.join_limits import kept_network
 from subscribers.readers import find_reader, known_of
 
 _ADDRESS_LENGTH = 320
@@ -72,7 +71,7 @@ def show_change(token: str, request: Request) -> HTMLResponse:
 @router.post("/address/{token}")
 def confirm(token: str, request: Request) -> HTMLResponse:
     """Confirm the change."""
-    _changes(request).confirm(token, network=network_to_keep(request))
+    _changes(request).confirm(token, network=site_of(request).network_to_keep(request))
     return show_change(token, request)
 
 
@@ -87,7 +86,7 @@ def show_undo(token: str, request: Request) -> HTMLResponse:
 @router.post("/address/undo/{token}")
 def undo(token: str, request: Request) -> HTMLResponse:
     """Take the change back."""
-    _changes(request).undo(token, network=network_to_keep(request))
+    _changes(request).undo(token, network=site_of(request).network_to_keep(request))
     return show_undo(token, request)
 
 
@@ -140,8 +139,3 @@ def _show(template: str, change: AddressChange, request: Request) -> HTMLRespons
         change=change,
         newsletter=change.newsletter,
     )
-
-
-def network_to_keep(request: Request) -> str:
-    """Return what is kept of a reader's network as evidence; see `kept_network`."""
-    return kept_network(client_of(request), site_of(request).settings.consent_network)

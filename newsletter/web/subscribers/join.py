@@ -20,8 +20,8 @@ from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.head_requests import asked_by_head
 from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, SubmittedForm, client_of
+from newsletter.web.site import site_of
 from newsletter.web.subscribers.join_pages import JoinPages, share
-from subscribers.join_limits import kept_network
 from subscribers.joining import (
     CONFIRMATION_MAIL,
     Invitation,
@@ -162,7 +162,7 @@ def confirming_router(
                 token,
                 days=settings.confirm_days,
                 source=CONFIRMATION_MAIL,
-                network=kept_network(client_of(request), settings.consent_network),
+                network=site_of(request).network_to_keep(request),
             )
         return RedirectResponse(_in_its_language(f"/c/{token}/welcome", request), status_code=303)
 

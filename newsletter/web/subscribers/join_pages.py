@@ -37,6 +37,7 @@ from newsletter.web.error_pages import content_policy
 from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import READER_SECONDS, client_of
+from newsletter.web.site import site_of
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
@@ -45,7 +46,7 @@ from subscribers.forms.proof import SOONEST, stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
 from subscribers.invitations import may_join, require_sight
-from subscribers.join_limits import count_display, kept_network, may_count_display
+from subscribers.join_limits import count_display, may_count_display
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
 
@@ -261,7 +262,7 @@ class JoinPages:
                     name=filled.name or address.name,
                     origin=Origin(
                         source=_source(request, self._settings),
-                        network=kept_network(client_of(request), self._settings.consent_network),
+                        network=site_of(request).network_to_keep(request),
                         wording=consent_wording(shown.newsletter, filled.language),
                         language=filled.language,
                         mail_language=filled.mail_language,

@@ -16,7 +16,7 @@ from newsletter.tokens import Purpose
 from newsletter.web.pages import named_language
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.site import site_of
-from newsletter.web.subscribers.kept_requests import LeaveRequest
+from newsletter.web.subscribers.unsubscribe_spool import UnsubscribeRequest
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import give_reason
 from subscribers.preferences import pause
@@ -113,7 +113,7 @@ def mail_settings(token: str, request: Request) -> HTMLResponse:
 def _leave(token: str, request: Request, way: UnsubscribeWay, *, everything: bool) -> None:
     site = site_of(request)
     ref = site.signer.read_delivery(Purpose.UNSUBSCRIBE, token)
-    site.kept_requests.carry_out(LeaveRequest(ref=ref, way=way, everything=everything))
+    site.unsubscribe_spool.carry_out(UnsubscribeRequest(ref=ref, way=way, everything=everything))
 
 
 def _pause(token: str, request: Request, weeks: int) -> datetime | None:

@@ -30,7 +30,6 @@ from newsletter.tokens import DeliveryRef, Purpose
 from newsletter.web.pages import named_language
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.site import Site, site_of
-from newsletter.web.subscribers.address_changes import network_to_keep
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.held_words import held_lists, mailings_in
 from subscribers.actions import erase_person
@@ -79,7 +78,7 @@ def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
                 wishes,
                 newsletter_id=ref.newsletter_id,
                 source=PREFERENCES_PAGE,
-                network=network_to_keep(request),
+                network=site.network_to_keep(request),
                 mailing_id=ref.mailing_id or None,
             )
     except ListError as error:
@@ -110,7 +109,7 @@ def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
             int(number) if _is_number(number) else 0,
             language=_language_of(session, ref, request),
             like=ref.newsletter_id,
-            network=network_to_keep(request),
+            network=site.network_to_keep(request),
         )
     return _show("preferences.html", token, request, saved=True)
 

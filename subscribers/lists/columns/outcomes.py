@@ -256,7 +256,8 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
 
 def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
     """Return whether a list has times of confirmation or consent, and a row has none."""
-    return bool(form.confirming) and is_false(values.get(form.confirming, ""))
+    field = form.confirming
+    return bool(field) and is_false(values.get(field, ""))
 
 
 #: States that do not exclude from mail.

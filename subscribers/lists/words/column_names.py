@@ -237,6 +237,7 @@ _COUNTS = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def says_consented(name: str) -> bool:
     """Return whether a column of days is of consent by its name, and not of joining: 同意日."""
     return _CONSENTED.search(fold(name)) is not None

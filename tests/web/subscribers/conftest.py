@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import MailingKind, SubscriptionState
 from newsletter.mailings.planning.content import MailingContent, load_content
@@ -61,12 +62,20 @@ class Reception:
         return found.group()
 
     def preferences(self, address: str) -> str:
-        ref = DeliveryRef(
+        return self._link("p", Purpose.PREFERENCES, address)
+
+    def unsubscribe_link(self, address: str) -> str:
+        return self._link("u", Purpose.UNSUBSCRIBE, address)
+
+    def _link(self, path: str, purpose: Purpose, address: str) -> str:
+        return f"{self.url}/{path}/{self.signer.sign_delivery(purpose, self.ref(address))}"
+
+    def ref(self, address: str) -> DeliveryRef:
+        return DeliveryRef(
             newsletter_id=self.stage.newsletter_id,
             mailing_id=0,
             subscriber_id=self.stage.subscriber_id(address),
         )
-        return f"{self.url}/p/{self.signer.sign_delivery(Purpose.PREFERENCES, ref)}"
 
     def state(self, address: str) -> SubscriptionState | None:
         with reading(self.stage.engine) as session:
@@ -78,6 +87,17 @@ class Reception:
                     SubscriptionRow.newsletter_id == self.stage.newsletter_id,
                 )
             ).one_or_none()
+
+
+@contextmanager
+def held(reception: Reception) -> Iterator[None]:
+    """Hold what readers write to, as an import does. SQLite is locked as a whole anyhow."""
+    with transaction(reception.stage.engine) as session:
+        if session.connection().dialect.name == "postgresql":
+            session.execute(
+                text("LOCK TABLE subscriber, subscription, join_tally IN EXCLUSIVE MODE")
+            )
+        yield
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.newsletters.publications import create_newsletter
-from newsletter.tokens import DeliveryRef, Purpose, mark_of
+from newsletter.tokens import Purpose, mark_of
 from subscribers.actions import erase_person
 from subscribers.suppression import suppress
 from tests.support.databases import each_database
@@ -154,18 +154,9 @@ def test_links_go_out_of_date(reception: Reception, page: str) -> None:
     assert _relation(reception, OLD).state is CONFIRMED
 
 
-def _way_out_of_an_old_mail(reception: Reception) -> str:
-    ref = DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(OLD),
-    )
-    return f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
-
-
 def test_who_leaves_by_a_mail_to_the_old_address_leaves(reception: Reception, page: str) -> None:
     _change(reception, page)
-    link = _way_out_of_an_old_mail(reception)
+    link = reception.unsubscribe_link(OLD)
     httpx.post(link, data={"List-Unsubscribe": "One-Click"})
     assert _relation(reception, NEW).state is LEFT
 
@@ -174,7 +165,7 @@ def test_the_page_of_an_old_mail_offers_to_leave_and_names_no_new_address(
     reception: Reception, page: str
 ) -> None:
     _change(reception, page)
-    link = _way_out_of_an_old_mail(reception)
+    link = reception.unsubscribe_link(OLD)
     shown = httpx.get(link).text
     assert f'action="{urlsplit(link).path}?lang=ja"' in shown
     assert NEW not in shown
@@ -188,7 +179,7 @@ def test_a_pause_by_an_old_mail_holds_at_the_new_address(reception: Reception, p
     with transaction(reception.stage.engine) as session:
         session.execute(update(SubscriptionRow).values(paused_until=None))
     _change(reception, page)
-    httpx.post(f"{_way_out_of_an_old_mail(reception)}/pause")
+    httpx.post(f"{reception.unsubscribe_link(OLD)}/pause")
     assert _relation(reception, NEW).paused_until is not None
 
 
@@ -196,7 +187,7 @@ def test_the_settings_that_an_old_mail_asks_for_go_to_the_new_address(
     reception: Reception, page: str
 ) -> None:
     _change(reception, page)
-    httpx.post(f"{_way_out_of_an_old_mail(reception)}/settings")
+    httpx.post(f"{reception.unsubscribe_link(OLD)}/settings")
     assert _recipients(reception)[-1] == NEW
 
 
@@ -211,7 +202,7 @@ def test_leaving_all_by_an_old_mail_leaves_what_was_joined_since(
         f"{reception.preferences(NEW)}/join",
         data={"newsletter": str(other)},
     )
-    httpx.post(f"{_way_out_of_an_old_mail(reception)}/all")
+    httpx.post(f"{reception.unsubscribe_link(OLD)}/all")
     with reading(reception.stage.engine) as session:
         states = set(session.scalars(select(SubscriptionRow.state)))
     assert states == {LEFT}
@@ -241,12 +232,7 @@ def test_no_page_says_that_mail_goes_on_after_its_reader_has_left(
     undo = _change(reception, page)
     httpx.post(undo)
     assert f"{OLD}に届くようになりました：{name}" in httpx.get(undo).text
-    ref = DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(OLD),
-    )
-    leave = f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+    leave = reception.unsubscribe_link(OLD)
     httpx.post(leave)
     assert f"{OLD}に届くニュースレターは現在ありません" in httpx.get(undo).text
     assert "配信はすでに停止しています" in httpx.post(f"{leave}/pause").text

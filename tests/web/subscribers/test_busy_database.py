@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
-from sqlalchemy import text
 
-from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import SubscriptionState
-from newsletter.tokens import DeliveryRef, Purpose
 from tests.support.databases import each_database
 from tests.support.site import serving
-from tests.web.subscribers.conftest import Reception
+from tests.web.subscribers.conftest import Reception, held
 
 READER = "reader@example.jp"
 BROWSER = {"Accept": "text/html"}
-
-
-@contextmanager
-def held(reception: Reception) -> Iterator[None]:
-    """Hold what readers write to, as an import does. SQLite is locked as a whole anyhow."""
-    with transaction(reception.stage.engine) as session:
-        if session.connection().dialect.name == "postgresql":
-            session.execute(
-                text("LOCK TABLE subscriber, subscription, join_tally IN EXCLUSIVE MODE")
-            )
-        yield
-
-
-def _leave(reception: Reception) -> str:
-    ref = DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(READER),
-    )
-    return f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
 
 
 @pytest.fixture
@@ -80,8 +56,8 @@ def test_every_readers_form_says_that_it_is_not_done_yet_and_is_done_once_it_is_
         reception.preferences(READER): {"name": "葵"},
         reception.preferences(READER) + "/erase": {"sure": "yes"},
         reception.preferences(READER) + "/address": {"email": "other@example.jp"},
-        _leave(reception): {},
-        _leave(reception) + "/pause": {},
+        reception.unsubscribe_link(READER): {},
+        reception.unsubscribe_link(READER) + "/pause": {},
     }
     with held(reception):
         for url, fields in forms.items():
@@ -91,5 +67,6 @@ def test_every_readers_form_says_that_it_is_not_done_yet_and_is_done_once_it_is_
             for name, value in fields.items():
                 assert f'name="{name}" value="{value}"' in answer.text
     assert reception.state(READER) is SubscriptionState.CONFIRMED
-    assert httpx.post(_leave(reception).replace(reception.url, busy)).status_code == 200
+    leave = reception.unsubscribe_link(READER).replace(reception.url, busy)
+    assert httpx.post(leave).status_code == 200
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED

@@ -18,7 +18,6 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining, Role, SubscriptionState, Visibility
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
-from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.invitations import make_invitation, may_join, revoke_invitation
 from tests.support.databases import each_database
 from tests.support.stage import Stage
@@ -87,19 +86,10 @@ def test_a_private_newsletter_is_there_for_those_alone_who_were_invited(
 
 def test_whoever_left_a_newsletter_by_invitation_is_led_to_no_form(reception: Reception) -> None:
     reception.stage.subscribe(NEW)
-    leave = _leave_link(reception)
+    leave = reception.unsubscribe_link(NEW)
     assert "/subscribe/digest" in httpx.post(leave).text
     _invite(reception.stage)
     assert "/subscribe/digest" not in httpx.post(leave).text
-
-
-def _leave_link(reception: Reception) -> str:
-    ref = DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(NEW),
-    )
-    return f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
 
 
 def test_one_use_is_one_request_when_two_come_at_once(reception: Reception) -> None:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.database.engine import transaction
-from newsletter.tokens import DeliveryRef, Purpose
 from tests.support.databases import each_database
 from tests.web.subscribers.conftest import Reception
 
@@ -18,15 +17,9 @@ READER = "reader@example.jp"
 
 def _forms(reception: Reception) -> dict[str, tuple[str, dict[str, str]]]:
     page = reception.preferences(READER)
-    ref = DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(READER),
-    )
-    leave = reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)
     return {
         "join": (reception.form, {"email": "new@example.jp"}),
-        "leave": (f"{reception.url}/u/{leave}", {"List-Unsubscribe": "One-Click"}),
+        "leave": (reception.unsubscribe_link(READER), {"List-Unsubscribe": "One-Click"}),
         "save": (page, {"name": "葵"}),
         "erase": (f"{page}/erase", {"sure": "yes"}),
     }

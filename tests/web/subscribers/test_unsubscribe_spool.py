@@ -14,14 +14,16 @@ from newsletter.database.engine import reading, transaction, waiting_at_most
 from newsletter.database.tables import SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
-from newsletter.tokens import DeliveryRef, Purpose
-from newsletter.web.subscribers.kept_requests import KeptError, KeptRequests, LeaveRequest
+from newsletter.web.subscribers.unsubscribe_spool import (
+    SpooledError,
+    UnsubscribeRequest,
+    UnsubscribeSpool,
+)
 from subscribers.leaving import last_way
 from tests.support.databases import each_database
 from tests.support.ports import await_condition
 from tests.support.site import serving
-from tests.web.subscribers.conftest import Reception
-from tests.web.subscribers.test_busy_database import held
+from tests.web.subscribers.conftest import Reception, held
 
 READER = "reader@example.jp"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -29,7 +31,7 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "kept-requests"
+    return tmp_path / "unsubscribe-spool"
 
 
 @pytest.fixture
@@ -44,26 +46,14 @@ def busy(
         yield reception
 
 
-def _ref(reception: Reception) -> DeliveryRef:
-    return DeliveryRef(
-        newsletter_id=reception.stage.newsletter_id,
-        mailing_id=0,
-        subscriber_id=reception.stage.subscriber_id(READER),
-    )
-
-
-def _link(reception: Reception) -> str:
-    return (
-        f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, _ref(reception))}"
-    )
-
-
-def _keep(reception: Reception, folder: Path) -> None:
+def _spool(reception: Reception, folder: Path) -> None:
     """Leave behind what a process kept that died before the database was back."""
-    request = LeaveRequest(ref=_ref(reception), way=UnsubscribeWay.ONE_CLICK, everything=False)
-    kept = KeptRequests(folder, waiting_at_most(reception.stage.engine, 0.01))
-    with held(reception), pytest.raises(KeptError):
-        kept.carry_out(request)
+    request = UnsubscribeRequest(
+        ref=reception.ref(READER), way=UnsubscribeWay.ONE_CLICK, everything=False
+    )
+    spool = UnsubscribeSpool(folder, waiting_at_most(reception.stage.engine, 0.01))
+    with held(reception), pytest.raises(SpooledError):
+        spool.carry_out(request)
 
 
 def _await_left(reception: Reception) -> None:
@@ -78,7 +68,7 @@ def _await_left(reception: Reception) -> None:
 def test_a_one_click_request_is_carried_out_when_the_database_is_back(
     busy: Reception, folder: Path
 ) -> None:
-    link = _link(busy)
+    link = busy.unsubscribe_link(READER)
     with held(busy):
         for _ in range(3):
             assert httpx.post(link, data=ONE_CLICK).status_code == 503
@@ -86,7 +76,7 @@ def test_a_one_click_request_is_carried_out_when_the_database_is_back(
     _await_left(busy)
     await_condition(lambda: not any(folder.iterdir()), seconds=30, what="the file to be deleted")
     with reading(busy.stage.engine) as session:
-        ref = _ref(busy)
+        ref = busy.ref(READER)
         way = last_way(session, ref.newsletter_id, ref.subscriber_id)
     assert way is UnsubscribeWay.ONE_CLICK
 
@@ -96,7 +86,7 @@ def test_the_page_says_that_the_request_is_kept_and_not_done_yet(
     busy: Reception, browser: Browser
 ) -> None:
     page = browser.new_page(locale="en", java_script_enabled=False)
-    page.goto(f"{_link(busy)}?lang=en")
+    page.goto(f"{busy.unsubscribe_link(READER)}?lang=en")
     with held(busy):
         page.get_by_role("button", name="Unsubscribe", exact=True).click()
         expect(page.get_by_role("alert")).to_contain_text("you are not unsubscribed yet")
@@ -109,12 +99,12 @@ def test_the_page_says_that_the_request_is_kept_and_not_done_yet(
 @each_database
 def test_a_request_to_leave_everything_leaves_everything(busy: Reception) -> None:
     with held(busy):
-        assert httpx.post(f"{_link(busy)}/all").status_code == 503
+        assert httpx.post(f"{busy.unsubscribe_link(READER)}/all").status_code == 503
     _await_left(busy)
 
 
 def test_a_request_with_a_forged_link_is_not_kept(busy: Reception, folder: Path) -> None:
-    link = _link(busy)
+    link = busy.unsubscribe_link(READER)
     forged = link[:-1] + ("A" if link[-1] != "A" else "B")
     with held(busy):
         assert httpx.post(forged, data=ONE_CLICK).status_code == 404
@@ -126,7 +116,7 @@ def test_a_request_that_a_dead_process_kept_is_carried_out_by_the_next_one(
     reception: Reception, folder: Path, tmp_path: Path
 ) -> None:
     reception.stage.subscribe(READER)
-    _keep(reception, folder)
+    _spool(reception, folder)
     with serving(reception.stage.engine, reception.signer, tmp_path):
         _await_left(reception)
 
@@ -134,19 +124,19 @@ def test_a_request_that_a_dead_process_kept_is_carried_out_by_the_next_one(
 @each_database
 def test_who_joined_again_after_the_request_stays(reception: Reception, folder: Path) -> None:
     reception.stage.subscribe(READER)
-    _keep(reception, folder)
+    _spool(reception, folder)
     with transaction(reception.stage.engine) as session:
         session.execute(update(SubscriptionRow).values(confirmed_at=now()))
-    kept = KeptRequests(folder, reception.stage.engine)
-    assert kept.carry_out_kept()
+    spool = UnsubscribeSpool(folder, reception.stage.engine)
+    assert spool.carry_out_spooled()
     assert reception.state(READER) is SubscriptionState.CONFIRMED
     assert not any(folder.iterdir())
 
 
 def test_a_damaged_file_keeps_nobody_else_from_leaving(reception: Reception, folder: Path) -> None:
     reception.stage.subscribe(READER)
-    _keep(reception, folder)
+    _spool(reception, folder)
     (folder / "0.json").write_text('{"ref": 1')
-    assert KeptRequests(folder, reception.stage.engine).carry_out_kept()
+    assert UnsubscribeSpool(folder, reception.stage.engine).carry_out_spooled()
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
     assert [path.name for path in folder.iterdir()] == ["0.json"]

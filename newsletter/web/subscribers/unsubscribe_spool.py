@@ -1,4 +1,4 @@
-"""Requests to unsubscribe that came while the database was away, kept on this host's disk.
+"""The spool: requests to unsubscribe that came while the database was away, on this host's disk.
 
 A mail program sends a one-click request (RFC 8058) once, and a reader who met an error page may not
 come back. The answer says that it is not done yet, as it must until the database has it; the
@@ -41,12 +41,15 @@ _LAST_SECONDS = 5.0
 _ENDING = ".json"
 
 
-class KeptError(UnavailableError):
+class SpooledError(UnavailableError):
     """The database is away, and the request is kept until it replies."""
+
+    def __init__(self) -> None:
+        super().__init__(msg("The database is away; the request is kept."))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LeaveRequest:
+class UnsubscribeRequest:
     """A reader's request to unsubscribe, as their link and form say it.
 
     Attributes:
@@ -59,10 +62,10 @@ class LeaveRequest:
     asked_at: datetime = field(default_factory=now)
 
 
-_REQUESTS = TypeAdapter(LeaveRequest)
+_REQUESTS = TypeAdapter(UnsubscribeRequest)
 
 
-class KeptRequests:
+class UnsubscribeSpool:
     """Carries out requests to unsubscribe, and keeps those for which the database is away.
 
     Each is a file, named by what it asks for, so that a repeated request is kept once. Carrying one
@@ -75,27 +78,27 @@ class KeptRequests:
         self._ending, self._failed = threading.Event(), set[Path]()
         self._runs = self._is_behind = False
 
-    def carry_out(self, request: LeaveRequest) -> None:
+    def carry_out(self, request: UnsubscribeRequest) -> None:
         """Unsubscribe a reader.
 
         Raises:
-            KeptError: The database is away; the request is carried out when it replies.
+            SpooledError: The database is away; the request is carried out when it replies.
             TokenError: The link's numbers belong to others since a restore.
             SQLAlchemyError: The request could neither be carried out nor kept.
         """
         # Programs send many: to wait for a database that was away a moment ago would hold up all.
         one_click = request.way is UnsubscribeWay.ONE_CLICK
-        if one_click and self._runs and self._is_behind and self._keep(request):
-            raise KeptError(msg("The database is away; the request is kept."))
+        if one_click and self._runs and self._is_behind and self._spool(request):
+            raise SpooledError
         try:
             _unsubscribe(self._engine, request, asked_at=None)
         except AWAY as error:
-            if is_overtaken(error) or not is_away(error) or not self._keep(request):
+            if is_overtaken(error) or not is_away(error) or not self._spool(request):
                 raise
             _log.warning("a request to unsubscribe is kept: %s", reason_of(error))
-            raise KeptError(msg("The database is away; the request is kept.")) from error
+            raise SpooledError from error
 
-    def _keep(self, request: LeaveRequest) -> bool:
+    def _spool(self, request: UnsubscribeRequest) -> bool:
         """Write a request to the disk; return whether that was possible."""
         what = (*astuple(request.ref), request.everything)
         path = self._folder / f"{sha256(repr(what).encode()).hexdigest()[:32]}{_ENDING}"
@@ -110,7 +113,7 @@ class KeptRequests:
     @asynccontextmanager
     async def running(self, _app: object) -> AsyncIterator[None]:
         """Carry out what is kept, in a thread, while the application runs."""
-        thread = threading.Thread(target=self._run, name="kept requests", daemon=True)
+        thread = threading.Thread(target=self._run, name="unsubscribe spool", daemon=True)
         thread.start()
         try:
             yield
@@ -122,10 +125,10 @@ class KeptRequests:
         self._runs = self._is_behind = True
         while not self._ending.is_set():
             try:
-                if self._is_behind and self.carry_out_kept():
+                if self._is_behind and self.carry_out_spooled():
                     # In this order: a request that is kept meanwhile is not overlooked.
                     self._is_behind = False
-                    if any(self._kept()):
+                    if any(self._spooled()):
                         self._is_behind = True
             except OSError:
                 _log.exception("the kept requests to unsubscribe cannot be listed")
@@ -133,13 +136,13 @@ class KeptRequests:
                 self._is_behind = False
             self._ending.wait(_INTERVAL)
 
-    def _kept(self) -> Iterator[Path]:
+    def _spooled(self) -> Iterator[Path]:
         return (path for path in self._folder.glob(f"*{_ENDING}") if path not in self._failed)
 
-    def carry_out_kept(self) -> bool:
+    def carry_out_spooled(self) -> bool:
         """Carry out the kept requests; return False if the database is still away."""
         done = 0
-        for path in self._kept():
+        for path in self._spooled():
             try:
                 request = _REQUESTS.validate_json(path.read_bytes())
                 _unsubscribe(self._engine, request, asked_at=request.asked_at)
@@ -166,7 +169,7 @@ class KeptRequests:
         return True
 
 
-def _unsubscribe(engine: Engine, request: LeaveRequest, *, asked_at: datetime | None) -> None:
+def _unsubscribe(engine: Engine, request: UnsubscribeRequest, *, asked_at: datetime | None) -> None:
     with transaction(engine) as session:
         ref = present_ref(session, request.ref)
         end = (
