@@ -51,9 +51,10 @@ from newsletter.web.issues.uploads import snippet_router as snippet_uploads_rout
 from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.approval import comments_router as commenting_router
 from newsletter.web.mailings.approval import router as approval_router
-from newsletter.web.mailings.archive import archive_router, front_router
+from newsletter.web.mailings.archive import SearchLimit
+from newsletter.web.mailings.archive import router as archive_router
 from newsletter.web.mailings.order import router as ordering_router
-from newsletter.web.mailings.own_copy import own_copy_router
+from newsletter.web.mailings.own_copy import router as own_copy_router
 from newsletter.web.mailings.progress import list_router as mailing_list_router
 from newsletter.web.mailings.progress import router as progress_router
 from newsletter.web.mailings.reports import clicks_router
@@ -68,21 +69,21 @@ from newsletter.web.newsletters.look_page import router as look_router
 from newsletter.web.newsletters.settings import router as newsletters_router
 from newsletter.web.newsletters.snippets import router as snippets_router
 from newsletter.web.newsletters.templates import router as templates_router
-from newsletter.web.operations.overview import operating_router
+from newsletter.web.operations.overview import router as operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages, show_entry
 from newsletter.web.routing import READER_SECONDS, add_routes, limit_of_accounts
 from newsletter.web.site import Site
 from newsletter.web.slow_clients import AnswersInPieces
 from newsletter.web.subscribers.address_changes import router as address_changes_router
-from newsletter.web.subscribers.api import api_router
+from newsletter.web.subscribers.api import router as api_router
 from newsletter.web.subscribers.editing import router as editing_router
 from newsletter.web.subscribers.fields import router as fields_router
-from newsletter.web.subscribers.forms import forms_router
+from newsletter.web.subscribers.forms import router as forms_router
 from newsletter.web.subscribers.growth import router as growth_router
 from newsletter.web.subscribers.imports import router as importing_router
 from newsletter.web.subscribers.invitations import router as invitations_router
-from newsletter.web.subscribers.join import confirming_router, joining_router
+from newsletter.web.subscribers.join import router as joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
 from newsletter.web.subscribers.leave import router as leaving_router
 from newsletter.web.subscribers.merging import router as merging_router
@@ -92,13 +93,21 @@ from newsletter.web.subscribers.preferences import router as preferences_router
 from newsletter.web.subscribers.segments import router as segments_router
 from newsletter.web.subscribers.unsubscribe_spool import UnsubscribeSpool
 from newsletter.web.tracing import Tracer
+from workers.overview import overview_source
 
 #: Paths that search engines may index.
 _PUBLIC = ("/archive", "/static", "/subscribe", "/looks", "/sitemap.xml", "/robots.txt")
 
-#: The routes of signed-in people, and those without a state of their own. Where two paths match,
-#: the first one answers.
-_SIGNED_IN = (
+#: All routes but those with a state of their own. Where two paths match, the first one answers.
+_ROUTERS = (
+    joining_router,
+    leaving_router,
+    preferences_router,
+    address_changes_router,
+    api_router,
+    archive_router,
+    own_copy_router,
+    operating_router,
     signing_in_router,
     account_router,
     people_router,
@@ -106,6 +115,7 @@ _SIGNED_IN = (
     home_router,
     guide_router,
     # What is about people of a list comes before the page of a person.
+    forms_router,
     invitations_router,
     importing_router,
     editing_router,
@@ -195,21 +205,13 @@ def create_app(
         sealer=Sealer(signing_keys(settings)),
         figures=figures or Figures(engine),
         pages=pages,
+        joining=JoinPages(settings, engine, signer, pages),
+        searches=SearchLimit(),
+        look_now=overview_source(settings, engine),
     )
-    joining = JoinPages(settings, engine, signer, pages)
-    add_routes(app, joining_router(joining, pages))
-    add_routes(app, confirming_router(settings, patient, signer, pages))
-    # Registered before the page of a person, whose path would also match.
-    add_routes(app, forms_router(settings, engine, pages, joining))
-    add_routes(app, leaving_router, preferences_router, address_changes_router)
-    add_routes(app, api_router(settings, engine))
-    add_routes(app, front_router(engine, pages))
-    add_routes(app, archive_router(settings, engine, pages))
-    add_routes(app, own_copy_router(settings, engine, signer, pages))
-    add_routes(app, operating_router(settings, engine, signer.pseudonyms, pages))
+    add_routes(app, *_ROUTERS)
     add_routes(app, webhooks_router(settings, engine, fetch))
     add_routes(app, files_router(engine))
-    add_routes(app, *_SIGNED_IN)
     if mailbox is not None and settings.is_local:
         # Only for trials, since its readers see the one-time links of accounts.
         add_routes(app, inbox_router(mailbox, pages, public_url=settings.public_url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ from newsletter.web.routing import client_of
 from subscribers.join_limits import kept_network
 
 if TYPE_CHECKING:
+    from newsletter.operations.overview import Overview
+    from newsletter.web.mailings.archive import SearchLimit
     from newsletter.web.pages import Pages
+    from newsletter.web.subscribers.join_pages import JoinPages
     from newsletter.web.subscribers.unsubscribe_spool import UnsubscribeSpool
 
 
@@ -29,6 +33,8 @@ class Site:
             wait for a page.
         unsubscribe_spool: Carries out requests to unsubscribe, also later.
         figures: The cache of figures that are slow to compute.
+        searches: Limits the searches in archives.
+        look_now: Returns the present state of operations.
     """
 
     settings: Settings
@@ -39,6 +45,9 @@ class Site:
     sealer: Sealer
     figures: Figures
     pages: Pages
+    joining: JoinPages
+    searches: SearchLimit
+    look_now: Callable[[], Overview]
 
     @property
     def pseudonyms(self) -> Pseudonyms:

@@ -14,7 +14,6 @@ from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -37,9 +36,8 @@ from newsletter.mailings.planning.variants import read_rendered
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
-from newsletter.settings import Settings
-from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, add_routes, network_of_request
+from newsletter.web.routing import Router, network_of_request
+from newsletter.web.site import site_of
 
 #: Searches allowed for one network in a period, and the period in seconds.
 MOST_SEARCHES, WITHIN_SECONDS = 60, 60.0
@@ -89,180 +87,177 @@ _CACHED = {"Cache-Control": "public, max-age=300"}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def front_router(engine: Engine, pages: Pages) -> Router:
-    """Return the route of the page with all public newsletters."""
-    router = Router()
-
-    @router.get("/")
-    def home(request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            rows = list_archives(session)
-            latest = {
-                row.id: list_publications(session, row.id, limit=_LATEST_ISSUES) for row in rows
-            }
-        return pages.show(
-            "reader/home.html",
-            language=pages.language_of(request),
-            newsletters=rows,
-            latest=latest,
-        )
-
-    return router
+router = Router()
 
 
-def archive_router(
-    settings: Settings, engine: Engine, pages: Pages, searches: SearchLimit | None = None
-) -> Router:
-    """Return the routes of the archive; ``searches`` limits the searches of a network."""
-    router = Router()
-    add_routes(router, _machines_router(settings, engine, pages))
-    site = settings.public_url
-    searches = searches or SearchLimit()
+@router.get("/")
+def home(request: Request) -> HTMLResponse:
+    """Show all public newsletters."""
+    site = site_of(request)
+    with reading(site.engine) as session:
+        rows = list_archives(session)
+        latest = {row.id: list_publications(session, row.id, limit=_LATEST_ISSUES) for row in rows}
+    return site.pages.show(
+        "reader/home.html",
+        language=site.pages.language_of(request),
+        newsletters=rows,
+        latest=latest,
+    )
 
-    @router.get("/archive/{slug}")
-    def archive(
-        slug: str,
-        request: Request,
-        page: int = 1,
-        q: Annotated[str, Query(max_length=200)] = "",
-        chapter: Annotated[str, Query(max_length=200)] = "",
-    ) -> HTMLResponse:
-        page = min(max(page, 1), 10_000)
-        with reading(engine) as session:
-            newsletter = find_archive(session, slug)
-            issues = list_publications(
-                session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
-            )
-            asked = bool(q.strip() or chapter)
-            often = asked and not searches.admits(network_of_request(request))
-            asked = asked and not often
-            hits = search_archive(session, newsletter.id, q, chapter=chapter) if asked else ()
-            chapters = archive_chapters(session, newsletter.id)
-        shown = pages.show(
-            "reader/archive.html",
-            language=pages.language_of(request, newsletter.language),
-            status=429 if often else 200,
-            often=often,
+
+@router.get("/archive/{slug}/feed.atom")
+def feed(slug: str, request: Request) -> Response:
+    """Return the feed of a newsletter (Atom, RFC 4287)."""
+    site = site_of(request)
+    with reading(site.engine) as session:
+        newsletter = find_archive(session, slug)
+        issues = list_publications(session, newsletter.id, limit=_FEED)
+        text = site.pages.render(
+            "reader/feed.xml",
+            language=newsletter.language,
             newsletter=newsletter,
-            issues=issues[:_PAGE],
-            more=len(issues) > _PAGE,
-            page=page,
-            asked=asked,
-            hits=hits,
-            newest=MOST_PUBLIC,
-            is_cut=len(hits) >= MOST_HITS or len({hit.issue_id for hit in hits}) >= MOST_PUBLIC,
-            q=q.strip(),
-            chapter=chapter,
-            chapters=chapters,
-            site=site,
-            here=f"{site}/archive/{slug}",
-        )
-        shown.headers.update(_index_headers(newsletter))
-        if often:
-            shown.headers["Retry-After"] = str(int(WITHIN_SECONDS))
-        return shown
-
-    @router.get("/archive/{slug}/{issue_slug}")
-    def issue_page(
-        slug: str, issue_slug: str, lang: Annotated[str, Query(max_length=64)] = ""
-    ) -> HTMLResponse:
-        def read(session: Session) -> tuple[Newsletter, Publication, MailingContent]:
-            newsletter = find_archive(session, slug)
-            found = find_publication(session, newsletter.id, issue_slug, language=lang)
-            return newsletter, *found
-
-        newsletter, issue, content = read_rendered(engine, read)
-        with reading(engine) as session:
-            corrections = corrections_of(session, issue.issue_id)
-            tags = languages_of(session, issue.mailing_id)
-            is_earlier = lacks_corrections(session, issue.mailing_id, lang)
-        home = f"{site}/archive/{slug}/{issue_slug}"
-        here = f"{home}?lang={lang}" if lang else home
-        tag, language = content.rendered.tag, content.rendered.language
-        shown = replace(issue, title=fill(content.rendered.subject, {})) if lang else issue
-        others = [
-            (
-                each,
-                own_language_name(each),
-                home if each == issue.language else f"{home}?lang={each}",
-            )
-            for each in (issue.language.value, *tags)
-        ]
-        manage = f"{site}/subscribe/{slug}"
-        links: dict[str, str] = {
-            Slot.VIEW_URL: here,
-            Slot.UNSUBSCRIBE_URL: f"{manage}#leave",
-            Slot.PREFERENCES_URL: f"{manage}#leave",
-        }
-        values: dict[str, object] = {
-            "newsletter": newsletter,
-            "issue": shown,
-            "tag": tag,
-            "others": others if tags else (),
-            "corrections": dated_notes(corrections, tag),
-            "original": home if is_earlier else "",
-            "site": site,
-            "here": here,
-            "home": f"{site}/archive/{slug}",
-        }
-        head = pages.render("reader/issue_head.html", language=language, **values)
-        bar = pages.render("reader/issue_bar.html", language=language, **values)
-        html = for_everybody(
-            without_link_to(here, fill(content.rendered.html, links)),
-            pages.render("reader/issue_foot.html", language=language, **values),
-        )
-        headers = _CACHED | _index_headers(newsletter, listed=issue.listed)
-        return mail_page(html, head=head, above=bar, headers=headers)
-
-    return router
-
-
-def _machines_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of feeds and for search engines."""
-    router = Router()
-    site = settings.public_url
-
-    @router.get("/archive/{slug}/feed.atom")
-    def feed(slug: str) -> Response:
-        with reading(engine) as session:
-            newsletter = find_archive(session, slug)
-            issues = list_publications(session, newsletter.id, limit=_FEED)
-            text = pages.render(
-                "reader/feed.xml",
-                language=newsletter.language,
-                newsletter=newsletter,
-                issues=issues,
-                notes=_latest_notes(session, issues),
-                home=f"{site}/archive/{slug}",
-                updated=max(
-                    (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
-                ),
-            )
-        return _xml(text, "application/atom+xml")
-
-    @router.get("/sitemap.xml")
-    def sitemap() -> Response:
-        with reading(engine) as session:
-            listed = [
-                (row.slug, list_publications(session, row.id, limit=_SITEMAP))
-                for row in list_archives(session)
-            ]
-        return _xml(
-            pages.render(
-                "reader/sitemap.xml", language=pages.DEFAULT_LANGUAGE, listed=listed, site=site
+            issues=issues,
+            notes=_latest_notes(session, issues),
+            home=f"{site.url}/archive/{slug}",
+            updated=max(
+                (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
             ),
-            "application/xml",
         )
+    return _xml(text, "application/atom+xml")
 
-    @router.get("/robots.txt")
-    def robots() -> PlainTextResponse:
-        text = (
-            "User-agent: *\nAllow: /$\nAllow: /archive/\nAllow: /subscribe/\nAllow: /static/\n"
-            f"Disallow: /\n\nSitemap: {site}/sitemap.xml\n"
+
+@router.get("/sitemap.xml")
+def sitemap(request: Request) -> Response:
+    """Return what search engines may index."""
+    site = site_of(request)
+    with reading(site.engine) as session:
+        listed = [
+            (row.slug, list_publications(session, row.id, limit=_SITEMAP))
+            for row in list_archives(session)
+        ]
+    return _xml(
+        site.pages.render(
+            "reader/sitemap.xml",
+            language=site.pages.DEFAULT_LANGUAGE,
+            listed=listed,
+            site=site.url,
+        ),
+        "application/xml",
+    )
+
+
+@router.get("/robots.txt")
+def robots(request: Request) -> PlainTextResponse:
+    """Return where search engines may go."""
+    text = (
+        "User-agent: *\nAllow: /$\nAllow: /archive/\nAllow: /subscribe/\nAllow: /static/\n"
+        f"Disallow: /\n\nSitemap: {site_of(request).url}/sitemap.xml\n"
+    )
+    return PlainTextResponse(text, headers=_CACHED)
+
+
+@router.get("/archive/{slug}")
+def archive(
+    slug: str,
+    request: Request,
+    page: int = 1,
+    q: Annotated[str, Query(max_length=200)] = "",
+    chapter: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """Show the issues of a newsletter, searched by words or chapter."""
+    site, page = site_of(request), min(max(page, 1), 10_000)
+    with reading(site.engine) as session:
+        newsletter = find_archive(session, slug)
+        issues = list_publications(
+            session, newsletter.id, limit=_PAGE + 1, offset=(page - 1) * _PAGE
         )
-        return PlainTextResponse(text, headers=_CACHED)
+        asked = bool(q.strip() or chapter)
+        often = asked and not site.searches.admits(network_of_request(request))
+        asked = asked and not often
+        hits = search_archive(session, newsletter.id, q, chapter=chapter) if asked else ()
+        chapters = archive_chapters(session, newsletter.id)
+    shown = site.pages.show(
+        "reader/archive.html",
+        language=site.pages.language_of(request, newsletter.language),
+        status=429 if often else 200,
+        often=often,
+        newsletter=newsletter,
+        issues=issues[:_PAGE],
+        more=len(issues) > _PAGE,
+        page=page,
+        asked=asked,
+        hits=hits,
+        newest=MOST_PUBLIC,
+        is_cut=len(hits) >= MOST_HITS or len({hit.issue_id for hit in hits}) >= MOST_PUBLIC,
+        q=q.strip(),
+        chapter=chapter,
+        chapters=chapters,
+        site=site.url,
+        here=f"{site.url}/archive/{slug}",
+    )
+    shown.headers.update(_index_headers(newsletter))
+    if often:
+        shown.headers["Retry-After"] = str(int(WITHIN_SECONDS))
+    return shown
 
-    return router
+
+@router.get("/archive/{slug}/{issue_slug}")
+def issue_page(
+    slug: str,
+    issue_slug: str,
+    request: Request,
+    lang: Annotated[str, Query(max_length=64)] = "",
+) -> HTMLResponse:
+    """Show an issue, without what is for its readers alone."""
+    site = site_of(request)
+
+    def read(session: Session) -> tuple[Newsletter, Publication, MailingContent]:
+        newsletter = find_archive(session, slug)
+        found = find_publication(session, newsletter.id, issue_slug, language=lang)
+        return newsletter, *found
+
+    newsletter, issue, content = read_rendered(site.engine, read)
+    with reading(site.engine) as session:
+        corrections = corrections_of(session, issue.issue_id)
+        tags = languages_of(session, issue.mailing_id)
+        is_earlier = lacks_corrections(session, issue.mailing_id, lang)
+    home = f"{site.url}/archive/{slug}/{issue_slug}"
+    here = f"{home}?lang={lang}" if lang else home
+    tag, language = content.rendered.tag, content.rendered.language
+    shown = replace(issue, title=fill(content.rendered.subject, {})) if lang else issue
+    others = [
+        (
+            each,
+            own_language_name(each),
+            home if each == issue.language else f"{home}?lang={each}",
+        )
+        for each in (issue.language.value, *tags)
+    ]
+    manage = f"{site.url}/subscribe/{slug}"
+    links: dict[str, str] = {
+        Slot.VIEW_URL: here,
+        Slot.UNSUBSCRIBE_URL: f"{manage}#leave",
+        Slot.PREFERENCES_URL: f"{manage}#leave",
+    }
+    values: dict[str, object] = {
+        "newsletter": newsletter,
+        "issue": shown,
+        "tag": tag,
+        "others": others if tags else (),
+        "corrections": dated_notes(corrections, tag),
+        "original": home if is_earlier else "",
+        "site": site.url,
+        "here": here,
+        "home": f"{site.url}/archive/{slug}",
+    }
+    head = site.pages.render("reader/issue_head.html", language=language, **values)
+    bar = site.pages.render("reader/issue_bar.html", language=language, **values)
+    html = for_everybody(
+        without_link_to(here, fill(content.rendered.html, links)),
+        site.pages.render("reader/issue_foot.html", language=language, **values),
+    )
+    headers = _CACHED | _index_headers(newsletter, listed=issue.listed)
+    return mail_page(html, head=head, above=bar, headers=headers)
 
 
 def _latest_notes(session: Session, issues: Sequence[Publication]) -> Mapping[int, DatedNote]:

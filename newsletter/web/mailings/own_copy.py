@@ -5,8 +5,8 @@ A mail about a correction links to the corrected issue.
 
 from __future__ import annotations
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -25,11 +25,10 @@ from newsletter.mailings.planning.variants import (
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill, in_language
-from newsletter.settings import Settings
-from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
+from newsletter.tokens import DeliveryRef, Purpose
 from newsletter.web.mailings.archive import mail_page, without_link_to
-from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.site import Site, site_of
 from subscribers.preview_readers import name_and_address
 from subscribers.readers import known_of
 
@@ -41,72 +40,75 @@ _HEAD = (
 )
 
 
-def own_copy_router(
-    settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
-) -> Router:
-    """Return the routes of a reader's own copy."""
-    router = Router(prefix="/v/{token}")
+router = Router(prefix="/v/{token}")
 
-    @router.get("")
-    def show_corrected(token: str) -> HTMLResponse:
-        with reading(engine) as session:
-            ref = read_link(session, signer, Purpose.VIEW, token)
-            return _show(session, token, ref, as_sent=False)
 
-    @router.get("/sent")
-    def show_sent(token: str) -> HTMLResponse:
-        with reading(engine) as session:
-            ref = read_link(session, signer, Purpose.VIEW, token)
-            return _show(session, token, ref, as_sent=True)
+@router.get("")
+def show_corrected(token: str, request: Request) -> HTMLResponse:
+    """Show the copy as it is after corrections."""
+    site = site_of(request)
+    with reading(site.engine) as session:
+        return _show(session, token, site)
 
-    @router.get("/original")
-    def show_original(token: str) -> HTMLResponse:
-        def read(session: Session) -> HTMLResponse:
-            ref = read_link(session, signer, Purpose.VIEW, token)
-            return _show(session, token, ref, in_original=True)
 
-        return read_rendered(engine, read)
+@router.get("/sent")
+def show_sent(token: str, request: Request) -> HTMLResponse:
+    """Show the copy as it was sent."""
+    site = site_of(request)
+    with reading(site.engine) as session:
+        return _show(session, token, site, as_sent=True)
 
-    def _show(
-        session: Session,
-        token: str,
-        ref: DeliveryRef,
-        *,
-        as_sent: bool = False,
-        in_original: bool = False,
-    ) -> HTMLResponse:
-        mailing_id, issue_id = _copy_of(session, ref)
-        corrections = corrections_of(session, issue_id) if issue_id else ()
-        sent = correction_of_copy(session, mailing_id, ref.subscriber_id)
-        lacks = bool(corrections) and sent is not None and sent < corrections[0].number
-        version = sent if as_sent else None
-        content = (
-            original_of_reader(session, mailing_id, ref.subscriber_id)
-            if in_original
-            else content_of_reader(session, mailing_id, ref.subscriber_id, correction=version)
-        )
-        is_earlier = not as_sent and lacks_corrections(session, mailing_id, content.rendered.tag)
-        name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
-        known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-        language = language_for(known.language, content.rendered.language)
-        fields = fields_of_readers(session, content, [ref.subscriber_id])
-        links = DeliveryLinks.of(settings.public_url, signer, ref)
-        values = links.slots(name=name, address=address, fields=fields.get(ref.subscriber_id))
-        above = pages.render(
-            "reader/corrections.html",
-            language=language,
-            corrections=dated_notes(corrections, content.rendered.tag),
-            original=f"/v/{token}/original" if is_earlier else "",
-            lacks=lacks and not is_earlier,
-            as_sent=as_sent,
-            here=f"/v/{token}",
-            zone=get_newsletter(session, ref.newsletter_id).time_zone,
-        )
-        html = fill(in_language(content.rendered.html, language), values)
-        html = without_link_to(values[Slot.VIEW_URL], html)
-        return mail_page(html, head=_HEAD, above=above)
 
-    return router
+@router.get("/original")
+def show_original(token: str, request: Request) -> HTMLResponse:
+    """Show the copy in the language in which the issue was written."""
+    site = site_of(request)
+
+    def read(session: Session) -> HTMLResponse:
+        return _show(session, token, site, in_original=True)
+
+    return read_rendered(site.engine, read)
+
+
+def _show(
+    session: Session,
+    token: str,
+    site: Site,
+    *,
+    as_sent: bool = False,
+    in_original: bool = False,
+) -> HTMLResponse:
+    ref = read_link(session, site.signer, Purpose.VIEW, token)
+    mailing_id, issue_id = _copy_of(session, ref)
+    corrections = corrections_of(session, issue_id) if issue_id else ()
+    sent = correction_of_copy(session, mailing_id, ref.subscriber_id)
+    lacks = bool(corrections) and sent is not None and sent < corrections[0].number
+    version = sent if as_sent else None
+    content = (
+        original_of_reader(session, mailing_id, ref.subscriber_id)
+        if in_original
+        else content_of_reader(session, mailing_id, ref.subscriber_id, correction=version)
+    )
+    is_earlier = not as_sent and lacks_corrections(session, mailing_id, content.rendered.tag)
+    name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
+    known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+    language = language_for(known.language, content.rendered.language)
+    fields = fields_of_readers(session, content, [ref.subscriber_id])
+    links = DeliveryLinks.of(site.settings.public_url, site.signer, ref)
+    values = links.slots(name=name, address=address, fields=fields.get(ref.subscriber_id))
+    above = site.pages.render(
+        "reader/corrections.html",
+        language=language,
+        corrections=dated_notes(corrections, content.rendered.tag),
+        original=f"/v/{token}/original" if is_earlier else "",
+        lacks=lacks and not is_earlier,
+        as_sent=as_sent,
+        here=f"/v/{token}",
+        zone=get_newsletter(session, ref.newsletter_id).time_zone,
+    )
+    html = fill(in_language(content.rendered.html, language), values)
+    html = without_link_to(values[Slot.VIEW_URL], html)
+    return mail_page(html, head=_HEAD, above=above)
 
 
 def _copy_of(session: Session, ref: DeliveryRef) -> tuple[int, int | None]:

@@ -6,7 +6,7 @@ import hmac
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
@@ -14,8 +14,8 @@ from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError
 from newsletter.newsletters.publications import find_newsletter, list_newsletters
-from newsletter.settings import Settings
 from newsletter.web.routing import Guard, Router
+from newsletter.web.site import site_of
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.people import find_person
 
@@ -30,17 +30,17 @@ class UnsubscribeOrder(BaseModel):
 class RequiresToken(Guard):
     """The guard of routes for programs, which checks the operator's token before the body."""
 
-    def __init__(self, token: SecretStr) -> None:
-        self._expected = f"Bearer {token.get_secret_value()}".encode()
-
     async def admit(self, request: Request) -> None:
         """Refuse a request without the token.
 
         Raises:
-            HTTPException: The token is missing or wrong.
+            HTTPException: The token is missing or wrong, or no setting permits any.
         """
+        token = site_of(request).settings.api_token
+        if token is None:
+            raise HTTPException(404)
         shown = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(shown, self._expected):
+        if not hmac.compare_digest(shown, f"Bearer {token.get_secret_value()}".encode()):
             raise HTTPException(
                 401,
                 "The token is missing or wrong.",
@@ -52,21 +52,16 @@ class RequiresToken(Guard):
         await self.admit(request)
 
 
-def api_router(settings: Settings, engine: Engine) -> Router:
-    """Return the routes for programs; none without a token in the settings."""
-    router = Router(prefix="/api")
-    if settings.api_token is None:
-        return router
-    bearer = Depends(RequiresToken(settings.api_token))
+router = Router(prefix="/api")
 
-    @router.post("/unsubscribe", dependencies=[bearer])
-    def leave(order: UnsubscribeOrder) -> Response:
-        try:
-            return JSONResponse({"left": _leave(engine, order)})
-        except (ListError, NotFoundError) as error:
-            return JSONResponse({"error": str(error)}, status_code=422)
 
-    return router
+@router.post("/unsubscribe", dependencies=[Depends(RequiresToken())])
+def leave(order: UnsubscribeOrder, request: Request) -> Response:
+    """Unsubscribe an address."""
+    try:
+        return JSONResponse({"left": _leave(site_of(request).reader_engine, order)})
+    except (ListError, NotFoundError) as error:
+        return JSONResponse({"error": str(error)}, status_code=422)
 
 
 def _leave(engine: Engine, order: UnsubscribeOrder) -> list[str]:

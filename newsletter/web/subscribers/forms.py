@@ -9,7 +9,6 @@ import segno
 from fastapi import Form, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Engine
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
@@ -18,7 +17,6 @@ from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.newsletters.publications import join_address
-from newsletter.settings import Settings
 from newsletter.web.access import (
     SubscribersVisit,
     Visit,
@@ -26,9 +24,10 @@ from newsletter.web.access import (
     newsletter_of,
 )
 from newsletter.web.edit_conflicts import worded_clash
-from newsletter.web.pages import Pages, show_page
+from newsletter.web.pages import show_page
 from newsletter.web.routing import Router
-from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
+from newsletter.web.site import Site
+from newsletter.web.subscribers.join_pages import ShownForm
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.forms.actions import (
@@ -78,207 +77,206 @@ class _Typed(BaseModel):
 _TypedForm = Annotated[_Typed, Form()]
 
 
-class _FormsPages:
-    """Shows the list of forms and the page of a form."""
+router = Router(prefix="/newsletters/{newsletter}/subscribers/forms")
 
-    def __init__(self, engine: Engine, pages: Pages, joining: JoinPages, public_url: str) -> None:
-        self._engine, self._pages, self._joining = engine, pages, joining
-        self._public_url = public_url
 
-    def show_all(
-        self,
-        visit: Visit,
-        *,
-        wanted: JoinForm | None = None,
-        sites: str | None = None,
-        begun: str = "",
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Return the list, with an error in a new form or in the websites."""
-        with reading(self._engine) as session:
+@router.get("")
+def show_all(visit: SubscribersVisit) -> HTMLResponse:
+    """Show the forms and websites of a newsletter."""
+    return _show_all(visit)
+
+
+@router.post("")
+def add(newsletter: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
+    """Add a form."""
+    try:
+        with transaction(visit.engine) as session:
             row = newsletter_of(session, visit)
-            forms = list_forms(session, row.id)
-            figures = conversions(session, row.id)
-            known, listed = list_fields(session, row.id), list_sites(session, row.id)
-        return show_page(
-            visit,
-            "subscribers/forms.html",
-            status=400 if error else 200,
-            newsletter=row,
-            own=figures[OWN],
-            forms=[(form, figures[form.id or OWN]) for form in forms],
-            wanted=wanted or JoinForm(),
-            typed_sites=sites,
-            begun=begun or shown_of(Sites(origins=tuple(listed))),
-            faults={error.field or "form": error} if error else {},
-            public_url=self._public_url,
-            saved=visit.request.query_params.get("done", ""),
-            known=known,
-            sites=listed,
-        )
+            form = add_form(session, visit.actor, row.id, typed.form())
+    except (ListError, ConflictError) as error:
+        return _show_all(visit, wanted=typed.form(), error=error)
+    return _lead(newsletter, f"/{form.slug}?done=added")
 
-    def show_one(
-        self,
-        visit: Visit,
-        name: str,
-        *,
-        typed: _Typed | None = None,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        """Return the page of a form, with an input and its error."""
-        with reading(self._engine) as session:
+
+@router.post("/sites")
+def change_sites(
+    newsletter: str,
+    visit: Annotated[Visit, doing(Action.FORM_SITES)],
+    sites: Annotated[str, Form(max_length=20_000)] = "",
+    shown: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    """Set the websites that may embed forms."""
+    try:
+        with transaction(visit.engine) as session:
             row = newsletter_of(session, visit)
-            known = list_fields(session, row.id)
-            figures = conversions(session, row.id)
-        shown = self._joining.find(row.slug, name)
-        wanted, begun = shown.form, shown_of(shown.form)
-        if isinstance(error, EditConflictError) and typed is not None:
-            wanted = merge_changes(typed.shown, typed.form(name), shown.form).value
-            error = worded_clash(error)
-        elif typed is not None:
-            wanted, begun = typed.form(name), typed.shown
-        return show_page(
-            visit,
-            "subscribers/form.html",
-            status=400 if error else 200,
-            newsletter=row,
-            form=shown.form,
-            wanted=wanted,
-            begun=begun,
-            known=known,
-            sites=shown.sites,
-            figures=figures[shown.form.id or OWN],
-            faults={error.field or "form": error} if error else {},
-            public_url=self._public_url,
-            here=f"{self._public_url}{shown.path}",
-            unasked=[
-                field
-                for field in known
-                if field.ask_on_joining and field.key not in shown.form.fields
-            ],
-            snippets=self._snippets(shown, visit.language),
-            saved=visit.request.query_params.get("done", ""),
-        )
-
-    def show_sheet(
-        self, visit: Visit, name: str, language: Language, *, by_mail: bool
-    ) -> HTMLResponse:
-        """Return a printable sheet with the QR codes of a form and of a mail."""
-        with reading(self._engine) as session:
-            slug = newsletter_of(session, visit).slug
-        shown = self._joining.find(slug, name)
-        url, address = f"{self._public_url}{shown.path}", join_address(shown.newsletter)
-        return self._pages.show(
-            "subscribers/sheet.html",
-            language=language,
-            newsletter=shown.newsletter,
-            form=shown.form,
-            url=url,
-            fault=find_url_fault(url),
-            url_code=_code(url),
-            address=address if by_mail else "",
-            address_code=_code(f"mailto:{quote(address, safe='@')}") if by_mail else "",
-        )
-
-    def _snippets(self, shown: ShownForm, language: Language) -> dict[str, str]:
-        """Return the code to paste into other websites, in three variants."""
-        form_language = shown.form.language or shown.newsletter.language
-        values = {
-            "url": f"{self._public_url}{shown.path}",
-            "script": f"{self._public_url}/static/join.js",
-            "form": f"{shown.newsletter.slug}/{shown.form.slug}",
-            "title": shown.form.title or shown.newsletter.name,
-        }
-        frame, script = (
-            self._pages.render(f"subscribers/form_{way}.html", language=language, **values).strip()
-            for way in ("frame", "script")
-        )
-        return {
-            "html": self._joining.markup(shown, form_language),
-            "frame": frame,
-            "script": script,
-        }
+            set_sites(session, visit.actor, row.id, sites.split("\n"), shown=shown)
+    except (ListError, ConflictError) as error:
+        return _show_all(visit, sites=sites, begun=shown, error=error)
+    return _lead(newsletter, "?done=sites")
 
 
-def forms_router(  # noqa: C901 - a list of routes
-    settings: Settings, engine: Engine, pages: Pages, joining: JoinPages
-) -> Router:
-    """Return the routes of forms, for operators, and of websites, for administrators."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers/forms")
-    page = _FormsPages(engine, pages, joining, settings.public_url)
+@router.get("/sheet")
+def show_sheet(
+    visit: SubscribersVisit,
+    form: Annotated[str, Query(max_length=40)] = "",
+    lang: Annotated[str, Query(max_length=64)] = "",
+) -> HTMLResponse:
+    """Show a sheet to print."""
+    language = Language(lang) if lang in set(Language) else visit.language
+    return _show_sheet(visit, form, language, by_mail=visit.site.settings.join_by_mail)
 
-    @router.get("")
-    def show_all(visit: SubscribersVisit) -> HTMLResponse:
-        return page.show_all(visit)
 
-    @router.post("")
-    def add(newsletter: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                form = add_form(session, visit.actor, row.id, typed.form())
-        except (ListError, ConflictError) as error:
-            return page.show_all(visit, wanted=typed.form(), error=error)
-        return _lead(newsletter, f"/{form.slug}?done=added")
+@router.get("/{name}")
+def show_one(name: str, visit: SubscribersVisit) -> HTMLResponse:
+    """Show a form."""
+    return _show_one(visit, name)
 
-    @router.post("/sites")
-    def change_sites(
-        newsletter: str,
-        visit: Annotated[Visit, doing(Action.FORM_SITES)],
-        sites: Annotated[str, Form(max_length=20_000)] = "",
-        shown: Annotated[str, Form(max_length=20_000)] = "",
-    ) -> Response:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                set_sites(session, visit.actor, row.id, sites.split("\n"), shown=shown)
-        except (ListError, ConflictError) as error:
-            return page.show_all(visit, sites=sites, begun=shown, error=error)
-        return _lead(newsletter, "?done=sites")
 
-    @router.get("/sheet")
-    def show_sheet(
-        visit: SubscribersVisit,
-        form: Annotated[str, Query(max_length=40)] = "",
-        lang: Annotated[str, Query(max_length=64)] = "",
-    ) -> HTMLResponse:
-        language = Language(lang) if lang in set(Language) else visit.language
-        return page.show_sheet(visit, form, language, by_mail=settings.join_by_mail)
-
-    @router.get("/{name}")
-    def show_one(name: str, visit: SubscribersVisit) -> HTMLResponse:
-        return page.show_one(visit, name)
-
-    @router.post("/{name}")
-    def change(newsletter: str, name: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                change_form(session, visit.actor, row.id, typed.form(name), shown=typed.shown)
-        except (ListError, ConflictError) as error:
-            return page.show_one(visit, name, typed=typed, error=error)
-        return _lead(newsletter, f"/{quote(name)}?done=saved")
-
-    @router.post("/{name}/ask")
-    def ask(
-        newsletter: str,
-        name: str,
-        visit: SubscribersVisit,
-        key: Annotated[str, Form(max_length=60)] = "",
-    ) -> Response:
-        with transaction(engine) as session:
+@router.post("/{name}")
+def change(newsletter: str, name: str, visit: SubscribersVisit, typed: _TypedForm) -> Response:
+    """Change a form."""
+    try:
+        with transaction(visit.engine) as session:
             row = newsletter_of(session, visit)
-            ask_in_forms(session, visit.actor, row.id, key, [name])
-        return _lead(newsletter, f"/{quote(name)}?done=saved")
+            change_form(session, visit.actor, row.id, typed.form(name), shown=typed.shown)
+    except (ListError, ConflictError) as error:
+        return _show_one(visit, name, typed=typed, error=error)
+    return _lead(newsletter, f"/{quote(name)}?done=saved")
 
-    @router.post("/{name}/delete")
-    def delete(newsletter: str, name: str, visit: SubscribersVisit) -> Response:
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            delete_form(session, visit.actor, row.id, name)
-        return _lead(newsletter, "?done=deleted")
 
-    return router
+@router.post("/{name}/ask")
+def ask(
+    newsletter: str,
+    name: str,
+    visit: SubscribersVisit,
+    key: Annotated[str, Form(max_length=60)] = "",
+) -> Response:
+    """Let a form ask for a field."""
+    with transaction(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        ask_in_forms(session, visit.actor, row.id, key, [name])
+    return _lead(newsletter, f"/{quote(name)}?done=saved")
+
+
+@router.post("/{name}/delete")
+def delete(newsletter: str, name: str, visit: SubscribersVisit) -> Response:
+    """Delete a form."""
+    with transaction(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        delete_form(session, visit.actor, row.id, name)
+    return _lead(newsletter, "?done=deleted")
+
+
+def _show_all(
+    visit: Visit,
+    *,
+    wanted: JoinForm | None = None,
+    sites: str | None = None,
+    begun: str = "",
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Return the list, with an error in a new form or in the websites."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        forms = list_forms(session, row.id)
+        figures = conversions(session, row.id)
+        known, listed = list_fields(session, row.id), list_sites(session, row.id)
+    return show_page(
+        visit,
+        "subscribers/forms.html",
+        status=400 if error else 200,
+        newsletter=row,
+        own=figures[OWN],
+        forms=[(form, figures[form.id or OWN]) for form in forms],
+        wanted=wanted or JoinForm(),
+        typed_sites=sites,
+        begun=begun or shown_of(Sites(origins=tuple(listed))),
+        faults={error.field or "form": error} if error else {},
+        public_url=visit.site.url,
+        saved=visit.request.query_params.get("done", ""),
+        known=known,
+        sites=listed,
+    )
+
+
+def _show_one(
+    visit: Visit,
+    name: str,
+    *,
+    typed: _Typed | None = None,
+    error: NewsletterError | None = None,
+) -> HTMLResponse:
+    """Return the page of a form, with an input and its error."""
+    with reading(visit.engine) as session:
+        row = newsletter_of(session, visit)
+        known = list_fields(session, row.id)
+        figures = conversions(session, row.id)
+    shown = visit.site.joining.find(row.slug, name)
+    wanted, begun = shown.form, shown_of(shown.form)
+    if isinstance(error, EditConflictError) and typed is not None:
+        wanted = merge_changes(typed.shown, typed.form(name), shown.form).value
+        error = worded_clash(error)
+    elif typed is not None:
+        wanted, begun = typed.form(name), typed.shown
+    return show_page(
+        visit,
+        "subscribers/form.html",
+        status=400 if error else 200,
+        newsletter=row,
+        form=shown.form,
+        wanted=wanted,
+        begun=begun,
+        known=known,
+        sites=shown.sites,
+        figures=figures[shown.form.id or OWN],
+        faults={error.field or "form": error} if error else {},
+        public_url=visit.site.url,
+        here=f"{visit.site.url}{shown.path}",
+        unasked=[
+            field for field in known if field.ask_on_joining and field.key not in shown.form.fields
+        ],
+        snippets=_snippets(visit.site, shown, visit.language),
+        saved=visit.request.query_params.get("done", ""),
+    )
+
+
+def _show_sheet(visit: Visit, name: str, language: Language, *, by_mail: bool) -> HTMLResponse:
+    """Return a printable sheet with the QR codes of a form and of a mail."""
+    with reading(visit.engine) as session:
+        slug = newsletter_of(session, visit).slug
+    shown = visit.site.joining.find(slug, name)
+    url, address = f"{visit.site.url}{shown.path}", join_address(shown.newsletter)
+    return visit.site.pages.show(
+        "subscribers/sheet.html",
+        language=language,
+        newsletter=shown.newsletter,
+        form=shown.form,
+        url=url,
+        fault=find_url_fault(url),
+        url_code=_code(url),
+        address=address if by_mail else "",
+        address_code=_code(f"mailto:{quote(address, safe='@')}") if by_mail else "",
+    )
+
+
+def _snippets(site: Site, shown: ShownForm, language: Language) -> dict[str, str]:
+    """Return the code to paste into other websites, in three variants."""
+    form_language = shown.form.language or shown.newsletter.language
+    values = {
+        "url": f"{site.url}{shown.path}",
+        "script": f"{site.url}/static/join.js",
+        "form": f"{shown.newsletter.slug}/{shown.form.slug}",
+        "title": shown.form.title or shown.newsletter.name,
+    }
+    frame, script = (
+        site.pages.render(f"subscribers/form_{way}.html", language=language, **values).strip()
+        for way in ("frame", "script")
+    )
+    return {
+        "html": site.joining.markup(shown, form_language),
+        "frame": frame,
+        "script": script,
+    }
 
 
 def _code(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import httpx
-from fastapi import FastAPI
 from lxml import etree, html
 from playwright.sync_api import Page
 from sqlalchemy import select, update
@@ -25,8 +25,9 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings, shipped_templates
-from newsletter.web.mailings.archive import SearchLimit, archive_router
-from newsletter.web.pages import Pages
+from newsletter.tokens import TokenSigner
+from newsletter.web.app import create_app
+from newsletter.web.mailings.archive import SearchLimit
 from tests.support.databases import each_database
 from tests.support.loops import run_apart
 from tests.support.rendering import render_stored
@@ -217,12 +218,14 @@ def test_what_is_for_some_readers_is_found_by_nobody_else(reception: Reception) 
     assert f"/{row.slug}#" not in _search(reception, heading)
 
 
-def test_many_searches_of_one_network_wait_a_minute_and_reading_goes_on(stage: Stage) -> None:
+def test_many_searches_of_one_network_wait_a_minute_and_reading_goes_on(
+    stage: Stage, tmp_path: Path
+) -> None:
     plan_mailing(stage.engine, stage.mail())
-    settings = Settings(_env_file=None)
-    app = FastAPI()
-    pages = Pages(settings.templates_dir)
-    app.include_router(archive_router(settings, stage.engine, pages, SearchLimit(most=2)))
+    settings = Settings(data_dir=tmp_path, public_url="http://test", _env_file=None)
+    signer = TokenSigner([b"k" * 40])
+    app = create_app(settings=settings, engine=stage.engine, signer=signer, mailbox=None)
+    app.state.site = replace(app.state.site, searches=SearchLimit(most=2))
 
     async def ask(*paths: str) -> list[httpx.Response]:
         transport = httpx.ASGITransport(app)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from newsletter.database.vocabulary import SubscriptionState
 from tests.support.databases import each_database
 from tests.support.site import serving
-from tests.web.subscribers.conftest import Reception, held
+from tests.web.subscribers.conftest import API_TOKEN, Reception, held
 
 READER = "reader@example.jp"
 BROWSER = {"Accept": "text/html"}
@@ -22,7 +22,7 @@ BROWSER = {"Accept": "text/html"}
 def busy(reception: Reception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Pages that wait for the database no longer than the moment in which a test looks at them."""
     monkeypatch.setattr("newsletter.web.app.READER_SECONDS", 0.01)
-    with serving(reception.stage.engine, reception.signer, tmp_path) as url:
+    with serving(reception.stage.engine, reception.signer, tmp_path, api_token=API_TOKEN) as url:
         yield url
 
 
@@ -70,3 +70,19 @@ def test_every_readers_form_says_that_it_is_not_done_yet_and_is_done_once_it_is_
     leave = reception.unsubscribe_link(READER).replace(reception.url, busy)
     assert httpx.post(leave).status_code == 200
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+
+@each_database
+def test_a_program_that_asks_while_the_database_is_held_is_told_when_to_ask_again(
+    reception: Reception, busy: str
+) -> None:
+    reception.stage.subscribe(READER)
+
+    def ask() -> httpx.Response:
+        token = {"Authorization": f"Bearer {API_TOKEN}"}
+        return httpx.post(f"{busy}/api/unsubscribe", json={"address": READER}, headers=token)
+
+    with held(reception):
+        answer = ask()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert ask().json() == {"left": ["digest"]}
