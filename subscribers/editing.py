@@ -43,8 +43,9 @@ from subscribers.people import (
     require_basis,
 )
 from subscribers.series.enrolment import note_joined, note_tags
+from subscribers.subscription_columns import CHOSEN
 
-_KNOWN = ("address", "name", "language", "time_zone", "format", "frequency", "tags")
+_KNOWN = ("address", *CHOSEN, "tags")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

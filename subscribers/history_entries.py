@@ -27,6 +27,7 @@ from subscribers.joining import (
     OWN_PAGE,
     PREFERENCES_PAGE,
 )
+from subscribers.subscription_columns import CHOSEN, LABELS
 
 
 class HistoryKind(StrEnum):
@@ -162,11 +163,7 @@ WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
 }
 #: The names of settings that readers or the staff can change, besides the newsletter's fields.
 SETTING_NAMES: Mapping[str, Worded] = {
-    "name": msg("Name"),
-    "language": msg("Language"),
-    "format": msg("Form of the mail"),
-    "time_zone": msg("Time zone"),
-    "frequency": pmsg("reader", "How often"),
+    **{name: LABELS[name] for name in CHOSEN},
     "tags": msg("Tags"),
     "paused_until": pmsg("setting", "Pause"),
 }

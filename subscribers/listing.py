@@ -24,24 +24,20 @@ from newsletter.database.tables import PeopleViewRow, SubscriberRow, Subscriptio
 from newsletter.database.types import UtcDateTime
 from newsletter.database.vocabulary import FieldType
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg, pmsg
+from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Worded
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import AttributeNumber, AttributeText, Ordered, list_fields
+from subscribers.subscription_columns import CHOSEN, LABELS
 
 #: The columns that every newsletter has, by name; the address is always shown before them.
 PLAIN_COLUMNS: Mapping[str, Worded] = {
-    "name": msg("Name"),
+    "name": LABELS["name"],
     "state": msg("State"),
     "confirmed_at": msg("Subscribed since"),
-    "consented_at": msg("When they consented"),
-    "unsubscribed_at": msg("When they unsubscribed"),
-    "changed_at": msg("Last change"),
+    **{name: LABELS[name] for name in ("consented_at", "unsubscribed_at", "changed_at")},
     "tags": msg("Tags"),
-    "language": msg("Language"),
-    "time_zone": msg("Time zone"),
-    "format": msg("Form of the mail"),
-    "frequency": pmsg("reader", "How often"),
+    **{name: LABELS[name] for name in CHOSEN},
 }
 _INSTANTS = frozenset({"confirmed_at", "consented_at", "unsubscribed_at", "changed_at"})
 #: The columns shown to an account that has not chosen any.

@@ -1,7 +1,8 @@
-"""The handling of each column of a subscription by merging, moving, undoing imports and erasing.
+"""Each column of a subscription: its name for people, and its handling by every action.
 
-Each of these actions takes its columns from this one table. A test compares the table with the
-model, so that whoever adds a column must decide here how every action handles it.
+Importing, exporting, merging, moving, undoing imports and erasing take their columns from this one
+table. A test compares the table with the model, so that whoever adds a column must decide here how
+every action handles it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from newsletter.i18n.messages import msg, pmsg
+from newsletter.i18n.values import Worded
 
 
 class Merging(StrEnum):
@@ -30,58 +34,73 @@ class Handling:
     """The handling of one column.
 
     Attributes:
-        imported: Whether an imported list can set it, by its name in
-            `subscribers.lists.words.formats.FIELDS`.
+        label: Its name on pages, in exports for people and in histories; None for keys.
+        imported: Whether lists bring and exports write it, under its name.
         restored: Whether undoing an import restores it, from `ImportChangeRow`.
         merging: How merging handles it.
         moves: Whether it is copied to the subscription of the reader's new address.
         emptied: The value that erasing writes; None if the column is kept, such as evidence.
     """
 
-    imported: bool
-    restored: bool
+    label: Worded | None
+    imported: bool = True
+    restored: bool = True
     merging: Merging
     moves: bool
-    emptied: str | Mapping[str, Any] | None
+    emptied: str | Mapping[str, Any] | None = None
 
 
-_KEY = Handling(imported=False, restored=False, merging=Merging.NOTHING, moves=False, emptied=None)
-#: Consent is not copied to a new address, since the change of address is a new consent.
-_CONSENT = Handling(
-    imported=True, restored=True, merging=Merging.WITH_CONSENT, moves=False, emptied=None
-)
-_PERSONAL = Handling(imported=True, restored=True, merging=Merging.CHOSEN, moves=True, emptied="")
-#: Preferences about mail, which are no personal data.
-_WISH = Handling(imported=True, restored=True, merging=Merging.CHOSEN, moves=True, emptied=None)
+_KEY = Handling(label=None, imported=False, restored=False, merging=Merging.NOTHING, moves=False)
+
+
+def _consent(label: Worded) -> Handling:
+    """Return the handling of consent, which is not moved: the change of address is a new one."""
+    return Handling(label=label, merging=Merging.WITH_CONSENT, moves=False)
+
+
+def _personal(label: Worded) -> Handling:
+    return Handling(label=label, merging=Merging.CHOSEN, moves=True, emptied="")
+
+
+def _wish(label: Worded) -> Handling:
+    """Return the handling of a preference about mail, which is no personal data."""
+    return Handling(label=label, merging=Merging.CHOSEN, moves=True)
+
 
 HANDLING: Mapping[str, Handling] = {
     "newsletter_id": _KEY,
     "subscriber_id": _KEY,
-    "state": _CONSENT,
-    "consent_basis": _CONSENT,
-    "consent_source": _CONSENT,
-    "consent_wording": _CONSENT,
-    "consented_at": _CONSENT,
-    "confirmed_at": _CONSENT,
-    "unsubscribed_at": _CONSENT,
+    "name": _personal(msg("Name")),
+    "language": _personal(msg("Language")),
+    "time_zone": _personal(msg("Time zone")),
+    "format": _wish(msg("Form of the mail")),
+    "frequency": _wish(pmsg("reader", "How often")),
+    "state": _consent(msg("State of the subscription")),
+    "consent_basis": _consent(msg("Basis of consent")),
+    "consent_source": _consent(msg("Source of consent")),
+    "consent_wording": _consent(msg("Wording of consent")),
+    "consented_at": _consent(msg("When they consented")),
+    "confirmed_at": _consent(msg("When they confirmed")),
+    "unsubscribed_at": _consent(msg("When they unsubscribed")),
     # An import sets it for new people only.
     "paused_until": Handling(
-        imported=True, restored=False, merging=Merging.WITH_CONSENT, moves=True, emptied=None
+        label=msg("Paused until"), restored=False, merging=Merging.WITH_CONSENT, moves=True
     ),
-    "name": _PERSONAL,
-    "language": _PERSONAL,
-    "time_zone": _PERSONAL,
-    "format": _WISH,
-    "frequency": _WISH,
     "attributes": Handling(
-        imported=True, restored=True, merging=Merging.BY_FIELD, moves=True, emptied={}
+        label=msg("Attributes (JSON)"), merging=Merging.BY_FIELD, moves=True, emptied={}
     ),
     # Undoing an import compares it, to see whether the row was changed since the import.
     "changed_at": Handling(
-        imported=False, restored=True, merging=Merging.NOTHING, moves=False, emptied=None
+        label=msg("Last change"), imported=False, merging=Merging.NOTHING, moves=False
     ),
 }
 
+#: The names of columns for people.
+LABELS: Mapping[str, Worded] = {
+    name: each.label for name, each in HANDLING.items() if each.label is not None
+}
+#: Columns that lists bring and exports write.
+IMPORTED = tuple(name for name, each in HANDLING.items() if each.imported)
 #: Columns that undoing an import restores.
 RESTORED = tuple(name for name, each in HANDLING.items() if each.restored)
 #: Columns that are copied to the subscription of a new address.

@@ -52,6 +52,7 @@ from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_
 from newsletter.web.site import site_of
 from subscribers.fields.reading import written_value
 from subscribers.lists.records import in_sheet, line_named
+from subscribers.lists.words.formats import FIELDS
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -180,6 +181,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         browser=name_browser,
         audited_object=object_of,
         recorded_words=recorded_words,
+        column_name=lambda name: FIELDS[name].in_language(language),
         person=_person,
         detail_name=detail_name,
         detail_words=detail_words,

@@ -14,6 +14,7 @@ from newsletter.i18n.language import Language, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Day, Labelled, Listing, Number
+from subscribers.subscription_columns import IMPORTED
 
 #: The values that `subscribers.fields.reading` returns: text, number, ISO date, the value of an
 #: option, the values of several options, true or false.
@@ -24,15 +25,13 @@ TOPIC = "topic"
 #: Names with another meaning in segments, lists or issues, which cannot be keys of fields.
 RESERVED_KEYS = frozenset(
     {
-        *("address", "attributes", "confirmed", "consent", "domain", "email", "field", "fields"),
-        *("accepted", "and", "bounced", "contains", "ends", "exists", "false", "format", "id"),
-        *("in", "joined", "language", "mailing", "name", "newsletter", "not", "or", "received"),
-        *("starts", "state", "subscriber", "suppressed", "tag", "tags", "time_zone", "topics"),
-        *("true", "csrf", "lang", "pause", "website"),
-        *("bounced_at", "complained_at", "confirmed_at", "consent_basis", "consent_source"),
-        *("consent_wording", "consented_at", "deleted_at", "disabled", "family_name", "frequency"),
-        *("given_name", "opt_in", "paused_until", "suppressed_at", "suppression_evidence"),
-        *("unsubscribed_at",),
+        *IMPORTED,
+        *("address", "confirmed", "consent", "domain", "email", "field", "fields"),
+        *("accepted", "and", "bounced", "contains", "ends", "exists", "false", "id", "in"),
+        *("joined", "mailing", "newsletter", "not", "or", "received", "starts", "subscriber"),
+        *("suppressed", "tag", "tags", "topics", "true", "csrf", "lang", "pause", "website"),
+        *("bounced_at", "complained_at", "deleted_at", "disabled", "family_name", "given_name"),
+        *("opt_in", "suppressed_at", "suppression_evidence"),
     }
 )
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")

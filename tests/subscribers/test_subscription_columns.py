@@ -14,14 +14,11 @@ from newsletter.cli.subscribers import add
 from newsletter.database.tables import ImportChangeRow, SubscriptionRow
 from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
-from subscribers.history_entries import SETTING_NAMES
-from subscribers.listing import PLAIN_COLUMNS as OF_THE_LIST
 from subscribers.lists.columns.entries import Consent, ListEntry
-from subscribers.lists.exports.readable_csv import _CONSENT_HEADS, _HEADS
 from subscribers.lists.imports import staging, writing
 from subscribers.lists.words.formats import FIELDS
 from subscribers.segments.model import BuiltIn, MailEvent
-from subscribers.subscription_columns import CHOSEN, HANDLING, RESTORED
+from subscribers.subscription_columns import CHOSEN, HANDLING, LABELS, RESTORED
 
 _ROOT = Path(__file__).resolve().parents[2]
 _KEYS = {"newsletter_id", "subscriber_id"}
@@ -60,12 +57,6 @@ def test_what_an_import_changes_is_noted_to_be_given_back() -> None:
     assert set(RESTORED) == _columns(ImportChangeRow) - of_the_change
 
 
-def test_lists_bring_what_is_said_to_be_imported() -> None:
-    imported = {name for name, each in HANDLING.items() if each.imported}
-    assert imported - set(FIELDS) == set(), "formats.py"
-    assert {name for name in FIELDS if name in HANDLING} == imported
-
-
 def _of_lists(name: str) -> str:
     """Return what a column is called while a list is read."""
     return name.removeprefix("consent_")
@@ -86,22 +77,12 @@ def test_what_lists_bring_is_written_for_who_is_new_and_who_is_known() -> None:
     assert restored - {*changed} == set(), "writing.py, the UPDATE"
 
 
-def test_what_is_chosen_when_two_are_merged_has_a_name_for_people() -> None:
-    assert set(CHOSEN) - SETTING_NAMES.keys() == set(), "history_entries.py"
-
-
 @pytest.mark.parametrize("page", _PAGES)
 def test_a_page_about_a_person_shows_each_column(page: str) -> None:
     name, left_out = _PAGES[page]
     text = (_ROOT / page).read_text(encoding="utf-8")
     shown = set(re.findall(rf"\b{name}\.(\w+)", text))
     assert set(HANDLING) - _KEYS - _BY_FIELD - left_out - shown == set(), page
-
-
-def test_what_is_chosen_is_a_column_of_the_list_and_of_what_people_export() -> None:
-    chosen = set(CHOSEN) - _BY_FIELD
-    assert chosen - OF_THE_LIST.keys() == set(), "listing.py"
-    assert chosen - _HEADS.keys() - _CONSENT_HEADS.keys() == set(), "readable_csv.py"
 
 
 def test_what_is_chosen_can_be_edited() -> None:
@@ -117,18 +98,14 @@ def test_what_is_chosen_can_be_said_of_whoever_is_added_by_command() -> None:
     assert set(CHOSEN) - _BY_FIELD - _NOT_BY_COMMAND - options.keys() == set(), "cli"
 
 
-def test_what_a_list_can_bring_has_a_word_where_its_columns_are_chosen() -> None:
-    words = (_ROOT / "templates/web/subscribers/words.html").read_text(encoding="utf-8")
-    assert {name for name in FIELDS if f'"{name}": ' not in words} == set(), "words.html"
-
-
 def test_segments_ask_for_what_is_chosen() -> None:
     assert set(CHOSEN) - _BY_FIELD - _NOT_ASKED - set(BuiltIn) == set(), "model.py"
 
 
 def test_what_segments_ask_for_has_a_word_on_their_page() -> None:
     page = (_ROOT / "templates/web/subscribers/segment_words.html").read_text(encoding="utf-8")
-    assert {each for each in (*BuiltIn, *MailEvent) if f'"{each}"' not in page} == set()
+    asked = {*BuiltIn, *MailEvent} - LABELS.keys()
+    assert {each for each in asked if f'"{each}"' not in page} == set()
 
 
 def test_no_field_takes_a_name_that_segments_or_lists_have() -> None:

@@ -50,11 +50,12 @@ from newsletter.database.tables import (
     SuppressionRow,
     TagRow,
 )
+from newsletter.database.types import UtcDateTime, Vocabulary
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from newsletter.spreadsheets import defuse_lines
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import AttributeText, Position, list_fields
-from subscribers.lists.exports.exports import ListPage
+from subscribers.lists.exports.exports import COLUMNS, ListPage
 from subscribers.lists.read_ahead import read_ahead
 from subscribers.lists.words.formats import DEFINITIONS
 from subscribers.segments.compile import segment_clause
@@ -81,7 +82,6 @@ _IN_ORDER = select(
 )
 #: Parameters that are lists of ids.
 _LISTS = ("numbers", "suppressed")
-_INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
 _Text: TypeAlias = SQLColumnExpression[Any]
 
@@ -281,23 +281,19 @@ class _Writer:
         If nobody has tags or is suppressed, these subqueries are omitted, since they take a tenth
         of the time.
         """
-        row = SubscriptionRow
+        tags = _Cell("tags", _or_empty(self._tags()) if has_tags else literal(""))
         return [
             _Cell("email", SubscriberRow.address),
-            _Cell("name", row.name),
-            _Cell("language", row.language),
-            _Cell("time_zone", row.time_zone),
-            _Cell("format", row.format, _Form.WORD),
-            _Cell("frequency", row.frequency, _Form.WORD),
-            _Cell("state", row.state, _Form.WORD),
-            _Cell("tags", _or_empty(self._tags()) if has_tags else literal("")),
-            _Cell("consent_basis", row.consent_basis),
-            _Cell("consent_source", row.consent_source),
-            _Cell("consent_wording", row.consent_wording),
-            *(_Cell(name, self._instant(getattr(row, name)), _Form.PLAIN) for name in _INSTANTS),
+            *(tags if name == "tags" else self._cell(name) for name in COLUMNS),
             *self._suppression(has_suppressed=has_suppressed),
             *(_Cell(each.key, _or_empty(self._value(each))) for each in fields),
         ]
+
+    def _cell(self, name: str) -> _Cell:
+        column = getattr(SubscriptionRow, name)
+        if isinstance(column.type, UtcDateTime):
+            return _Cell(name, self._instant(column), _Form.PLAIN)
+        return _Cell(name, column, _Form.WORD if isinstance(column.type, Vocabulary) else _Form.ANY)
 
     def lines(self, cells: Sequence[_Cell], *, is_whole: bool) -> Select[Any]:
         """Return the query for the lines of a page; in SQLite one text and the number of lines.

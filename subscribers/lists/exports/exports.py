@@ -9,6 +9,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple, TextIO
 
@@ -28,11 +29,18 @@ from newsletter.i18n.language import Language
 from newsletter.spreadsheets import defuse
 from subscribers.lists.records import Problem, line_told
 from subscribers.segments.compile import segment_clause
+from subscribers.subscription_columns import IMPORTED
 
 _PAGE = 5000
 #: People per page.
 _BATCH = 500
-_INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
+#: The columns after the address, in order; tags are in a table of their own.
+COLUMNS = tuple(
+    column
+    for name in IMPORTED
+    if name != "attributes"
+    for column in ((name, "tags") if name == "state" else (name,))
+)
 
 
 class ListPage(NamedTuple):
@@ -94,23 +102,7 @@ def exported(
 
 
 #: The columns of a person and a subscription, in the order of `_values`.
-_SELECTED = (
-    SubscriberRow.address,
-    SubscriptionRow.name,
-    SubscriptionRow.language,
-    SubscriptionRow.time_zone,
-    SubscriptionRow.format,
-    SubscriptionRow.frequency,
-    SubscriptionRow.state,
-    SubscriptionRow.consent_basis,
-    SubscriptionRow.consent_source,
-    SubscriptionRow.consent_wording,
-    SubscriptionRow.consented_at,
-    SubscriptionRow.confirmed_at,
-    SubscriptionRow.unsubscribed_at,
-    SubscriptionRow.paused_until,
-    SubscriptionRow.attributes,
-)
+_SELECTED = (SubscriberRow.address, *(getattr(SubscriptionRow, name) for name in IMPORTED))
 
 
 def _tags(session: Session, newsletter_id: int, first: int, last: int) -> dict[int, list[str]]:
@@ -147,24 +139,9 @@ def _suppressions(
 def _values(
     values: Sequence[Any], tags: list[str], held: SuppressionRow | None, newsletter_id: int
 ) -> dict[str, Any]:
-    address, name, language, time_zone, form, frequency, state, *rest = values
-    basis, source, wording, *rest = rest
-    *instants, attributes = rest
-    person = {
-        "email": address,
-        "name": name,
-        "language": language,
-        "time_zone": time_zone,
-        "format": form,
-        "frequency": frequency.value,
-        "state": state.value,
-        "tags": tags,
-        "consent_basis": basis,
-        "consent_source": source,
-        "consent_wording": wording,
-    }
-    for column, value in zip(_INSTANTS, instants, strict=True):
-        person[column] = _instant(value)
+    address, *rest = values
+    found = {"tags": tags} | dict(zip(IMPORTED, map(_exported, rest), strict=True))
+    person = {"email": address} | {name: found[name] for name in COLUMNS}
     person["suppressed"] = person["suppressed_at"] = person["suppression_evidence"] = None
     if held is not None:
         person["suppressed"] = held.reason.value
@@ -172,8 +149,14 @@ def _values(
         # The reason for a suppression in all newsletters may be confidential to another one.
         if held.newsletter_id == newsletter_id:
             person["suppression_evidence"] = held.evidence
-    person["attributes"] = attributes
+    person["attributes"] = found["attributes"]
     return person
+
+
+def _exported(value: Any) -> Any:  # noqa: ANN401 - the value of any column
+    if isinstance(value, datetime):
+        return _instant(value)
+    return value.value if isinstance(value, Enum) else value
 
 
 def _instant(value: datetime | None) -> str | None:

@@ -22,7 +22,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Frequency, SubscriptionState, SuppressionReason
 from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg, pmsg, written
+from newsletter.i18n.messages import Message, msg, written
 from newsletter.i18n.values import LanguageName, Worded
 from newsletter.spreadsheets import defuse
 from subscribers.fields.model import Field, FieldValue
@@ -30,30 +30,21 @@ from subscribers.fields.reading import written_value
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import origin_words
 from subscribers.lists.exports.exports import ListPage, exported
+from subscribers.lists.words.formats import FIELDS
+from subscribers.subscription_columns import CHOSEN, LABELS, WITH_CONSENT
 
 #: People per page.
 _BATCH = 500
-_HEADS: Mapping[str, Message] = {
-    "email": msg("Email address"),
-    "name": msg("Name"),
-    "state": msg("State of the subscription"),
-    "language": msg("Language"),
-    "format": msg("Form of the mail"),
-    "frequency": pmsg("reader", "How often"),
-    "time_zone": msg("Time zone"),
-    "tags": msg("Tags"),
+_HEADS: Mapping[str, Worded] = {
+    "email": FIELDS["address"],
+    "name": LABELS["name"],
+    "state": LABELS["state"],
+    **{name: LABELS[name] for name in CHOSEN},
+    "tags": FIELDS["tags"],
 }
-_CONSENT_HEADS: Mapping[str, Message] = {
-    "consent_basis": msg("Basis of consent"),
-    "consent_source": msg("Source of consent"),
-    "consent_wording": msg("Wording of consent"),
-    "consented_at": msg("When they consented"),
-    "confirmed_at": msg("When they confirmed"),
-    "unsubscribed_at": msg("When they unsubscribed"),
-    "paused_until": msg("Paused until"),
-    "suppressed": msg("Why suppressed"),
-    "suppressed_at": msg("When suppressed"),
-    "suppression_evidence": msg("Evidence of suppression"),
+_CONSENT_HEADS: Mapping[str, Worded] = {
+    **{name: LABELS[name] for name in WITH_CONSENT if name != "state"},
+    **{name: FIELDS[name] for name in ("suppressed", "suppressed_at", "suppression_evidence")},
 }
 _INSTANTS = frozenset(
     {
@@ -151,7 +142,7 @@ class _Sheet:
 
     def heads(self) -> list[str]:
         """Return the headings; those of times name the time zone."""
-        heads = {**_CONSENT_HEADS, "changed_at": msg("Last change")}
+        heads = {**_CONSENT_HEADS, "changed_at": LABELS["changed_at"]}
         consent = (
             msg("{what} ({zone})", what=heads[name], zone=self.time_zone)
             if name in _INSTANTS

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, bindparam, text
@@ -24,6 +25,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns.entries import ListEntry
 from subscribers.lists.columns.plain_rows import PlainRows
+from subscribers.subscription_columns import CHOSEN
 from subscribers.suppression import erased_by_hash
 
 _INSTANT = "timestamp with time zone"
@@ -35,11 +37,7 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
     "address": ("varchar(320)", ""),
     "address_key": ("varchar(320)", ""),
     "domain": ("varchar(255)", ""),
-    "name": ("varchar(200)", ""),
-    "language": ("varchar(64)", ""),
-    "time_zone": ("varchar(64)", ""),
-    "format": ("varchar(8)", ""),
-    "frequency": ("varchar(32)", ""),
+    **dict.fromkeys(CHOSEN, ("text", "")),
     "attributes": ("text", "{}"),
     "tags": ("text", "[]"),
     "state": ("varchar(32)", "confirmed"),
@@ -55,8 +53,9 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
     "evidence": ("text", ""),
 }
 _OF_STAGE = re.compile(r"\bs\.(\w+)")
-#: The number of first columns whose values differ for each row.
-_OWN = 5
+_chosen = attrgetter(*CHOSEN)
+#: Columns whose values differ for each row.
+_OWN = frozenset({"line", "address", "address_key", "domain", "name"})
 #: Values per statement for SQLite; its limit of 32,766 would need another 10 MiB of memory.
 _VALUES = 5000
 #: Additional columns: ``person`` is the id of the person, for new people one reserved for them.
@@ -114,8 +113,8 @@ def encode(
         return Staged(columns={"line": ()}, copied=b"", states=frozenset(), hashed={})
     used = {
         name: _values(columns[name], postgres=postgres)
-        for number, (name, (_, empty)) in enumerate(_COLUMNS.items())
-        if name in columns and (number < _OWN or columns[name].count(empty) < len(columns[name]))
+        for name, (_, empty) in _COLUMNS.items()
+        if name in columns and (name in _OWN or columns[name].count(empty) < len(columns[name]))
     }
     return Staged(
         columns=used,
@@ -147,11 +146,7 @@ def _row(entry: ListEntry) -> tuple[object, ...]:
         address.address,
         address.key,
         address.domain,
-        entry.name,
-        entry.language,
-        entry.time_zone,
-        entry.format,
-        entry.frequency,
+        *_chosen(entry),
         json.dumps(entry.attributes, ensure_ascii=False) if entry.attributes else "{}",
         json.dumps(entry.tags, ensure_ascii=False) if entry.tags else "[]",
         entry.state.value,

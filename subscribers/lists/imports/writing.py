@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, bindparam, text
+from sqlalchemy import Connection, CursorResult, DefaultClause, bindparam, text
 from sqlalchemy.orm import Session
 
+from newsletter.database.tables import SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import GrowthCause, ImportedKind, SubscriptionState
 from newsletter.i18n.language import Language
@@ -136,19 +137,32 @@ _DEPARTURES = """INSERT INTO unsubscribe_event (newsletter_id, subscriber_id, wa
     SELECT :newsletter, s.person, 'list', coalesce(s.unsubscribed_at, :moment)
     FROM list_stage AS s LEFT JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE s.state = 'unsubscribed' AND (b.subscriber_id IS NULL OR b.ends)"""
-_SUBSCRIBE = """INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
+
+
+def _unless_empty(name: str) -> str:
+    """Return SQL for a column of the list, or its default in the table where the list has none.
+
+    Who has no language of their own gets that of the import.
+    """
+    default = SubscriptionRow.__table__.c[name].server_default
+    empty = f"'{default.arg}'" if isinstance(default, DefaultClause) else "''"
+    empty = ":language" if name == "language" else empty
+    if empty == "''":
+        return f"s.{name}"
+    return f"CASE WHEN s.{name} = '' THEN {empty} ELSE s.{name} END"
+
+
+_SUBSCRIBE = f"""INSERT INTO subscription (newsletter_id, subscriber_id, state, consent_basis,
         consent_source, consent_wording, consented_at, confirmed_at, unsubscribed_at, paused_until,
-        name, language, time_zone, format, frequency, attributes)
-    SELECT :newsletter, s.person, s.state, {basis}, {source}, {wording},
+        {", ".join(CHOSEN)}, attributes)
+    SELECT :newsletter, s.person, s.state, {{basis}}, {{source}}, {{wording}},
         CASE s.state WHEN 'confirmed' THEN coalesce(s.consented_at, :moment)
             ELSE s.consented_at END,
         CASE s.state WHEN 'confirmed' THEN coalesce(s.confirmed_at, :moment)
             WHEN 'pending' THEN NULL ELSE s.confirmed_at END,
         CASE s.state WHEN 'unsubscribed' THEN coalesce(s.unsubscribed_at, :moment) END,
-        s.paused_until, s.name, CASE WHEN s.language = '' THEN :language ELSE s.language END,
-        s.time_zone, CASE WHEN s.format = '' THEN 'html' ELSE s.format END,
-        CASE WHEN s.frequency = '' THEN 'each' ELSE s.frequency END, {attributes}
-    FROM list_stage AS s WHERE s.state = :state AND {whom}"""
+        s.paused_until, {", ".join(map(_unless_empty, CHOSEN))}, {{attributes}}
+    FROM list_stage AS s WHERE s.state = :state AND {{whom}}"""  # noqa: S608 - ours
 _NEW = "NOT s.known"
 _KNOWN_ONLY = """s.known ON CONFLICT (newsletter_id, subscriber_id) DO NOTHING
     RETURNING subscriber_id"""

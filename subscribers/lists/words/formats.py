@@ -15,25 +15,34 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import available_timezones
 
+from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import normal_form
+from newsletter.i18n.values import Worded
+from subscribers.subscription_columns import CHOSEN, IMPORTED, LABELS
 
-#: The possible mappings of a column, besides ``field.KEY``.
-FIELDS = (
-    *(
-        "address",
-        "name",
-        "given_name",
-        "family_name",
-        "language",
-        "time_zone",
-        "format",
-        "frequency",
-    ),
-    *("state", "opt_in", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
-    *("complained_at", "deleted_at", "disabled", "paused_until", "consent_basis"),
-    *("consent_source", "consent_wording", "suppressed", "suppressed_at"),
-    *("suppression_evidence", "attributes"),
-)
+#: The possible mappings of a column, besides ``field.KEY``, with their names for people, in the
+#: order in which they are offered.
+FIELDS: Mapping[str, Worded] = {
+    "address": msg("Email address"),
+    "name": LABELS["name"],
+    "given_name": msg("First name"),
+    "family_name": msg("Last name"),
+    **{name: LABELS[name] for name in CHOSEN},
+    "state": LABELS["state"],
+    "opt_in": msg("Whether they want email"),
+    "tags": msg("Tags"),
+    **{name: LABELS[name] for name in ("consented_at", "confirmed_at", "unsubscribed_at")},
+    "bounced_at": msg("Bounced at"),
+    "complained_at": msg("When they complained"),
+    "deleted_at": msg("When they were deleted"),
+    "disabled": msg("Mark against mail"),
+    "paused_until": LABELS["paused_until"],
+    **{name: LABELS[name] for name in IMPORTED if name != "attributes"},
+    "suppressed": msg("Why suppressed"),
+    "suppressed_at": msg("When suppressed"),
+    "suppression_evidence": msg("Evidence of suppression"),
+    "attributes": LABELS["attributes"],
+}
 #: The mapping of a column that is ignored.
 IGNORED = "-"
 #: The column of our own export with the definitions of the fields.
