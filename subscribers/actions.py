@@ -8,10 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sqlalchemy import Engine, Select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit import Actor, read_reason, record_event
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.accounts.roles import Rights
 from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow, SegmentRow

@@ -16,8 +16,7 @@ from sqlalchemy import CursorResult, Select, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.accounts.audit import READER, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import (

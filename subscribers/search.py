@@ -38,7 +38,7 @@ from subscribers.listing import (
     list_columns,
     order_keys,
 )
-from subscribers.search_parts import SearchPart, part_of
+from subscribers.search_index import SearchPart, part_of
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 

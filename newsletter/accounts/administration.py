@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Actor, read_reason, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.invitations import describe, revoke_links
 from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants

@@ -170,7 +170,7 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 def undo(context: typer.Context, bounce: int, reason: AskedReason = "", as_: As = None) -> None:
     """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
     from newsletter.cli.console import console
-    from newsletter.feedback.undo import undo_bounce
+    from newsletter.feedback.incidents import undo_bounce
 
     with changing_all(context, as_, Action.BOUNCE_UNDO) as (opened, session):
         action = undo_bounce(session, opened.actor, bounce, reason=reason)

@@ -13,7 +13,6 @@ from newsletter import __version__
 from newsletter.cli import (
     accounts,
     bounces,
-    comments,
     corrections,
     decisions,
     digests,
@@ -71,9 +70,9 @@ issues.app.command("start")(reuse.start)
 issues.app.command("patterns")(reuse.show_patterns)
 issues.app.command("archive")(decisions.archive)
 issues.app.command("correct")(corrections.correct)
-issues.app.command("comments")(comments.show_comments)
-issues.app.command("comment")(comments.write_comment)
-issues.app.command("resolve")(comments.resolve_comment)
+issues.app.command("comments")(decisions.show_comments)
+issues.app.command("comment")(decisions.write_comment)
+issues.app.command("resolve")(decisions.resolve_comment)
 app.add_typer(mailings.app, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
 app.add_typer(series.app, name="series", rich_help_panel=_WRITE)

@@ -18,6 +18,7 @@ from newsletter.cli.list_imports import Basis, import_list, show_imports, undo_l
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
+from newsletter.cli.segments import tags
 from newsletter.cli.state import (
     As,
     AskedReason,
@@ -29,7 +30,6 @@ from newsletter.cli.state import (
     reading_newsletter,
     settings_of,
 )
-from newsletter.cli.tags import app as tags
 from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg

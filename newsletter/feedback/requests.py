@@ -26,8 +26,7 @@ from unicodedata import normalize
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit import Actor, read_reason, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import ALL_RIGHTS, Rights

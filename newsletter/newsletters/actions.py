@@ -5,8 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event, rights_of_actor
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import details_of
+from newsletter.accounts.audit_actions import Action, details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.database.tables import NewsletterRow
 from newsletter.newsletters import publications

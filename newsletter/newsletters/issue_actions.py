@@ -14,8 +14,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.tables import AccountRow, AuditEventRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError

@@ -9,8 +9,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Engine
 
-from newsletter.accounts.actions import audited, read_reason
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import Actor, audited, read_reason
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading
 from newsletter.errors import NotFoundError

@@ -14,8 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import audited
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import Actor, audited
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing

@@ -18,8 +18,13 @@ from lxml.cssselect import CSSSelector
 from premailer import Premailer
 
 from newsletter.i18n.messages import msg
-from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
-from newsletter.rendering.contrast import COMMENT, declarations
+from newsletter.rendering.contrast import (
+    COMMENT,
+    NAMED_BY_SELECTORS,
+    can_condense,
+    condense,
+    declarations,
+)
 from newsletter.rendering.mjml_source import MjmlError, resolve
 
 #: Characters of an attribute that the inliner's serialiser would change.

@@ -13,7 +13,7 @@ from pydantic import Field
 from newsletter.errors import NotFoundError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
-from newsletter.issues.calendars import CalendarFile
+from newsletter.issues.events import CalendarFile
 from newsletter.issues.model import Block, Issue
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
 

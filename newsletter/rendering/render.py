@@ -16,7 +16,6 @@ from markupsafe import Markup
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.cards import Event
 from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.conditions import (
@@ -25,6 +24,7 @@ from newsletter.issues.conditions import (
     part_conditions,
     select_parts,
 )
+from newsletter.issues.events import CalendarFile, calendar_file
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import (
     Anchor,

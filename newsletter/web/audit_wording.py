@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from newsletter.accounts.actors import name_actor
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail, is_detail
+from newsletter.accounts.audit_actions import Action, Detail, is_detail
 from newsletter.database.vocabulary import (
     Role,
 )

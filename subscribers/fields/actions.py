@@ -10,8 +10,7 @@ from sqlalchemy import Text, cast, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event, rights_of_actor
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import details_of
+from newsletter.accounts.audit_actions import Action, details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.database.tables import (
     AuditEventRow,

@@ -11,8 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import details_of
+from newsletter.accounts.audit_actions import Action, details_of
 from newsletter.database.tables import (
     FormRow,
     FormSiteRow,

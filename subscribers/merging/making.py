@@ -9,8 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.tables import (
     NewsletterRow,
     NoteRow,

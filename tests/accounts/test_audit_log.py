@@ -14,8 +14,7 @@ from newsletter.accounts.audit import (
     record_event,
     rights_of_actor,
 )
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import details_of
+from newsletter.accounts.audit_actions import Action, details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now

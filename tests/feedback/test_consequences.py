@@ -34,9 +34,9 @@ from newsletter.errors import ConflictError
 from newsletter.feedback import act_on_new_bounces, log_events
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
+from newsletter.feedback.incidents import close_incident, find_incident, undo_bounce
 from newsletter.feedback.log import FeedbackEvent, mail_event
 from newsletter.feedback.search import rates_by_domain
-from newsletter.feedback.undo import close_incident, find_incident, undo_bounce
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.planning.links import refer
 from newsletter.mailings.planning.planning import plan_mailing

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import MessageError
 from newsletter.i18n.language import Language
-from newsletter.message.base64_body import Base64Body
-from newsletter.message.frame import Identity, MessageFrame, Recipient
+from newsletter.message.frame import Base64Body, Identity, MessageFrame, Recipient
 from newsletter.message.identifiers import (
     delivery_message_id,
     feedback_id,

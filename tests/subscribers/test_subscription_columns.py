@@ -38,7 +38,6 @@ _NOT_BY_COMMAND = {"format"}
 _NOT_SEARCHED = {"language", "time_zone"}
 #: Where search looks at columns, and from where on: in the migration, from its triggers on.
 _SEARCH = {
-    "subscribers/search_parts.py": "",
     "subscribers/search_index.py": "",
     "newsletter/database/migrations/versions/*.py": "CREATE TRIGGER person_words_added",
 }

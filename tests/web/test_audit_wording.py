@@ -9,8 +9,7 @@ from dataclasses import fields
 import pytest
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import DETAILS, details_of
+from newsletter.accounts.audit_actions import DETAILS, Action, details_of
 from newsletter.database.vocabulary import TrialVerdict
 from newsletter.feedback.policy import FeedbackPolicy
 from newsletter.i18n.language import Language

@@ -23,9 +23,9 @@ from newsletter.database.vocabulary import LibraryKind
 from newsletter.errors import ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
-from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
-from newsletter.issues.calendars import CalendarFile
 from newsletter.issues.cards import File
+from newsletter.issues.events import MEDIA_TYPE as CALENDAR
+from newsletter.issues.events import CalendarFile
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import LibraryItem, keep_item
 

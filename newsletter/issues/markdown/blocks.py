@@ -16,8 +16,12 @@ from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Alternatives
 from newsletter.issues.checks.markup_kinds import find_placeholders
 from newsletter.issues.markdown.dialect import OPEN_COMMENT
-from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
-from newsletter.issues.markdown.fences import PART_CONDITION
+from newsletter.issues.markdown.fences import (
+    LINK_SCHEMES,
+    PART_CONDITION,
+    PICTURE_SCHEMES,
+    FencedReader,
+)
 from newsletter.issues.markdown.runs import (
     SOURCE_MARKS,
     anchor_of,

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.actors import words_for
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.tables import (
     DigestRow,
     DigestRuleRow,

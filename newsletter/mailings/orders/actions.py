@@ -12,11 +12,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actions import audited
 from newsletter.accounts.actors import words_for
-from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit import Actor, audited, record_event
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EDITIONS, DeliveryState, TrialVerdict
 from newsletter.i18n.messages import msg, written

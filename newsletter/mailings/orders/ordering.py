@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now

@@ -11,10 +11,8 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import Detail
+from newsletter.accounts.audit import Actor, read_reason, record_event
+from newsletter.accounts.audit_actions import Action, Detail
 from newsletter.database.engine import transaction
 from newsletter.database.states import moving_mailings
 from newsletter.database.tables import MailingRow, NewsletterRow, SubjectTrialRow

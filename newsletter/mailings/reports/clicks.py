@@ -19,7 +19,7 @@ from newsletter.database.tables import CorrectionRow, FileRow, IssueRow, Mailing
 from newsletter.errors import TokenError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.issues.calendars import read_event_name
+from newsletter.issues.events import read_event_name
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_links
 from newsletter.rendering.blocks import CALENDAR

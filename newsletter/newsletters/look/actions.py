@@ -14,8 +14,7 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
-from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.audit_details import details_of
+from newsletter.accounts.audit_actions import Action, details_of
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place

@@ -23,6 +23,7 @@ from newsletter.feedback.incidents import (
     incidents_of,
     list_incidents,
     settle_incident,
+    undo_bounce,
 )
 from newsletter.feedback.requests import handle_request, list_open_requests
 from newsletter.feedback.search import (
@@ -34,7 +35,6 @@ from newsletter.feedback.search import (
     rates_by_mailing,
     suppressions_of,
 )
-from newsletter.feedback.undo import undo_bounce
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.services import build_services
 from newsletter.web.access import BouncesVisit, Visit, newsletters_where

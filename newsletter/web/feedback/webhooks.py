@@ -43,8 +43,7 @@ from newsletter.errors import UnavailableError
 from newsletter.feedback.log import log_call
 from newsletter.i18n.messages import msg
 from newsletter.settings import Settings
-from newsletter.web.concurrency import ConcurrencyLimit
-from newsletter.web.routing import Router, network_of_request, up_to
+from newsletter.web.routing import ConcurrencyLimit, Router, network_of_request, up_to
 
 #: Bodies of one network that are read at once, and seconds that a further call waits.
 _AT_ONCE, _PATIENCE = 8, 10.0

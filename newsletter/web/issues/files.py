@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
-from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
+from newsletter.issues.events import MEDIA_TYPE as CALENDAR
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.images import find_image
 from newsletter.issues.library.stored_files import find_file

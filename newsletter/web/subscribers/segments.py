@@ -29,13 +29,16 @@ from subscribers.segments.conditions import (
     MOST_PARTS,
     Condition,
     ConditionPart,
+    Criterion,
     Group,
+    Match,
+    Predicate,
     checked_group,
     conditions_in,
     from_text,
+    subjects_of,
 )
 from subscribers.segments.model import BuiltIn
-from subscribers.segments.predicates import Criterion, Match, Predicate, subjects_of
 from subscribers.segments.saved import (
     SegmentUse,
     count_segment,

@@ -25,7 +25,6 @@ from subscribers.lists.imports.import_report import (
     given_tags,
     note_results,
 )
-from subscribers.lists.imports.journal import ImportJournal
 from subscribers.lists.imports.staging import (
     Refused,
     Staged,
@@ -35,6 +34,7 @@ from subscribers.lists.imports.staging import (
     instant,
     without_empty,
 )
+from subscribers.lists.imports.undo import ImportJournal
 from subscribers.lists.records import Problem
 from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.subscription_columns import CHOSEN

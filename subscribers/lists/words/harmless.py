@@ -17,7 +17,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
-from subscribers.lists.words.cell_words import denies, read_state
+from subscribers.lists.words.cell_words import denies, one_of, read_state
 from subscribers.lists.words.column_names import (
     asks_or_denies,
     tells_origin,
@@ -25,7 +25,6 @@ from subscribers.lists.words.column_names import (
     words_of_name,
 )
 from subscribers.lists.words.formats import ListState, fold, list_words
-from subscribers.lists.words.remarks import one_of
 
 
 class ValueKind(Enum):

@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from subscribers.segments.conditions import (
     Condition,
     Group,
+    Match,
+    Predicate,
     checked_group,
     conditions_in,
     from_text,
+    subjects_of,
 )
 from subscribers.segments.model import (
     And,
@@ -35,7 +38,6 @@ from subscribers.segments.model import (
     format_query,
 )
 from subscribers.segments.parse import parse_query
-from subscribers.segments.predicates import Match, Predicate, subjects_of
 from tests.support.fields import AGE, BIRTHDAY, CITY, MEMBER, PLAN, TOPIC
 
 FIELDS = (CITY, AGE, BIRTHDAY, MEMBER, PLAN, TOPIC)

@@ -13,8 +13,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, Role
-from newsletter.issues.calendars import calendar_file
 from newsletter.issues.cards import Event
+from newsletter.issues.events import calendar_file
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.mailings.ledger.dispatch import silent_mailings
 from newsletter.mailings.ledger.leases import claim_batch

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, SegmentRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import Role
-from subscribers.segments.predicates import subjects_of
+from subscribers.segments.conditions import subjects_of
 from subscribers.segments.saved import save_segment
 from tests.support.accessible import violations
 from tests.support.databases import each_database

@@ -8,9 +8,8 @@ import pytest
 
 from newsletter.errors import ListError
 from subscribers.lists.parsers.files import list_records
-from subscribers.lists.words.cell_words import read_remark
+from subscribers.lists.words.cell_words import Leaving, read_leaving, read_remark
 from subscribers.lists.words.harmless import is_blank, tells_leaving
-from subscribers.lists.words.remarks import Leaving, read_leaving
 from tests.support.growth import assert_linear
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
 
-from newsletter.rendering.condensed import can_condense
+from newsletter.rendering.contrast import can_condense
 from newsletter.rendering.inlining import inline_sheets
 from tests.support.examples import examples
 

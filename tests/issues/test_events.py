@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.issues.calendars import CalendarFile, calendar_file, read_event_name
 from newsletter.issues.cards import Event
+from newsletter.issues.events import CalendarFile, calendar_file, read_event_name
 from tests.support.examples import examples
 
 #: Issues have no controls but line ends when they are rendered.
