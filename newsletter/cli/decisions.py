@@ -287,7 +287,7 @@ CommentNumber = Annotated[int, typer.Argument(help="The comment's number.")]
 
 def show_comments(
     context: typer.Context,
-    issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
+    issue: IssueArgument = None,
     all_: Annotated[bool, typer.Option("--all", help="The resolved ones, too.")] = False,
     newsletter: NewsletterName = None,
     json: Json = False,
